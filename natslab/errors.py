@@ -1,0 +1,88 @@
+"""Every way natslab says no.
+
+    NatslabError
+    |- CommandError      the line cannot be understood or makes no sense
+    |- LabError          there is no lab, or it cannot do this now
+    |  `- ServerError    one server refused, failed to start or is down
+    |- ClientError       the broker or the connection said no
+    |  |- NoResponders   nobody subscribes to the subject of a request
+    |  `- Timeout        nobody answered in time
+    `- HandlerError      the learner's own reply handler raised
+
+    Cancelled            an interrupt (also a KeyboardInterrupt)
+
+Each is one sentence that says what was wrong with this input and one that says what to do.
+In a notebook they print as these two lines, never as a traceback, and still fail the cell.
+"""
+
+from __future__ import annotations
+
+
+class NatslabError(Exception):
+    """Something natslab refuses or cannot do.
+
+    Parameters
+    ----------
+    what: one sentence about this input.
+    hint: one sentence that says what to do next; may be empty.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what = what
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.hint}" if self.hint else self.what
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows these lines in place of a traceback."""
+        return render(self)
+
+
+class CommandError(NatslabError):
+    """The line cannot be understood, or asks for something that makes no sense."""
+
+
+class LabError(NatslabError):
+    """There is no lab, or it cannot do this in its present state."""
+
+
+class ServerError(LabError):
+    """One nats-server refused, failed to start, or is down."""
+
+
+class ClientError(NatslabError):
+    """The broker or the connection to it said no."""
+
+
+class NoResponders(ClientError):
+    """Nobody subscribes to the subject of a request; the server says so at once (status 503)."""
+
+
+class Timeout(ClientError):
+    """Nobody answered in time; the work may still be done."""
+
+
+class HandlerError(NatslabError):
+    """The learner's own handler raised."""
+
+
+class Cancelled(KeyboardInterrupt):
+    """The person interrupted a command; the lab is as it was."""
+
+    def __init__(self, what: str = "Interrupted: the command was cancelled.") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = "The lab is as it was."
+
+    def __str__(self) -> str:
+        return f"{self.what}\n{self.hint}"
+
+    def _render_traceback_(self) -> list[str]:
+        return render(self)
+
+
+def render(error: NatslabError | Cancelled) -> list[str]:
+    """The lines that a notebook or terminal shows: the sentence, and the hint below it."""
+    return [error.what, error.hint] if error.hint else [error.what]

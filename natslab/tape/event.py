@@ -1,0 +1,184 @@
+"""What can happen in a lab: every kind of event, with all its fields.
+
+`n` is the append order on the tape and the only order. `t` is in seconds since the tape began;
+where the server stamped the event, it is the server's stamp (same machine, same clock).
+`source` names the source that appended it, `place` the server or client it happened at, and `how`
+says whether it was observed or inferred.
+
+A client is named by its label: its connection name, with `#2`, `#3` ... appended when a name is
+used by several connections of one lab at once. A message published by a client of this lab has the id `c/<client no>/<n>`.
+Payloads, subjects and headers are foreign text.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+How: TypeAlias = Literal["observed", "inferred"]
+
+
+class Base(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind", gc=False):
+    """What every event has."""
+
+    n: int = 0
+    t: float = 0.0
+    source: str = ""
+    place: str = ""
+    how: How = "observed"
+
+
+class Server(Base, tag="server", kw_only=True, omit_defaults=True):
+    """A server of the lab changed state."""
+
+    name: str
+    state: Literal["starting", "up", "down", "frozen", "lame duck"]
+    version: str = ""
+    why: str = ""
+
+
+class Link(Base, tag="link", kw_only=True, omit_defaults=True):
+    """A wire between two servers changed state."""
+
+    a: str
+    b: str
+    state: Literal["up", "cut", "held", "delayed"]
+    delay: float = 0.0
+
+
+class Conn(Base, tag="conn", kw_only=True, omit_defaults=True):
+    """A client connected, lost its connection, or closed. `place` is the server's name."""
+
+    client: str
+    no: int = 0  # the lab's client number; 0 for a client that is not the lab's own
+    cid: int = 0  # the server's connection id, where it is known
+    account: str = ""
+    state: Literal["open", "lost", "closed"] = "open"
+    why: str = ""
+
+
+class Sub(Base, tag="sub", kw_only=True, omit_defaults=True):
+    """A subscription began or ended. `client` and `sid` identify it."""
+
+    client: str
+    sid: int
+    subject: str
+    queue: str = ""
+    state: Literal["open", "closed"] = "open"
+    limit: int = 0  # ends by itself after so many messages; 0 = never
+
+
+class Pub(Base, tag="pub", kw_only=True, omit_defaults=True):
+    """A client of the lab published one message."""
+
+    id: str
+    client: str
+    subject: str
+    reply: str = ""
+    size: int = 0  # bytes of payload
+    payload: bytes = b""  # at most the first 256 bytes
+    headers: list[tuple[str, str]] = []
+    traced: bool = False  # the server reports how it routed this one
+    timeout: float = 0.0  # seconds a requester waits for an answer; 0 = this is not a request
+    dry: bool = False  # only traced, neither delivered nor stored
+
+
+class Recv(Base, tag="recv", kw_only=True, omit_defaults=True):
+    """A client of the lab received one message on the subscription (client, sid)."""
+
+    id: str  # of the message; empty when it carried no identity
+    client: str
+    sid: int
+    subject: str
+    pattern: str = ""  # what the subscription asked for
+    queue: str = ""
+    reply: str = ""
+    size: int = 0
+    status: str = ""  # of a status message, e.g. "503"
+
+
+class Many(Base, tag="many", kw_only=True, omit_defaults=True):
+    """So many messages passed a client in the window that ended at `t`; exact counts."""
+
+    client: str
+    way: Literal["pub", "recv"]
+    subject: str  # as published; for `recv` the subscription's pattern
+    sid: int = 0
+    queue: str = ""
+    count: int = 0
+    bytes: int = 0
+    since: float = 0.0  # start of the window
+    first: list[str] = []  # subjects of the first few
+
+
+class Hop(Base, tag="hop", kw_only=True, omit_defaults=True):
+    """One step of a traced message inside the server `place` (ADR-41, message tracing)."""
+
+    id: str
+    step: Literal["in", "map", "export", "import", "store", "egress"]
+    via: str = "client"  # client route gateway leafnode system jetstream account
+    cid: int = 0
+    client: str = ""  # who sent or who was reached; a server's name when `via` is a link
+    account: str = ""
+    subject: str = ""  # as it came in, or as it left this step
+    sub: str = ""  # egress: the subscription that matched
+    queue: str = ""  # egress: its queue group
+    to: str = ""  # map, export, import: the new subject ("" on a map: lost there)
+    stream: str = ""
+    error: str = ""  # the server's own words
+    hop: str = ""  # links a server's part of the trace to the next
+
+
+class End(Base, tag="end", kw_only=True, omit_defaults=True):
+    """An operation is over: a trace is complete, or a request has its outcome."""
+
+    of: Literal["trace", "request"]
+    id: str
+    client: str = ""
+    outcome: Literal["delivered", "nobody", "refused", "answered", "no responders", "timeout"]
+    count: int = 0  # trace: receivers reached; request: answers received
+    took: float = 0.0  # seconds
+
+
+class Store(Base, tag="store", kw_only=True, omit_defaults=True):
+    """The server's answer to a JetStream publish (PubAck)."""
+
+    stream: str
+    id: str = ""
+    client: str = ""
+    seq: int = 0
+    duplicate: bool = False
+    code: int = 0
+    error: str = ""
+
+
+class Drop(Base, tag="drop", kw_only=True, omit_defaults=True):
+    """Messages were lost or removed, and why."""
+
+    why: str
+    id: str = ""
+    client: str = ""
+    stream: str = ""
+    seq: int = 0
+    count: int = 1
+
+
+class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):
+    """A source's raw report of the server `place`: what it said, in its own field names."""
+
+    what: str  # varz connz subsz accountz jsz
+    data: dict[str, Any] = {}
+
+
+class Mark(Base, tag="mark", kw_only=True, omit_defaults=True):
+    """Something a person did: ran a line, caused a fault, made a bet, passed a check."""
+
+    what: Literal["run", "fault", "check", "bet"]
+    text: str = ""
+    ok: bool = True
+
+
+Event: TypeAlias = (
+    Server | Link | Conn | Sub | Pub | Recv | Many | Hop | End | Store | Drop | Snap | Mark
+)
