@@ -1,0 +1,479 @@
+"""A Scene: what a view looks like now, as keyed marks and flights, in a closed vocabulary.
+
+The browser's stage draws and animates any Scene by key; `to_svg` draws the same one as a still.
+A mark's `key` names the entity, not the place (`srv/n1`, `msg/c/1/5@w1`), so that it can move.
+`classes` come from the closed list below, which is also the list of selectors of
+`static/stage.css`; colours live only there. Coordinates are pixels of a 900 wide picture.
+
+A scene's marks begin below the header (y = 44): put the sentence's baseline at 76, a note's at
+99, and leave the foot free: `to_svg` adds the header and the legend itself.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+WIDTH = 900
+HEAD = 44  # height of the header
+FOOT = 44  # height of the legend
+STATIC = Path(__file__).parent / "static"
+
+#: State of a message or operation; nothing else has a colour. Sets the colour of fill/edge/on.
+STATES = frozenset("stored flight done retry dead".split())
+#: How we know; `seen` is the default and has no class.
+PROVENANCE = frozenset("inferred bet stale open diff".split())
+#: Neutral colours: inks, lines, and grounds. They set the colour of fill/edge like a state does.
+NEUTRALS = frozenset("ink ink2 ink3 line hair ground floor panel panel2 raised odd even".split())
+#: How the colour is used. fill: inside; edge: stroke; on: text that stands on a state's fill;
+#: base-X: inside is ground X whatever the edge is; none: nothing inside.
+PAINT = frozenset("fill edge on none base-ground base-floor base-panel base-panel2 base-raised".split())
+#: Type.
+TYPE = frozenset("t11 t12 t13 t14 t15 t16 t20 mono w5 w6 num middle end strike under".split())
+#: Everything else. halo: a ground-coloured outline keeps it legible; way: a path a message takes;
+#: ring: the selection; ghost: removed or not yet; wall: a cut wire; faint: 30 %; later: 50 %.
+ROLES = frozenset("halo way ring ghost wall faint later shadow dash dots round".split())
+CLASSES = STATES | PROVENANCE | NEUTRALS | PAINT | TYPE | ROLES
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What a click may do: the line that a learner would type for it."""
+
+    line: str  # e.g. "natslab kill n2"
+    label: str
+
+
+class _Mark(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
+    key: str
+    classes: str = ""
+    title: str = ""  # a sentence: tooltip, aria-label, inspector
+    state: dict[str, Any] = {}  # the few facts behind it; the table row is made from the same
+    actions: list[Action] = []
+    opacity: float = 1.0
+    light: list[str] = []  # keys that light up together with this one on hover
+
+
+class Rect(_Mark, tag="rect", kw_only=True, omit_defaults=True):
+    """A rectangle; `r` rounds its corners, `width` is the stroke's."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+    r: float = 0
+    width: float = 1
+    dash: str = ""
+
+
+class Circle(_Mark, tag="circle", kw_only=True, omit_defaults=True):
+    """A circle around (x, y)."""
+
+    x: float
+    y: float
+    r: float
+    width: float = 1
+    dash: str = ""
+
+
+class Path(_Mark, tag="path", kw_only=True, omit_defaults=True):
+    """An SVG path with absolute commands."""
+
+    d: str
+    width: float = 1
+    dash: str = ""
+    arrow: bool = False  # a head at its end, drawn only while paused and in stills
+
+
+class Text(_Mark, tag="text", kw_only=True, omit_defaults=True):
+    """One line of text at baseline (x, y), made of runs `(text, classes)`."""
+
+    x: float
+    y: float
+    runs: list[tuple[str, str]]
+
+
+class Group(_Mark, tag="group", kw_only=True, omit_defaults=True):
+    """Marks that belong together: one focus, one title, moved together by (x, y)."""
+
+    marks: list[Mark]
+    x: float = 0
+    y: float = 0
+
+
+Mark: TypeAlias = Rect | Circle | Path | Text | Group
+
+
+class Flight(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """A message travelling along the path `d`.
+
+    `t0` and `t1` are its true times in tape seconds (`t1` None: still on its way). The live stage
+    animates it once when its key first appears, in 250 to 600 ms. Flights with the same `group`
+    are one message: each starts after `delay` (0 to 1) of the group's duration. A still shows a dot
+    at (x, y).
+    """
+
+    key: str
+    d: str
+    x: float
+    y: float
+    t0: float
+    t1: float | None = None
+    end: Literal["delivered", "lost", "refused", "late", "open"] = "delivered"
+    stop: float = 1.0  # how far along the path a lost one came
+    r: float = 8
+    classes: str = "flight fill"
+    title: str = ""
+    label: str = ""  # short text drawn above the dot
+    delay: float = 0.0
+    group: str = ""
+
+
+class Legend(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One entry of the legend: the class it explains, the word, and how many marks there are."""
+
+    classes: str
+    glyph: Literal["circle", "square", "diamond", "line", "dashed", "ring", "triangle"]
+    word: str
+    count: int | None = None
+
+
+class Scene(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One picture of one view at one moment."""
+
+    view: str
+    title: str
+    height: float  # of everything, header included, legend excluded
+    now: float = 0.0
+    mode: str = "live"
+    lab: str = "lab"
+    servers: list[tuple[str, str]] = []  # (name, state) as at the shown time
+    sources: str = ""  # "seen by the server's message trace"
+    sentence: list[tuple[str, str]] = []  # runs of the headline; add no type classes but mono
+    note: list[tuple[str, str]] = []  # runs of the second line
+    marks: list[Mark] = []
+    flights: list[Flight] = []
+    legend: list[Legend] = []
+    controls: list[Action] = []  # buttons under the picture, in the live stage only
+
+
+# --- text -----------------------------------------------------------------------------------
+
+#: Width of a character in em, with slack: every label also fits in the widest common face.
+LABEL_EM, MONO_EM = 0.62, 0.61
+
+
+def text_width(text: str, classes: str) -> float:
+    """Room to reserve for `text` in pixels, never too little in any common font."""
+    names = classes.split()
+    size = next((int(c[1:]) for c in names if re.fullmatch(r"t\d\d", c)), 13)
+    em = MONO_EM if "mono" in names else LABEL_EM
+    return len(text) * size * em
+
+
+def shorten(text: str, width: float, classes: str) -> str:
+    """`text`, cut to fit `width` pixels with an ellipsis."""
+    if text_width(text, classes) <= width:
+        return text
+    room = int(width / (text_width("x", classes)))
+    return text[: max(1, room - 1)] + "…"
+
+
+def label(key: str, x: float, y: float, text: str, classes: str = "", **more: Any) -> Text:
+    """A text mark with one run; `classes` are those of the run."""
+    return Text(key=key, x=round(x, 2), y=round(y, 2), runs=[(text, classes)], **more)
+
+
+def headline(scene: Scene) -> list[Mark]:
+    """The sentence and the note of a scene as marks."""
+    marks: list[Mark] = []
+    if scene.sentence:
+        runs = [(t, ("t15 w6 " if "mono" in c else "t16 w5 ") + c) for t, c in scene.sentence]
+        marks.append(Text(key="sentence", x=24, y=76, runs=[(t, c.strip()) for t, c in runs]))
+    if scene.note:
+        runs = [(t, ("t12 ink2 " if "mono" in c else "t13 ink2 ") + c) for t, c in scene.note]
+        marks.append(Text(key="note", x=24, y=99, runs=[(t, c.strip()) for t, c in runs]))
+    return marks
+
+
+def header(scene: Scene) -> list[Mark]:
+    """Name, servers and sources of a scene as marks; the stage adds its buttons at the right."""
+    marks: list[Mark] = [label("head/name", 24, 28, scene.title, "t14 w6")]
+    x = 24 + text_width(scene.title, "t14") + 14
+    for name, state in scene.servers[:9]:
+        sign: list[Mark]
+        if state in ("up", "lame duck"):
+            sign = [Circle(key=f"head/sign/{name}", x=x, y=23.5, r=4, classes="fill ink2")]
+        elif state == "frozen":
+            sign = [
+                Path(key=f"head/sign/{name}", d=f"M{x - 2.5:g} 19.5V27.5M{x + 2.5:g} 19.5V27.5",
+                     classes="edge ink2", width=2.5)
+            ]  # fmt: skip
+        elif state == "starting":
+            sign = [Circle(key=f"head/sign/{name}", x=x, y=23.5, r=3.5, classes="edge ink2 none", width=1.5)]
+        else:
+            sign = [
+                Path(key=f"head/sign/{name}", width=2, classes="edge ink2",
+                     d=f"M{x - 3.5:g} 20L{x + 3.5:g} 27M{x - 3.5:g} 27L{x + 3.5:g} 20")
+            ]  # fmt: skip
+        marks.append(Group(key=f"head/{name}", marks=sign, title=f"Server {name} is {state}."))
+        x += 13
+    n = len(scene.servers)
+    words = f"{scene.lab} · {n} server{'s' if n != 1 else ''}" if n else f"{scene.lab} · no server"
+    marks.append(label("head/lab", x, 28, words, "t12 ink2"))
+    x += text_width(words, "t12") + 16
+    if scene.sources:
+        marks += [
+            Path(key="head/eye", classes="edge ink3 none",
+                 d=f"M{x:g} 23.8C{x + 3.5:g} 18.2 {x + 10.5:g} 18.2 {x + 14:g} 23.8"
+                   f"C{x + 10.5:g} 29.4 {x + 3.5:g} 29.4 {x:g} 23.8Z"),
+            Circle(key="head/pupil", x=x + 7, y=23.8, r=1.9, classes="fill ink3"),
+            label("head/sources", x + 21, 28, scene.sources, "t12 ink3"),
+        ]  # fmt: skip
+    return marks
+
+
+def legend_marks(scene: Scene) -> list[Mark]:
+    """The legend of a scene as marks in a strip of height FOOT whose top is y = 0."""
+    if not scene.legend:
+        return []
+    marks: list[Mark] = [Path(key="legend/line", d=f"M24 0.5H{WIDTH - 24}", classes="edge hair")]
+    x = 24.0
+    for item in scene.legend:
+        key, c = f"legend/{item.word}", item.classes
+        glyph: Mark
+        if item.glyph == "circle":
+            glyph = Circle(key=key + "/g", x=x + 7, y=22, r=6, classes=c)
+        elif item.glyph == "ring":
+            glyph = Circle(key=key + "/g", x=x + 7, y=22, r=5.5, classes=c, width=1.5)
+        elif item.glyph == "square":
+            glyph = Rect(key=key + "/g", x=x + 1, y=16, w=12, h=12, r=2.5, classes=c)
+        elif item.glyph == "triangle":
+            glyph = Path(key=key + "/g", d=f"M{x + 7:g} 16L{x + 13:g} 27.5H{x + 1:g}Z", classes=c)
+        elif item.glyph == "diamond":
+            glyph = Path(key=key + "/g", d=f"M{x + 7:g} 15L{x + 14:g} 22L{x + 7:g} 29L{x:g} 22Z", classes=c)
+        else:
+            glyph = Path(key=key + "/g", d=f"M{x:g} 22H{x + 14:g}", classes=c, width=2.5,
+                         dash="4 3" if item.glyph == "dashed" else "")  # fmt: skip
+        words = [(item.word, "t12")]
+        if item.count is not None:
+            words.append((f" {item.count}", "t12 ink3 num"))
+        wide = sum(text_width(t, k) for t, k in words)
+        marks.append(Group(key=key, marks=[glyph, Text(key=key + "/t", x=x + 20, y=26.5, runs=words)]))
+        x += 20 + wide + 22
+    return marks
+
+
+# --- the still ------------------------------------------------------------------------------
+
+
+def walk(marks: Iterable[Mark]) -> Iterator[Mark]:
+    """All marks, depth first, groups before what they hold."""
+    for mark in marks:
+        yield mark
+        if isinstance(mark, Group):
+            yield from walk(mark.marks)
+
+
+def unknown_classes(scene: Scene) -> set[str]:
+    """Classes used by the scene that the vocabulary does not have."""
+    used: set[str] = set()
+    for mark in walk([*header(scene), *headline(scene), *scene.marks, *legend_marks(scene)]):
+        used.update(mark.classes.split())
+        if isinstance(mark, Text):
+            for _, classes in mark.runs:
+                used.update(classes.split())
+    for flight in scene.flights:
+        used.update(flight.classes.split())
+    return used - CLASSES
+
+
+@cache
+def stylesheet() -> str:
+    """The one stylesheet, without comments."""
+    css = (STATIC / "stage.css").read_text(encoding="utf-8")
+    return re.sub(r"\n+", "\n", re.sub(r"(?s)/\*.*?\*/", "", css)).strip()
+
+
+def to_svg(scene: Scene, *, patterns: bool = False, theme: str = "") -> str:
+    """The scene as one self-contained SVG picture; equal scenes give equal bytes.
+
+    `patterns` adds a texture to each state beside its colour. `theme` "light" or "dark" fixes
+    the colours; otherwise the reader's preference decides.
+    """
+    foot = FOOT if scene.legend else 12
+    height = scene.height + foot
+    names = " ".join(c for c in ("natslab", theme, "patterns" if patterns else "") if c)
+    plain = "".join(t for t, _ in scene.sentence)
+    note = "".join(t for t, _ in scene.note)
+    out = [
+        f'<svg class="{names}" data-view="{_esc(scene.view)}" xmlns="http://www.w3.org/2000/svg" '
+        f'viewBox="0 0 {WIDTH} {_n(height)}" width="{WIDTH}" height="{_n(height)}" role="img" '
+        f'aria-label="{_esc(f"{scene.title}: {plain} {note}".strip())}">',
+        f"<title>{_esc(scene.title)}: {_esc(plain)}</title>",
+        f"<style>{stylesheet()}</style>",
+        _defs(scene.view),
+        f'<rect class="fill ground" height="{_n(height)}" width="{WIDTH}"/>',
+    ]
+    for mark in (*header(scene), *headline(scene), *scene.marks):
+        out.append(_mark(mark, scene.view))
+    for flight in scene.flights:
+        out.append(_still_flight(flight))
+    if scene.legend:
+        inner = "".join(_mark(m, scene.view) for m in legend_marks(scene))
+        out.append(f'<g transform="translate(0 {_n(scene.height)})">{inner}</g>')
+    out.append("</svg>")
+    return "".join(out)
+
+
+def _esc(text: str) -> str:
+    # XML knows no control characters, however they are written.
+    clean = "".join(c if c in "\t\n" or c >= " " else "�" for c in text)
+    return html.escape(clean.encode("utf-8", "replace").decode("utf-8"), quote=True)
+
+
+def _n(value: float) -> str:
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _defs(view: str) -> str:
+    """Textures (one per state that has one) and the arrow head."""
+    p = f"natslab-{_esc(view)}"
+    lines = {
+        "flight": '<path d="M0 3H6" class="edge ground" stroke-width="1.2"/>',
+        "retry": '<path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="edge ground" stroke-width="1.2"/>',
+        "dead": '<path d="M0 0L6 6M6 0L0 6" class="edge ground" stroke-width="1"/>',
+    }
+    out = "".join(
+        f'<pattern id="{p}-{s}" width="6" height="6" patternUnits="userSpaceOnUse">'
+        f'<rect width="6" height="6" class="fill {s}"/>{d}</pattern>'
+        for s, d in lines.items()
+    )
+    return f"<defs>{out}</defs>"
+
+
+def _attrs(mark: _Mark, extra: dict[str, str]) -> str:
+    given = {"class": mark.classes, "data-key": mark.key, **extra}
+    if mark.opacity != 1.0:
+        given["opacity"] = _n(mark.opacity)
+    return "".join(f' {k}="{_esc(v)}"' for k, v in sorted(given.items()) if v)
+
+
+def _mark(mark: Mark, view: str) -> str:
+    title = f"<title>{_esc(mark.title)}</title>" if mark.title else ""
+    if isinstance(mark, Group):
+        move = f"translate({_n(mark.x)} {_n(mark.y)})" if mark.x or mark.y else ""
+        inner = "".join(_mark(m, view) for m in mark.marks)
+        return f"<g{_attrs(mark, {'transform': move})}>{title}{inner}</g>"
+    if isinstance(mark, Text):
+        runs = "".join(
+            f'<tspan class="{_esc(c)}">{_esc(t)}</tspan>' if c else f"<tspan>{_esc(t)}</tspan>"
+            for t, c in mark.runs
+        )
+        # Anchors belong to the text element; a run's classes say where the line is anchored.
+        return f'<text{_attrs(mark, {"x": _n(mark.x), "y": _n(mark.y), "class": text_classes(mark), "xml:space": "preserve"})}>{title}{runs}</text>'
+    stroke = {"stroke-width": _n(mark.width) if mark.width != 1 else "", "stroke-dasharray": mark.dash}
+    states = STATES & set(mark.classes.split())
+    texture = ""
+    if states & {"flight", "retry", "dead"} and "fill" in mark.classes.split():
+        stroke["data-texture"] = next(iter(states))
+        texture = f"--texture:url(#natslab-{view}-{next(iter(states))})"
+    stroke["style"] = texture
+    if isinstance(mark, Rect):
+        shape = {"x": _n(mark.x), "y": _n(mark.y), "width": _n(mark.w), "height": _n(mark.h)}
+        if mark.r:
+            shape["rx"] = _n(mark.r)
+        # A zero is a value here, not an absence.
+        return f"<rect{_attrs(mark, {**shape, **stroke})}>{title}</rect>"
+    if isinstance(mark, Circle):
+        shape = {"cx": _n(mark.x), "cy": _n(mark.y), "r": _n(mark.r)}
+        return f"<circle{_attrs(mark, {**shape, **stroke})}>{title}</circle>"
+    head = f'<path class="{_esc(mark.classes)}" d="{arrow_head(mark.d)}" stroke-width="{_n(mark.width)}"/>' if mark.arrow else ""
+    return f"<path{_attrs(mark, {'d': mark.d, **stroke})}>{title}</path>{head}"
+
+
+def text_classes(mark: Text) -> str:
+    """Classes of the text element: its own, and the anchor that its first run asks for."""
+    anchor = {"middle", "end"} & set((mark.runs[0][1] if mark.runs else "").split())
+    return " ".join([*mark.classes.split(), *sorted(anchor)])
+
+
+def arrow_head(d: str) -> str:
+    """An open arrow head at the end of a path whose last two points are absolute."""
+    points = path_points(d)
+    if len(points) < 2:
+        return ""
+    (x0, y0), (x1, y1) = points[-2], points[-1]
+    dx, dy = x1 - x0, y1 - y0
+    length = (dx * dx + dy * dy) ** 0.5 or 1.0
+    ux, uy = dx / length, dy / length
+    left = (x1 - 8 * ux - 4.5 * uy, y1 - 8 * uy + 4.5 * ux)
+    right = (x1 - 8 * ux + 4.5 * uy, y1 - 8 * uy - 4.5 * ux)
+    return f"M{_n(left[0])} {_n(left[1])}L{_n(x1)} {_n(y1)}L{_n(right[0])} {_n(right[1])}"
+
+
+def path_points(d: str) -> list[tuple[float, float]]:
+    """The points of a path with absolute commands (M L H V A C); a curve's are its ends."""
+    points: list[tuple[float, float]] = []
+    x = y = 0.0
+    for command, rest in re.findall(r"([MLHVACZ])([^MLHVACZ]*)", d):
+        v = [float(s) for s in re.findall(r"-?\d+\.?\d*", rest)]
+        if command in "ML":
+            for i in range(0, len(v) - 1, 2):
+                x, y = v[i], v[i + 1]
+                points.append((x, y))
+        elif command == "H" and v:
+            x = v[-1]
+            points.append((x, y))
+        elif command == "V" and v:
+            y = v[-1]
+            points.append((x, y))
+        elif command in "AC" and len(v) >= 2:
+            x, y = v[-2], v[-1]
+            points.append((x, y))
+    return points
+
+
+def _still_flight(flight: Flight) -> str:
+    title = f"<title>{_esc(flight.title)}</title>" if flight.title else ""
+    body = f'<circle class="halo {_esc(flight.classes)}" cx="{_n(flight.x)}" cy="{_n(flight.y)}" r="{_n(flight.r)}"/>'
+    if flight.label:
+        body += (
+            f'<text class="middle" x="{_n(flight.x)}" y="{_n(flight.y - flight.r - 7)}">'
+            f'<tspan class="t11 w6">{_esc(flight.label)}</tspan></text>'
+        )
+    return f'<g data-key="{_esc(flight.key)}">{title}{body}</g>'
+
+
+def points_path(points: Sequence[tuple[float, float]], r: float = 10) -> str:
+    """An SVG path through `points` with horizontal and vertical legs and round corners."""
+    if len(points) < 2:
+        return ""
+    out = [f"M{_n(points[0][0])} {_n(points[0][1])}"]
+    for i in range(1, len(points)):
+        x, y = points[i]
+        if i + 1 < len(points):
+            px, py = points[i - 1]
+            nx, ny = points[i + 1]
+            a = abs(x - px) + abs(y - py)
+            b = abs(nx - x) + abs(ny - y)
+            turn = (x - px) * (ny - y) - (y - py) * (nx - x)
+            rr = min(r, a / 2 if i > 1 else a, b / 2 if i + 2 < len(points) else b)
+            if rr > 0.1 and abs(turn) > 0.01:
+                ix, iy = x - _sign(x - px) * rr, y - _sign(y - py) * rr
+                ox, oy = x + _sign(nx - x) * rr, y + _sign(ny - y) * rr
+                out.append(f"L{_n(ix)} {_n(iy)}")
+                out.append(f"A{_n(rr)} {_n(rr)} 0 0 {1 if turn > 0 else 0} {_n(ox)} {_n(oy)}")
+                continue
+        out.append(f"L{_n(x)} {_n(y)}")
+    return "".join(out)
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)

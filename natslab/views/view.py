@@ -1,0 +1,101 @@
+"""What a view is: a module with a state and four pure functions over it.
+
+    TITLE: str                                 shown in the header
+    SOURCES: str                               "seen by the server's message trace"
+    class State(ViewState): ...                msgspec structs, lists, dicts, tuples only
+    def start(of: tuple[str, ...]) -> State    `of` narrows the view, e.g. to a subject or group
+    def fold(state, event) -> None             may change the state; depends on nothing else
+    def draw(state) -> Scene
+    def describe(state) -> tuple[str, str]     the sentence, and the note under it ("" if none)
+    def table(state) -> Table
+    def dot(state) -> str                      optional: the same as a graph in DOT
+
+No clock, no randomness, no I/O in any of them: `state.now` is the only time. Every number in the
+sentence occurs in the table, every row of the table has a mark of the same key in the picture or is
+counted in one.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib
+import types
+from typing import Any
+
+import msgspec
+
+from natslab.errors import CommandError
+from natslab.tape.event import Event, Server
+
+NAMES = ("routing", "queue", "requests")
+
+
+class ViewState(msgspec.Struct, kw_only=True):
+    """What every view knows; `fold_common` keeps it."""
+
+    now: float = 0.0  # tape seconds; set by the player
+    mode: str = "live"
+    of: tuple[str, ...] = ()
+    selection: str = ""
+    lab: str = "lab"
+    servers: dict[str, str] = {}  # name -> state
+
+
+def fold_common(state: ViewState, event: Event) -> None:
+    """The part of folding that all views share."""
+    if event.t > state.now:
+        state.now = event.t
+    if isinstance(event, Server):
+        state.servers[event.name] = event.state
+
+
+class Table(msgspec.Struct):
+    """The same facts in words: one row per entity, `keys` naming the mark of each row."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    keys: list[str]
+
+    def text(self) -> str:
+        """Aligned columns; numbers to the right."""
+        if not self.rows:
+            return ""
+        cells = [[_plain(c) for c in row] for row in [self.columns, *self.rows]]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
+        numeric = [
+            all(row[i].replace(".", "", 1).replace("-", "", 1).isdigit() or row[i] in ("", "-") for row in cells[1:])
+            for i in range(len(widths))
+        ]
+        lines = [
+            "  ".join(c.rjust(w) if num else c.ljust(w) for c, w, num in zip(row, widths, numeric, strict=True))
+            for row in cells
+        ]
+        return "\n".join(line.rstrip() for line in lines)
+
+    def html(self, view: str) -> str:
+        """A plain HTML table; every cell is escaped text."""
+        head = "".join(f"<th>{html.escape(c)}</th>" for c in self.columns)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_plain(c))}</td>" for c in row) + "</tr>" for row in self.rows
+        )
+        return (
+            f'<table class="natslab" data-view="{html.escape(view)}">'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+
+def _plain(text: str) -> str:
+    """Foreign text on one line, control characters made visible."""
+    return "".join(c if c.isprintable() else "�" for c in text)
+
+
+def load(name: str) -> Any:
+    """The view module called `name`; raises CommandError with the nearest name."""
+    import difflib
+
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(NAMES)}."
+        raise CommandError(f"There is no view called {name!r}.", hint)
+    module: types.ModuleType = importlib.import_module(f"natslab.views.{name}")
+    return module
