@@ -317,15 +317,15 @@ def to_svg(scene: Scene, *, patterns: bool = False, theme: str = "") -> str:
         f'aria-label="{_esc(f"{scene.title}: {plain} {note}".strip())}">',
         f"<title>{_esc(scene.title)}: {_esc(plain)}</title>",
         f"<style>{stylesheet()}</style>",
-        _defs(scene.view),
+        textures(),
         f'<rect class="fill ground" height="{_n(height)}" width="{WIDTH}"/>',
     ]
     for mark in (*header(scene), *headline(scene), *scene.marks):
-        out.append(_mark(mark, scene.view))
+        out.append(_mark(mark))
     for flight in scene.flights:
         out.append(_still_flight(flight))
     if scene.legend:
-        inner = "".join(_mark(m, scene.view) for m in legend_marks(scene))
+        inner = "".join(_mark(m) for m in legend_marks(scene))
         out.append(f'<g transform="translate(0 {_n(scene.height)})">{inner}</g>')
     out.append("</svg>")
     return "".join(out)
@@ -342,16 +342,15 @@ def _n(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def _defs(view: str) -> str:
-    """Textures (one per state that has one) and the arrow head."""
-    p = f"natslab-{_esc(view)}"
+def textures() -> str:
+    """The texture of each state that has one; the stylesheet refers to them by id."""
     lines = {
         "flight": '<path d="M0 3H6" class="edge ground" stroke-width="1.2"/>',
         "retry": '<path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="edge ground" stroke-width="1.2"/>',
         "dead": '<path d="M0 0L6 6M6 0L0 6" class="edge ground" stroke-width="1"/>',
     }
     out = "".join(
-        f'<pattern id="{p}-{s}" width="6" height="6" patternUnits="userSpaceOnUse">'
+        f'<pattern id="natslab-{s}" width="6" height="6" patternUnits="userSpaceOnUse">'
         f'<rect width="6" height="6" class="fill {s}"/>{d}</pattern>'
         for s, d in lines.items()
     )
@@ -365,11 +364,11 @@ def _attrs(mark: _Mark, extra: dict[str, str]) -> str:
     return "".join(f' {k}="{_esc(v)}"' for k, v in sorted(given.items()) if v)
 
 
-def _mark(mark: Mark, view: str) -> str:
+def _mark(mark: Mark) -> str:
     title = f"<title>{_esc(mark.title)}</title>" if mark.title else ""
     if isinstance(mark, Group):
         move = f"translate({_n(mark.x)} {_n(mark.y)})" if mark.x or mark.y else ""
-        inner = "".join(_mark(m, view) for m in mark.marks)
+        inner = "".join(_mark(m) for m in mark.marks)
         return f"<g{_attrs(mark, {'transform': move})}>{title}{inner}</g>"
     if isinstance(mark, Text):
         runs = "".join(
@@ -379,12 +378,6 @@ def _mark(mark: Mark, view: str) -> str:
         # Anchors belong to the text element; a run's classes say where the line is anchored.
         return f'<text{_attrs(mark, {"x": _n(mark.x), "y": _n(mark.y), "class": text_classes(mark), "xml:space": "preserve"})}>{title}{runs}</text>'
     stroke = {"stroke-width": _n(mark.width) if mark.width != 1 else "", "stroke-dasharray": mark.dash}
-    states = STATES & set(mark.classes.split())
-    texture = ""
-    if states & {"flight", "retry", "dead"} and "fill" in mark.classes.split():
-        stroke["data-texture"] = next(iter(states))
-        texture = f"--texture:url(#natslab-{view}-{next(iter(states))})"
-    stroke["style"] = texture
     if isinstance(mark, Rect):
         shape = {"x": _n(mark.x), "y": _n(mark.y), "width": _n(mark.w), "height": _n(mark.h)}
         if mark.r:

@@ -17,9 +17,12 @@ counted in one.
 
 from __future__ import annotations
 
+import difflib
 import html
 import importlib
+import pkgutil
 import types
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,7 +30,8 @@ import msgspec
 from natslab.errors import CommandError
 from natslab.tape.event import Event, Server
 
-NAMES = ("routing", "queue", "requests")
+#: Modules of this package that are not views; every other one is.
+_HOUSE = {"view", "scene", "layout", "player", "widget"}
 
 
 class ViewState(msgspec.Struct, kw_only=True):
@@ -89,13 +93,17 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() else "�" for c in text)
 
 
+def names() -> list[str]:
+    """Every view there is: one module each."""
+    here = str(Path(__file__).parent)
+    return sorted(m.name for m in pkgutil.iter_modules([here]) if m.name not in _HOUSE)
+
+
 def load(name: str) -> Any:
     """The view module called `name`; raises CommandError with the nearest name."""
-    import difflib
-
-    if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(NAMES)}."
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), 1)
+        hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(names())}."
         raise CommandError(f"There is no view called {name!r}.", hint)
     module: types.ModuleType = importlib.import_module(f"natslab.views.{name}")
     return module
