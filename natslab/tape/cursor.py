@@ -1,0 +1,128 @@
+"""Where on a tape people look: all views of a lab share one cursor, so they move together."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from natslab.tape.tape import Tape
+
+Mode: TypeAlias = Literal["live", "paused", "replay"]
+
+BURST = 0.25  # events closer together than this belong to one burst, in seconds
+IDLE = 1.0  # a replay waits no longer than this between two events, in seconds
+
+
+class Cursor:
+    """A place on a tape: the newest event (live), one that stands still (paused), or one that
+    walks on by itself (replay).
+    """
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+        self._n = 0
+        self.mode: Mode = "live"
+        self.speed = 1.0
+        self.selection = ""
+        self._listeners: list[Callable[[], None]] = []
+        self._walked = 0.0  # wall clock of the last step of a replay
+        self._t = 0.0  # tape seconds that the replay has reached
+
+    @property
+    def n(self) -> int:
+        """The newest event that is shown."""
+        return self._tape.head if self.mode == "live" else min(self._n, self._tape.head)
+
+    @property
+    def t(self) -> float:
+        """Tape seconds of the shown moment."""
+        if self.mode == "live":
+            return self._tape.now()
+        here = self._tape.between(self.n - 1, self.n)
+        return here[0].t if here else 0.0
+
+    def live(self) -> None:
+        """Follow the newest event."""
+        self.mode = "live"
+        self._changed()
+
+    def pause(self) -> None:
+        """Stand still here; the servers go on."""
+        self._n = self.n
+        self.mode = "paused"
+        self._changed()
+
+    def seek(self, n: int) -> None:
+        """Show the moment right after event `n`."""
+        self._n = max(0, min(n, self._tape.head))
+        self.mode = "paused"
+        self._changed()
+
+    def step(self, by: int, burst: bool = False) -> None:
+        """Go `by` events on, or as many bursts of events."""
+        n = self.n
+        for _ in range(abs(by)):
+            n = self._burst(n, 1 if by > 0 else -1) if burst else n + (1 if by > 0 else -1)
+        self.seek(n)
+
+    def replay(self) -> None:
+        """Walk on from here in the tape's own time, times `speed`."""
+        self._n = self.n
+        self._t, self._walked = self._time(self._n), time.monotonic()
+        self.mode = "replay"
+        self._changed()
+
+    def select(self, key: str) -> None:
+        """Light up the entity `key` in every view."""
+        self.selection = key
+        self._changed()
+
+    def walk(self) -> bool:
+        """Move a replay on to the present moment; True when it moved. Ends live."""
+        if self.mode != "replay":
+            return False
+        now = time.monotonic()
+        self._t += (now - self._walked) * self.speed
+        self._walked = now
+        before = self._n
+        while self._n < self._tape.head:
+            following = self._time(self._n + 1)
+            if following - self._t > IDLE * self.speed:
+                self._t = following - IDLE * self.speed
+            if following > self._t:
+                break
+            self._n += 1
+        if self._n >= self._tape.head:
+            self.live()
+            return True
+        return self._n != before
+
+    def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
+        """Call `heard()` when mode, place or selection change; returns how to stop."""
+        self._listeners.append(heard)
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(heard)
+
+        return stop
+
+    def _time(self, n: int) -> float:
+        here = self._tape.between(n - 1, n)
+        return here[0].t if here else 0.0
+
+    def _burst(self, n: int, way: int) -> int:
+        at = n + way
+        while 0 < at < self._tape.head:
+            following = at + 1 if way > 0 else at
+            if self._time(following) - self._time(following - 1) > BURST:
+                return at if way > 0 else at - 1
+            at += way
+        return at
+
+    def _changed(self) -> None:
+        for heard in tuple(self._listeners):
+            heard()
