@@ -1,0 +1,351 @@
+"""The lab: what a person holds. Real servers, their tape, its sources and its views."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from natslab.errors import CommandError, LabError
+from natslab.loop import loop, run
+from natslab.servers.client import Client, Hub
+from natslab.servers.fleet import Fleet
+from natslab.servers.server import LogLine, Server
+from natslab.servers.topology import Topology, single
+from natslab.sources.clients import Clients
+from natslab.sources.monitor import Monitor
+from natslab.sources.servers import Servers
+from natslab.sources.trace import Traces
+from natslab.tape.event import Mark
+from natslab.tape.tape import Tape
+
+if TYPE_CHECKING:
+    from natslab.views.show import View
+
+T = TypeVar("T")
+
+_current: Lab | None = None
+_runner: Callable[[str], None] | None = None
+
+
+def current() -> Lab:
+    """The lab of this kernel. Raises LabError when there is none."""
+    if _current is None:
+        raise LabError("There is no lab in this kernel.", "Start one: %natslab up")
+    return _current
+
+
+def set_runner(act: Callable[[str], None] | None) -> None:
+    """Say who runs the line behind a button of a live view; the magics do."""
+    global _runner
+    _runner = act
+
+
+class LabServer:
+    """One server of a lab, to be used from a cell. Every method waits until it is done.
+
+    Raises ServerError when the server is not in a state in which this makes sense.
+    """
+
+    def __init__(self, lab: Lab, server: Server) -> None:
+        self._lab = lab
+        self._server = server
+        self.name = server.name
+
+    def __repr__(self) -> str:
+        return f"{self.name} is {self.state}"
+
+    @property
+    def state(self) -> str:
+        """starting, up, down, frozen, or lame duck."""
+        return self._server.state
+
+    @property
+    def version(self) -> str:
+        """What the server calls itself, e.g. "2.15.1"."""
+        return self._server.version
+
+    @property
+    def url(self) -> str:
+        """Its address with the learner's credentials."""
+        return self._lab.fleet.url(self.name)
+
+    def kill(self) -> None:
+        """End it like a power cut (SIGKILL)."""
+        self._lab.do(self._server.kill())
+
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM)."""
+        self._lab.do(self._server.stop())
+
+    def start(self) -> None:
+        """Start it again after `kill` or `stop`, on the same port and store."""
+        self._lab.do(self._server.start())
+        self._lab.do(self._lab.reconnected())
+
+    def restart(self) -> None:
+        """Stop it, if it runs, and start it on the same port and store."""
+        self._lab.do(self._server.restart())
+        self._lab.do(self._lab.reconnected())
+
+    def freeze(self) -> None:
+        """Stop its clock (SIGSTOP): connections stay open, nothing answers."""
+        self._lab.do(self._server.freeze())
+
+    def thaw(self) -> None:
+        """Let a frozen server go on (SIGCONT)."""
+        self._lab.do(self._server.thaw())
+
+    def lame_duck(self) -> None:
+        """Ask it to send its clients away one by one and then end (SIGUSR2)."""
+        self._lab.do(self._server.lame_duck())
+
+    def reload(self, text: str | None = None) -> None:
+        """Make it read its configuration again, or the new one `text`.
+
+        Raises ServerError with the server's own reason when it refuses; the old one stays.
+        """
+        self._lab.do(self._server.reload(text))
+
+    def log(self, since: float | None = None, level: str | None = None, grep: str | None = None) -> list[LogLine]:
+        """Its log: the last `since` seconds, lines of `level` or worse, lines that hold `grep`."""
+        return self._server.log(since=since, level=level, grep=grep)
+
+    def conf(self) -> str:
+        """Its configuration as it runs, passwords masked."""
+        return self._server.conf()
+
+
+class Lab:
+    """Real nats-servers with a tape of what they do.
+
+    Use `Lab.up`, as a context manager or until `down`; when the kernel ends in any way the
+    servers and their folders go with it.
+    """
+
+    def __init__(self, fleet: Fleet, hub: Hub, tape: Tape, name: str, watch: bool) -> None:
+        self.name = name
+        self.fleet = fleet
+        self.hub = hub
+        self.tape = tape
+        self.jobs: dict[int, Any] = {}
+        self._clients: dict[str, Awaitable[Client]] = {}
+        self._views: dict[tuple[str, ...], View] = {}
+        self._followers = Servers(fleet, hub, tape)
+        self._reports = Clients(fleet, hub, tape)
+        self._traces = Traces(fleet, hub, tape)
+        self._monitor = Monitor(fleet, hub, tape)
+        self._watch = watch
+        self._started: list[Any] = []
+
+    # --- up and down ------------------------------------------------------------------------
+
+    @classmethod
+    def up(
+        cls,
+        servers: int = 1,
+        *,
+        name: str = "lab",
+        store: str | Path | None = None,
+        port: int | None = None,
+        watch: bool = True,
+        **options: Any,
+    ) -> Lab:
+        """Start a lab in this kernel, or give back the one that is up with the same description.
+
+        Parameters
+        ----------
+        servers: how many; one for now.
+        name: what the pictures call it.
+        store: a folder that keeps streams after the lab; a temporary one when left out.
+        port: of the first server; the system picks one when left out.
+        watch: whether sources record what happens; without them there are no pictures.
+        options: what `natslab.servers.topology.single` takes besides.
+
+        Raises LabError when another lab is up, ServerError when a server does not start.
+        """
+        global _current
+        if servers != 1:
+            raise LabError(
+                f"A lab of {servers} servers is not possible.", "This natslab runs labs of one server: %natslab up"
+            )
+        topology = single(store=Path(store) if store is not None else None, port=port, **options)
+        if _current is not None:
+            if _current.fleet.topology == topology and _current.name == name:
+                return _current
+            raise LabError(
+                "Another lab is up in this kernel.", "Stop it first: %natslab down"
+            )
+        _current = run(cls._start(topology, name, watch))
+        return _current
+
+    @classmethod
+    async def _start(cls, topology: Topology, name: str, watch: bool) -> Lab:
+        tape = Tape(lab=name)
+        try:
+            fleet = await Fleet.start(topology)
+        except BaseException:
+            tape.close()
+            raise
+        lab = cls(fleet, Hub(trace=watch), tape, name, watch)
+        try:
+            await lab._open()
+        except BaseException:
+            await lab._close()
+            raise
+        return lab
+
+    async def _open(self) -> None:
+        if self._watch:
+            for source in (self._followers, self._reports, self._traces, self._monitor):
+                await source.start()
+                self._started.append(source)
+
+    async def _close(self) -> None:
+        for handle in list(self.jobs.values()):
+            handle.stop()
+        for source in reversed(self._started):
+            await source.stop()
+        await self.hub.close()
+        await self.fleet.stop()
+        self.tape.close()
+
+    def down(self) -> None:
+        """Stop every server and remove what the lab kept; its tape and views stay readable."""
+        global _current
+        if _current is self:
+            _current = None
+        run(self._close())
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
+
+    def __repr__(self) -> str:
+        servers = ", ".join(f"{s.name} {s.state}" for s in self.fleet.servers.values())
+        return f"{self.name}: {servers}"
+
+    # --- servers and connections --------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        """One server with the learner's credentials: any NATS client connects with it."""
+        return self.fleet.url()
+
+    @property
+    def login(self) -> dict[str, Any]:
+        """For `await nats.connect(**lab.login)`; such a client fails over to other servers."""
+        return self.fleet.login()
+
+    @property
+    def servers(self) -> dict[str, LabServer]:
+        """The servers by name."""
+        return {name: LabServer(self, s) for name, s in self.fleet.servers.items()}
+
+    def server(self, name: str) -> LabServer:
+        """The server called `name`. Raises CommandError with the names there are."""
+        if name not in self.fleet.servers:
+            names = ", ".join(self.fleet.servers)
+            raise CommandError(f"There is no server called {name!r} in this lab.", f"There is {names}.")
+        return LabServer(self, self.fleet.servers[name])
+
+    async def connect(self, name: str, **options: Any) -> Client:
+        """A nats-py client called `name` on the caller's loop; the pictures show what it does.
+
+        `options` are those of `nats.connect`.
+        """
+        return await self.hub.connect(name, self.fleet.login(), **options)
+
+    async def client(self, name: str) -> Client:
+        """The lab's own client called `name`, on natslab's loop: made once and kept."""
+        known = self.hub.clients.get(name)
+        if known is not None and known.lab_owned and not known.is_closed:
+            return known
+        client = await self.hub.connect(name, self.fleet.login())
+        client.lab_owned = True
+        return client
+
+    async def reconnected(self, timeout: float = 3.0) -> None:
+        """Wait until the lab's own clients are connected again, at most `timeout` seconds."""
+        await self.hub.reconnected(timeout)
+
+    def do(self, coro: Coroutine[Any, Any, T]) -> T:
+        """Run `coro` on natslab's loop and wait for it; an interrupt cancels it."""
+        return run(coro)
+
+    # --- what happened --------------------------------------------------------------------------
+
+    def mark(self, what: Literal["run", "fault", "check", "bet"], text: str = "", ok: bool = True) -> None:
+        """Put a sign on the tape: a line that ran, a fault, a check, a bet."""
+        event = Mark(what=what, text=text, ok=ok, t=self.tape.now(), source="lab")
+        loop().post(self.tape.append, event)
+
+    def settle(self, timeout: float = 1.0) -> None:
+        """Wait until everything that was published so far is on the tape, at most `timeout` seconds."""
+        if loop().inside() or _current is not self:
+            return
+        run(self._settle(timeout))
+
+    async def _settle(self, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        await self.hub.sync(timeout)
+        self._reports.flush()
+        await self._traces.settled(max(0.01, end - time.monotonic()))
+        self._reports.flush()
+
+    def look(self) -> None:
+        """Ask every server now what it would report by itself once a second."""
+        if self._watch and _current is self:
+            run(self._monitor.poll())
+
+    def view(self, name: str, *of: str) -> View:
+        """The view called `name`: routing, queue or requests; `of` narrows it, e.g. to a subject.
+
+        Raises CommandError for an unknown name.
+        """
+        from natslab.views.show import View
+
+        key = (name, *of)
+        if key not in self._views:
+            self._views[key] = View(
+                self.tape, name, of, settle=self._settled_look, act=_act, watched=self._monitor.watch
+            )
+        return self._views[key]
+
+    def _settled_look(self) -> None:
+        self.look()
+        self.settle()
+
+    def save(self, path: str | Path) -> Path:
+        """Write the tape to `path`; `natslab.open` shows it again without a server."""
+        self.settle()
+        return self.tape.save(path)
+
+
+def _act(line: str) -> None:
+    if _runner is not None:
+        _runner(line)
+
+
+class Recording:
+    """A saved tape: its views work without a server."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+
+    def view(self, name: str, *of: str) -> View:
+        """The view called `name`, as `Lab.view`."""
+        from natslab.views.show import View
+
+        return View(self.tape, name, of)
+
+
+def open(path: str | Path) -> Recording:  # noqa: A001 - natslab.open(path) reads best
+    """A tape that `lab.save` wrote. Raises LabError when it cannot be read."""
+    return Recording(Tape.open(path))
