@@ -20,7 +20,7 @@ from natslab.errors import (
 )
 
 if TYPE_CHECKING:
-    from natslab.lab import Lab, current, open  # noqa: A004
+    from natslab.lab import Lab, current, open
 
 __version__ = "0.1.0"
 __all__ = [

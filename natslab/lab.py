@@ -109,7 +109,17 @@ class LabServer:
         """
         self._lab.do(self._server.reload(text))
 
-    def log(self, since: float | None = None, level: str | None = None, grep: str | None = None) -> list[LogLine]:
+    def report(self, what: str, **body: Any) -> dict[str, Any]:
+        """What the server says of itself: varz, connz, subsz, jsz, accountz, ... in its own field names.
+
+        `body` holds the options of that report, e.g. `report("subsz", subscriptions=True)`.
+        Raises ServerError when it does not answer.
+        """
+        return self._lab.do(self._lab.fleet.ask(self.name, what, **body))
+
+    def log(
+        self, since: float | None = None, level: str | None = None, grep: str | None = None
+    ) -> list[LogLine]:
         """Its log: the last `since` seconds, lines of `level` or worse, lines that hold `grep`."""
         return self._server.log(since=since, level=level, grep=grep)
 
@@ -169,15 +179,14 @@ class Lab:
         global _current
         if servers != 1:
             raise LabError(
-                f"A lab of {servers} servers is not possible.", "This natslab runs labs of one server: %natslab up"
+                f"A lab of {servers} servers is not possible.",
+                "This natslab runs labs of one server: %natslab up",
             )
         topology = single(store=Path(store) if store is not None else None, port=port, **options)
         if _current is not None:
             if _current.fleet.topology == topology and _current.name == name:
                 return _current
-            raise LabError(
-                "Another lab is up in this kernel.", "Stop it first: %natslab down"
-            )
+            raise LabError("Another lab is up in this kernel.", "Stop it first: %natslab down")
         _current = run(cls._start(topology, name, watch))
         return _current
 
@@ -346,6 +355,6 @@ class Recording:
         return View(self.tape, name, of)
 
 
-def open(path: str | Path) -> Recording:  # noqa: A001 - natslab.open(path) reads best
+def open(path: str | Path) -> Recording:
     """A tape that `lab.save` wrote. Raises LabError when it cannot be read."""
     return Recording(Tape.open(path))

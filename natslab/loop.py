@@ -26,9 +26,7 @@ class Loop:
 
     def __init__(self) -> None:
         self.asyncio = asyncio.new_event_loop()
-        self._thread = threading.Thread(
-            target=self.asyncio.run_forever, name="natslab", daemon=True
-        )
+        self._thread = threading.Thread(target=self.asyncio.run_forever, name="natslab", daemon=True)
         self._thread.start()
         self._spawned: set[asyncio.Task[Any]] = set()
         atexit.register(self.close)

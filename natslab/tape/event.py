@@ -6,7 +6,8 @@ where the server stamped the event, it is the server's stamp (same machine, same
 says whether it was observed or inferred.
 
 A client is named by its label: its connection name, with `#2`, `#3` ... appended when a name is
-used by several connections of one lab at once. A message published by a client of this lab has the id `c/<client no>/<n>`.
+used by several connections of one lab at once. A message published by a client of this lab has the
+id `c/<client no>/<n>`.
 Payloads, subjects and headers are foreign text.
 """
 
@@ -179,6 +180,4 @@ class Mark(Base, tag="mark", kw_only=True, omit_defaults=True):
     ok: bool = True
 
 
-Event: TypeAlias = (
-    Server | Link | Conn | Sub | Pub | Recv | Many | Hop | End | Store | Drop | Snap | Mark
-)
+Event: TypeAlias = Server | Link | Conn | Sub | Pub | Recv | Many | Hop | End | Store | Drop | Snap | Mark

@@ -141,9 +141,7 @@ class Tape:
         try:
             head = msgspec.json.decode(lines[0], type=_Head)
         except msgspec.DecodeError:
-            raise LabError(
-                f"{source} is not a natslab tape.", "Save one with: %natslab save FILE"
-            ) from None
+            raise LabError(f"{source} is not a natslab tape.", "Save one with: %natslab save FILE") from None
         if head.format != FORMAT:
             raise LabError(
                 f"{source} has tape format {head.format}, this natslab reads format {FORMAT}.",

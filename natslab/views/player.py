@@ -43,7 +43,9 @@ class Player:
         with self._lock:
             return self._decoder.decode(self._encoder.encode(self._seek(n)))
 
-    def scene(self, n: int | None = None, *, now: float | None = None, mode: str = "live", selection: str = "") -> Scene:
+    def scene(
+        self, n: int | None = None, *, now: float | None = None, mode: str = "live", selection: str = ""
+    ) -> Scene:
         """The picture right after event `n` (default: the newest).
 
         `now` is the shown moment in tape seconds, by default that of the last event.

@@ -376,7 +376,7 @@ def _mark(mark: Mark) -> str:
             for t, c in mark.runs
         )
         # Anchors belong to the text element; a run's classes say where the line is anchored.
-        return f'<text{_attrs(mark, {"x": _n(mark.x), "y": _n(mark.y), "class": text_classes(mark), "xml:space": "preserve"})}>{title}{runs}</text>'
+        return f"<text{_attrs(mark, {'x': _n(mark.x), 'y': _n(mark.y), 'class': text_classes(mark), 'xml:space': 'preserve'})}>{title}{runs}</text>"
     stroke = {"stroke-width": _n(mark.width) if mark.width != 1 else "", "stroke-dasharray": mark.dash}
     if isinstance(mark, Rect):
         shape = {"x": _n(mark.x), "y": _n(mark.y), "width": _n(mark.w), "height": _n(mark.h)}
@@ -387,7 +387,11 @@ def _mark(mark: Mark) -> str:
     if isinstance(mark, Circle):
         shape = {"cx": _n(mark.x), "cy": _n(mark.y), "r": _n(mark.r)}
         return f"<circle{_attrs(mark, {**shape, **stroke})}>{title}</circle>"
-    head = f'<path class="{_esc(mark.classes)}" d="{arrow_head(mark.d)}" stroke-width="{_n(mark.width)}"/>' if mark.arrow else ""
+    head = (
+        f'<path class="{_esc(mark.classes)}" d="{arrow_head(mark.d)}" stroke-width="{_n(mark.width)}"/>'
+        if mark.arrow
+        else ""
+    )
     return f"<path{_attrs(mark, {'d': mark.d, **stroke})}>{title}</path>{head}"
 
 
@@ -435,7 +439,8 @@ def path_points(d: str) -> list[tuple[float, float]]:
 
 def _still_flight(flight: Flight) -> str:
     title = f"<title>{_esc(flight.title)}</title>" if flight.title else ""
-    body = f'<circle class="halo {_esc(flight.classes)}" cx="{_n(flight.x)}" cy="{_n(flight.y)}" r="{_n(flight.r)}"/>'
+    place = f'cx="{_n(flight.x)}" cy="{_n(flight.y)}" r="{_n(flight.r)}"'
+    body = f'<circle class="halo {_esc(flight.classes)}" {place}/>'
     if flight.label:
         body += (
             f'<text class="middle" x="{_n(flight.x)}" y="{_n(flight.y - flight.r - 7)}">'

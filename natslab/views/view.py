@@ -66,12 +66,9 @@ class Table(msgspec.Struct):
             return ""
         cells = [[_plain(c) for c in row] for row in [self.columns, *self.rows]]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
-        numeric = [
-            all(row[i].replace(".", "", 1).replace("-", "", 1).isdigit() or row[i] in ("", "-") for row in cells[1:])
-            for i in range(len(widths))
-        ]
+        right = [all(_number(row[i]) for row in cells[1:]) for i in range(len(widths))]
         lines = [
-            "  ".join(c.rjust(w) if num else c.ljust(w) for c, w, num in zip(row, widths, numeric, strict=True))
+            "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
             for row in cells
         ]
         return "\n".join(line.rstrip() for line in lines)
@@ -86,6 +83,10 @@ class Table(msgspec.Struct):
             f'<table class="natslab" data-view="{html.escape(view)}">'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
+
+
+def _number(text: str) -> bool:
+    return text in ("", "-") or text.lstrip("-").replace(".", "", 1).isdigit()
 
 
 def _plain(text: str) -> str:

@@ -7,6 +7,7 @@ when the stage asks for one or the moment jumps.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from functools import cache
@@ -82,8 +83,8 @@ class Stage(anywidget.AnyWidget):  # type: ignore[misc]
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unlisten: list[Callable[[], None]] = []
-        self._on_message: Callable[[Any, dict[str, Any], Any], None] = (
-            lambda _, content, __: loop().post(self._heard, content)
+        self._on_message: Callable[[Any, dict[str, Any], Any], None] = lambda _, content, __: loop().post(
+            self._heard, content
         )
         self.on_msg(self._on_message)
 
@@ -172,10 +173,8 @@ class Stage(anywidget.AnyWidget):  # type: ignore[misc]
                 self._cursor.walk()
             elif self._cursor.mode == "live":
                 # Without events the clock of a live view still goes on, twice a second.
-                try:
+                with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._awake.wait(), 0.5)
-                except TimeoutError:
-                    pass
             else:
                 await self._awake.wait()
             self._awake.clear()
@@ -200,34 +199,35 @@ class Stage(anywidget.AnyWidget):  # type: ignore[misc]
             "mode": cursor.mode, "n": n, "head": self._player.tape.head, "t": round(cursor.t, 3),
             "now": round(self._player.tape.now(), 3), "speed": cursor.speed, "selection": cursor.selection,
         }  # fmt: skip
-        full = not self._sent
+        full = self._scene is None
+        room = FULL if full else FRAME
+        room -= 4_000 + sum(len(d) for k, d in flights.items() if self._flights.get(k) != d)
+        changed: dict[str, bytes] = {}
+        for key, data in encoded.items():
+            if self._sent.get(key) != data:
+                # What does not fit stays different and travels in the next frame.
+                if (room := room - len(data)) < 0:
+                    self._awake.set()
+                    break
+                changed[key] = data
+        marks_now = [msgspec.Raw(d) for d in changed.values()]
+        frame: dict[str, Any]
         if full:
-            frame: dict[str, Any] = {
-                "op": "scene", "full": True, "cursor": where,
-                "scene": {**strip, "marks": [msgspec.Raw(e) for e in encoded.values()],
-                          "flights": [msgspec.Raw(f) for f in flights.values()]},
-            }  # fmt: skip
-            self._sent = encoded
+            flying = [msgspec.Raw(f) for f in flights.values()]
+            frame = {"op": "scene", "full": True, "cursor": where,
+                     "scene": {**strip, "marks": marks_now, "flights": flying}}  # fmt: skip
         else:
-            changed: dict[str, bytes] = {}
-            room = FRAME - 4_000
-            for key, data in encoded.items():
-                if self._sent.get(key) != data and (room := room - len(data)) > 0:
-                    # What does not fit stays different and travels in the next frame.
-                    changed[key] = data
             gone = [k for k in self._sent if k not in encoded]
             frame = {
                 "op": "delta", "cursor": where,
                 "head": {k: v for k, v in strip.items() if self._strip.get(k) != v},
-                "set": [msgspec.Raw(d) for d in changed.values()], "del": gone,
+                "set": marks_now, "del": gone,
                 "flights": [msgspec.Raw(d) for k, d in flights.items() if self._flights.get(k) != d],
                 "gone": [k for k in self._flights if k not in flights],
             }  # fmt: skip
             for key in gone:
                 del self._sent[key]
-            self._sent.update(changed)
-            if room <= 0:
-                self._awake.set()
+        self._sent.update(changed)
         order = [k for k in encoded if k in self._sent]
         if not full and order != self._order:
             frame["order"] = order

@@ -1,0 +1,56 @@
+# Everything runs in a virtual environment of its own, .venv; make lab is all a newcomer needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= 2
+SERVER_TESTS := tests --ignore=tests/browser --ignore=tests/benchmarks
+
+.PHONY: lab test soak lint unit notebooks browser bench pictures build clean
+
+lab: $(STAMP)
+	$(BIN)/natslab lab
+
+test: lint unit notebooks browser
+
+$(STAMP): pyproject.toml hatch_build.py labextension/package-lock.json
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "natslab needs Python 3.11 or newer; say which: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "Python cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[lab,test]'
+	@touch $@
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python hatch_build.py check
+
+unit: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m 'not soak' $(SERVER_TESTS)
+
+notebooks: $(STAMP)
+	$(BIN)/natslab test
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not soak' tests/notebooks
+
+browser: $(STAMP)
+	$(BIN)/python -m pytest -m 'not soak' tests/browser
+
+soak: $(STAMP)
+	NATSLAB_SOAK=1 $(BIN)/python -m pytest -m soak --timeout 900 tests
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.benchmarks
+
+pictures: $(STAMP)
+	$(BIN)/python -m tests.browser.pictures
+
+build: $(STAMP)
+	$(BIN)/python hatch_build.py
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) dist build natslab/labextension natslab/views/static/stage.js labextension/lib \
+	  labextension/node_modules labextension/tsconfig.tsbuildinfo
