@@ -51,16 +51,15 @@ class Supervisor:
             self.folders.discard(path)
         return {}
 
-    def lock(self, path: str, made: bool) -> "dict[str, object]":
-        """Lock a store folder, because nats-server does not; `made` also makes it.
+    def lock(self, path: str) -> "dict[str, object]":
+        """Make and lock a store folder, because nats-server does not; answers who holds it, if not we.
 
         The lock is a file with flock(2), and the servers on this store inherit it: it lasts until
         the last of them is dead, even when this process is killed.
         """
         if path in self.locks:
-            return {"holder": os.getpid()}
-        if made:
-            os.makedirs(path, 0o700, exist_ok=True)
+            return {"holder": parent}
+        os.makedirs(path, 0o700, exist_ok=True)
         fd = os.open(os.path.join(path, ".natslab.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -127,24 +126,17 @@ class Supervisor:
         """Servers that exited, were stopped or went on since the last call."""
         found: list[dict[str, object]] = []
         for pid in sorted(self.pids):
-            try:
-                info = os.waitid(
-                    os.P_PID, pid, os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOHANG
-                )
-            except ChildProcessError:
-                info = None
-            if info is None:
+            gone, status = os.waitpid(pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+            if not gone:
                 continue
-            if info.si_code == os.CLD_EXITED:
-                self.pids.discard(pid)
-                found.append({"event": "exited", "pid": pid, "code": info.si_status, "signal": 0})
-            elif info.si_code in (os.CLD_KILLED, os.CLD_DUMPED):
-                self.pids.discard(pid)
-                found.append({"event": "exited", "pid": pid, "code": -1, "signal": info.si_status})
-            elif info.si_code in (os.CLD_STOPPED, os.CLD_TRAPPED):
+            if os.WIFSTOPPED(status):
                 found.append({"event": "stopped", "pid": pid})
-            elif info.si_code == os.CLD_CONTINUED:
+            elif os.WIFCONTINUED(status):
                 found.append({"event": "continued", "pid": pid})
+            else:
+                self.pids.discard(pid)
+                # the exit code, or minus the signal
+                found.append({"event": "exited", "pid": pid, "code": os.waitstatus_to_exitcode(status)})
         return found
 
     def end(self) -> None:

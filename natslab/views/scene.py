@@ -376,7 +376,8 @@ def _mark(mark: Mark) -> str:
             for t, c in mark.runs
         )
         # Anchors belong to the text element; a run's classes say where the line is anchored.
-        return f"<text{_attrs(mark, {'x': _n(mark.x), 'y': _n(mark.y), 'class': text_classes(mark), 'xml:space': 'preserve'})}>{title}{runs}</text>"
+        place = {"x": _n(mark.x), "y": _n(mark.y), "class": text_classes(mark), "xml:space": "preserve"}
+        return f"<text{_attrs(mark, place)}>{title}{runs}</text>"
     stroke = {"stroke-width": _n(mark.width) if mark.width != 1 else "", "stroke-dasharray": mark.dash}
     if isinstance(mark, Rect):
         shape = {"x": _n(mark.x), "y": _n(mark.y), "width": _n(mark.w), "height": _n(mark.h)}
