@@ -1,0 +1,1 @@
+"""What is real: nats-servers, their accounts, and clients; knows nothing of who watches."""

@@ -9,6 +9,7 @@ Requests `{"id": 1, "op": ..., ...}` are answered by `{"id": 1, ...}` or `{"id":
 A server that ends, is stopped or goes on is told unasked: `{"event": "exited", "pid": ...}`.
 """
 
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -147,10 +148,8 @@ class Supervisor:
             os.waitpid(pid, 0)
         self.pids.clear()
         for path in self.folders:
-            try:
+            with contextlib.suppress(OSError):
                 remove_tree(path)
-            except OSError:
-                pass
 
 
 def remove_tree(path: str) -> None:
