@@ -63,6 +63,11 @@ class LabServer:
         return self._server.state
 
     @property
+    def pid(self) -> int:
+        """Its process; 0 when there is none."""
+        return self._server.pid
+
+    @property
     def version(self) -> str:
         """What the server calls itself, e.g. "2.15.1"."""
         return self._server.version
@@ -121,7 +126,8 @@ class LabServer:
         self, since: float | None = None, level: str | None = None, grep: str | None = None
     ) -> list[LogLine]:
         """Its log: the last `since` seconds, lines of `level` or worse, lines that hold `grep`."""
-        return self._server.log(since=since, level=level, grep=grep)
+        start = None if since is None else time.time() - since
+        return self._server.log(since=start, level=level, grep=grep)
 
     def conf(self) -> str:
         """Its configuration as it runs, passwords masked."""
