@@ -1,0 +1,186 @@
+// Messages on their way: each travels once, when it first appears live, and then rests.
+
+import type { Clock } from './clock';
+import { attr, num, plain, s, safeClasses, short } from './dom';
+import { CHANGE } from './marks';
+import type { Flight } from './wire';
+
+const SHORTEST = 250; // ms; the true time is in the title
+const LONGEST = 600;
+const MANY = 60; // more new ones at once are placed without travel
+
+interface Dot {
+  flight: Flight;
+  el: SVGGElement;
+  travels: boolean;
+  gone: boolean;
+}
+
+export class Flights {
+  private dots = new Map<string, Dot>();
+  private owner = new WeakMap<Element, Dot>();
+
+  /** `travels` says whether messages may move now. */
+  constructor(
+    private el: SVGGElement,
+    private clock: Clock,
+    private travels: () => boolean
+  ) {}
+
+  get(el: Element): Flight | null {
+    return this.owner.get(el)?.flight ?? null;
+  }
+
+  replace(flights: Flight[]): void {
+    const keep = new Set(flights.map(flight => flight.key));
+    this.apply(flights, [...this.dots.keys()].filter(key => !keep.has(key)));
+  }
+
+  apply(flights: Flight[], gone: string[]): void {
+    for (const key of gone) {
+      const dot = this.dots.get(key);
+      this.dots.delete(key);
+      if (dot) {
+        dot.gone = true;
+        if (!dot.travels) {
+          this.leave(dot);
+        }
+      }
+    }
+    const fresh: Dot[] = [];
+    for (const flight of flights) {
+      const old = this.dots.get(flight.key);
+      if (old) {
+        this.dress(old, flight);
+        if (!old.travels) {
+          place(old, num(flight.x), num(flight.y));
+        }
+      } else {
+        const dot: Dot = { flight, el: s('g', { 'data-key': flight.key }), travels: false, gone: false };
+        this.owner.set(dot.el, dot);
+        this.dots.set(flight.key, dot);
+        this.dress(dot, flight);
+        place(dot, num(flight.x), num(flight.y));
+        this.el.append(dot.el);
+        fresh.push(dot);
+      }
+    }
+    if (fresh.length && fresh.length <= MANY && this.travels()) {
+      const groups = new Map<string, Dot[]>();
+      for (const dot of fresh) {
+        const name = dot.flight.group || `\u0000${dot.flight.key}`;
+        groups.set(name, [...(groups.get(name) ?? []), dot]);
+      }
+      for (const group of groups.values()) {
+        this.send(group);
+      }
+    }
+    this.number();
+  }
+
+  /** Copies of one message go at one speed, so that they are one dot until their ways part. */
+  private send(group: Dot[]): void {
+    const ends = group.map(({ flight }) => flight.t1 ?? flight.t0);
+    const true_ms = 1000 * (Math.max(...ends) - Math.min(...group.map(({ flight }) => flight.t0)));
+    const duration = Math.min(LONGEST, Math.max(SHORTEST, true_ms));
+    const ways = group.map(({ flight }) => {
+      const way = s('path', { d: flight.d });
+      const stop = flight.stop === undefined ? 1 : Math.min(1, Math.max(0, num(flight.stop)));
+      return { way, length: way.getTotalLength() * stop };
+    });
+    const speed = Math.max(...ways.map(({ length }) => length), 1) / duration;
+    const start = performance.now();
+    group.forEach((dot, i) => {
+      const { way, length } = ways[i];
+      if (!length) {
+        return;
+      }
+      const delay = Math.min(1, Math.max(0, num(dot.flight.delay))) * duration;
+      dot.travels = true;
+      dot.el.classList.add('nl-travels');
+      const draw = (now: number): boolean => {
+        const gone = Math.max(0, now - start - delay) * speed;
+        if (gone < length) {
+          dot.el.toggleAttribute('hidden', now - start < delay);
+          const at = way.getPointAtLength(gone);
+          place(dot, at.x, at.y);
+          return true;
+        }
+        dot.el.removeAttribute('hidden');
+        this.rest(dot, way, length);
+        return false;
+      };
+      draw(start);
+      this.clock.add(draw);
+    });
+  }
+
+  /** From the end of its way to the place where the scene shows it. */
+  private rest(dot: Dot, way: SVGPathElement, length: number): void {
+    dot.travels = false;
+    dot.el.classList.remove('nl-travels');
+    if (dot.gone) {
+      this.leave(dot);
+      return;
+    }
+    const from = way.getPointAtLength(length);
+    const start = performance.now();
+    this.clock.add(now => {
+      const u = Math.min(1, (now - start) / CHANGE);
+      const x = num(dot.flight.x);
+      const y = num(dot.flight.y);
+      place(dot, from.x + (x - from.x) * u, from.y + (y - from.y) * u);
+      return u < 1 && !dot.gone;
+    });
+  }
+
+  private leave(dot: Dot): void {
+    dot.el.classList.add('nl-gone');
+    const start = performance.now();
+    this.clock.add(now => {
+      const u = Math.min(1, (now - start) / CHANGE);
+      dot.el.setAttribute('opacity', short(1 - u));
+      if (u >= 1) {
+        dot.el.remove();
+      }
+      return u < 1;
+    });
+  }
+
+  private dress(dot: Dot, flight: Flight): void {
+    dot.flight = flight;
+    const { el } = dot;
+    const r = flight.r === undefined ? 8 : Math.max(0, num(flight.r));
+    const classes = safeClasses(flight.classes ?? 'flight fill');
+    attr(el, 'aria-label', plain(flight.title ?? ''));
+    attr(el, 'role', flight.title ? 'img' : '');
+    const parts: SVGElement[] = [s('circle', { class: `halo ${classes}`, r: short(r) })];
+    if (flight.end === 'lost' || flight.end === 'refused') {
+      const a = short(r * 0.42);
+      const d = `M-${a} -${a}L${a} ${a}M${a} -${a}L-${a} ${a}`;
+      const state = classes.split(' ').filter(c => c !== 'fill' && c !== 'edge').join(' ');
+      parts.push(s('path', { d, class: `nl-cross ${state}`, 'stroke-width': 2 }));
+    }
+    parts.push(s('text', { class: 'nl-badge middle', y: 4, 'aria-hidden': 'true' }));
+    if (flight.label) {
+      const text = s('tspan', { class: 't11 w6' }, plain(flight.label));
+      parts.push(s('text', { class: 'middle halo', y: short(-r - 7) }, text));
+    }
+    el.replaceChildren(...parts);
+  }
+
+  /** Badges say the order, for those who see no travel. */
+  private number(): void {
+    const inOrder = [...this.dots.values()].sort((a, b) => a.flight.t0 - b.flight.t0);
+    inOrder.forEach((dot, i) => {
+      const badge = dot.el.querySelector('.nl-badge');
+      if (badge && badge.textContent !== String(i + 1)) {
+        badge.textContent = String(i + 1);
+      }
+    });
+  }
+}
+
+function place(dot: Dot, x: number, y: number): void {
+  dot.el.setAttribute('transform', `translate(${short(x)} ${short(y)})`);
+}

@@ -1,0 +1,139 @@
+// One mark from near: its sentence, its facts, and what can be done with it.
+
+import { h, plain, say } from './dom';
+import type { Act, Mark } from './wire';
+
+/** A field's name in words. */
+function words(name: string): string {
+  return name.replace(/[_-]+/g, ' ');
+}
+
+function value(raw: unknown): string {
+  if (raw === null || raw === undefined || raw === '') {
+    return '–';
+  }
+  if (Array.isArray(raw)) {
+    return raw.length ? raw.map(value).join(', ') : '–';
+  }
+  if (typeof raw === 'boolean') {
+    return raw ? 'yes' : 'no';
+  }
+  if (typeof raw === 'number') {
+    return String(Math.round(raw * 1e6) / 1e6);
+  }
+  return typeof raw === 'object' ? JSON.stringify(raw) : String(raw);
+}
+
+/** A fact that is a name of something on the wire, so in fixed width. */
+const CODE = /subject|pattern|filter|reply|inbox|queue|header|payload|data|id$/;
+
+export class Inspector {
+  readonly el: HTMLElement;
+  key = '';
+  onClose: () => void = () => undefined;
+  onAct: (key: string, i: number) => void = () => undefined;
+
+  private tip = h('span', { class: 'nl-tip' });
+  private title = h('p', { class: 'nl-card-title' });
+  private facts = h('dl');
+  private actions = h('div', { class: 'nl-acts' });
+  private close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'close' }, 'Esc');
+  private lines = '';
+
+  constructor(signal: AbortSignal) {
+    this.el = h(
+      'div',
+      { class: 'nl-card', role: 'dialog', 'aria-label': 'Inspector', tabindex: -1, hidden: true },
+      this.tip,
+      h('div', { class: 'nl-card-head' }, this.title, this.close),
+      this.facts,
+      this.actions
+    );
+    this.close.addEventListener('click', () => this.onClose(), { signal });
+    this.actions.addEventListener('click', event => this.clicked(event), { signal });
+  }
+
+  get open(): boolean {
+    return !this.el.hidden;
+  }
+
+  show(mark: Pick<Mark, 'key' | 'title' | 'state' | 'actions'>, live: boolean): void {
+    this.key = mark.key;
+    say(this.title, plain(mark.title ?? mark.key));
+    const facts = Object.entries(mark.state ?? {}).map(([name, raw]) =>
+      h('div', {}, h('dt', {}, plain(words(name))), h('dd', CODE.test(name) ? { class: 'nl-mono' } : {}, plain(value(raw))))
+    );
+    this.facts.hidden = !facts.length;
+    this.facts.replaceChildren(...facts);
+    const acts = mark.actions ?? [];
+    const lines = JSON.stringify([mark.key, acts]);
+    if (lines !== this.lines) {
+      this.lines = lines;
+      this.actions.replaceChildren(...acts.map((act, i) => this.action(act, i)));
+    }
+    this.actions.hidden = !acts.length;
+    for (const button of this.actions.querySelectorAll<HTMLButtonElement>('[data-act]')) {
+      button.disabled = !live;
+      button.title = live ? '' : 'only while live';
+    }
+    this.el.hidden = false;
+  }
+
+  hide(): void {
+    this.el.hidden = true;
+    this.key = '';
+    this.lines = '';
+  }
+
+  /**
+   * Put the card at a mark, inside the frame: under it, or above where there is no room below.
+   * All boxes are in px relative to the frame; returns how much taller the frame has to be.
+   */
+  place(mark: { x: number; top: number; bottom: number }, frame: { width: number; top: number; bottom: number }): number {
+    const { offsetWidth: width, offsetHeight: height } = this.el;
+    const side = 16;
+    const left = Math.max(side, Math.min(mark.x - width / 2, frame.width - width - side));
+    const below = mark.bottom + 12;
+    const above = mark.top - 12 - height;
+    const up = below + height > frame.bottom - 8 && above >= frame.top;
+    this.el.style.left = `${left}px`;
+    this.el.style.top = `${up ? above : below}px`;
+    this.el.classList.toggle('nl-up', up);
+    this.tip.style.left = `${Math.max(18, Math.min(width - 18, mark.x - left))}px`;
+    return up ? 0 : Math.max(0, below + height + 12 - frame.bottom);
+  }
+
+  private action(act: Act, i: number): HTMLElement {
+    return h(
+      'div',
+      { class: 'nl-act' },
+      h('button', { type: 'button', class: 'nl-button', 'data-act': i }, plain(act.label)),
+      h('code', {}, plain(act.line)),
+      h('button', { type: 'button', class: 'nl-copy', 'data-copy': i, 'aria-label': `copy: ${plain(act.line)}` }, 'copy')
+    );
+  }
+
+  private clicked(event: Event): void {
+    const button = (event.target as Element).closest('button');
+    if (button?.dataset.act !== undefined) {
+      this.onAct(this.key, Number(button.dataset.act));
+    } else if (button?.dataset.copy !== undefined) {
+      const code = button.previousElementSibling as HTMLElement;
+      void copy(code).then(done => say(button, done ? 'copied' : 'selected'));
+    }
+  }
+}
+
+/** Copy the text of an element; where that is forbidden, select it. */
+async function copy(code: HTMLElement): Promise<boolean> {
+  try {
+    await navigator.clipboard.writeText(code.textContent ?? '');
+    return true;
+  } catch {
+    const range = document.createRange();
+    range.selectNodeContents(code);
+    getSelection()?.removeAllRanges();
+    getSelection()?.addRange(range);
+    return false;
+  }
+}

@@ -1,0 +1,104 @@
+// The keys of a view. They work only while it has the focus, and what they do not use goes on.
+
+import { h } from './dom';
+
+export interface Keys {
+  toggle(): void;
+  step(by: 1 | -1, burst: boolean): void;
+  pace(by: 1 | -1): void;
+  live(): void;
+  open(): void;
+  table(): void;
+  legend(): void;
+  leave(): void;
+  walk(by: 1 | -1): void;
+  zoom(factor: number): void;
+  unzoom(): void;
+}
+
+/** Do what a key asks for; returns whether it asked for anything. */
+export function press(event: KeyboardEvent, keys: Keys): boolean {
+  if (event.ctrlKey || event.metaKey || event.altKey) {
+    return false;
+  }
+  const target = event.target as HTMLElement;
+  const onButton = target instanceof HTMLButtonElement;
+  if (onButton && (event.key === 'Enter' || event.key === ' ')) {
+    return false;
+  }
+  switch (event.key) {
+    case ' ':
+      keys.toggle();
+      return true;
+    case 'ArrowLeft':
+      keys.step(-1, event.shiftKey);
+      return true;
+    case 'ArrowRight':
+      keys.step(1, event.shiftKey);
+      return true;
+    case 'ArrowUp':
+    case 'ArrowDown':
+      if (target.classList.contains('nl-table')) {
+        return false; // it scrolls
+      }
+      keys.walk(event.key === 'ArrowUp' ? -1 : 1);
+      return true;
+    case '[':
+      keys.pace(1);
+      return true;
+    case ']':
+      keys.pace(-1);
+      return true;
+    case 'l':
+    case 'L':
+      keys.live();
+      return true;
+    case 't':
+    case 'T':
+      keys.table();
+      return true;
+    case '?':
+      keys.legend();
+      return true;
+    case 'Enter':
+      keys.open();
+      return true;
+    case 'Escape':
+      keys.leave();
+      return true;
+    case '+':
+    case '=':
+      keys.zoom(1.25);
+      return true;
+    case '-':
+      keys.zoom(0.8);
+      return true;
+    case '0':
+      keys.unzoom();
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** The row that says so. */
+export function keyRow(): HTMLElement {
+  const rows: [string[], string][] = [
+    [['Space'], 'pause, go on'],
+    [['←', '→'], 'event'],
+    [['⇧ ←', '⇧ →'], 'burst'],
+    [['[', ']'], 'speed'],
+    [['L'], 'live'],
+    [['↑', '↓'], 'walk'],
+    [['Enter'], 'inspect'],
+    [['+', '−', '0'], 'zoom'],
+    [['Esc'], 'leave']
+  ];
+  return h(
+    'div',
+    { class: 'nl-keys', 'aria-hidden': 'true' },
+    ...rows.map(([keys, does]) =>
+      h('span', {}, ...keys.map(key => h('kbd', { class: 'nl-key' }, key)), h('span', {}, does))
+    )
+  );
+}

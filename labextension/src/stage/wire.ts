@@ -1,0 +1,141 @@
+// What travels between the kernel and the stage: the scene of natslab/views/scene.py as JSON.
+// Fields at their default are left out by the kernel, so most are optional here.
+
+export interface Act {
+  line: string;
+  label: string;
+}
+
+interface Base {
+  key: string;
+  classes?: string;
+  title?: string;
+  state?: Record<string, unknown>;
+  actions?: Act[];
+  opacity?: number;
+  light?: string[];
+}
+
+interface Stroke {
+  width?: number;
+  dash?: string;
+}
+
+export type Run = [text: string, classes: string];
+export type RectMark = Base & Stroke & { kind: 'rect'; x: number; y: number; w: number; h: number; r?: number };
+export type CircleMark = Base & Stroke & { kind: 'circle'; x: number; y: number; r: number };
+export type PathMark = Base & Stroke & { kind: 'path'; d: string; arrow?: boolean };
+export type TextMark = Base & { kind: 'text'; x: number; y: number; runs: Run[] };
+export type GroupMark = Base & { kind: 'group'; x?: number; y?: number; marks: Mark[] };
+export type Mark = RectMark | CircleMark | PathMark | TextMark | GroupMark;
+
+export interface Flight {
+  key: string;
+  d: string;
+  x: number;
+  y: number;
+  t0: number;
+  t1?: number | null;
+  end?: 'delivered' | 'lost' | 'refused' | 'late' | 'open';
+  stop?: number;
+  r?: number;
+  classes?: string;
+  title?: string;
+  label?: string;
+  delay?: number;
+  group?: string;
+}
+
+export type Mode = 'live' | 'paused' | 'replay';
+
+/** What a scene says besides its marks. */
+export interface Head {
+  view: string;
+  title: string;
+  height: number;
+  foot: number;
+  now: number;
+  mode: Mode;
+  lab: string;
+  said: string;
+  controls: Act[];
+  empty: boolean;
+}
+
+export interface SceneData extends Partial<Head> {
+  head?: Mark[];
+  marks?: Mark[];
+  flights?: Flight[];
+  legend?: Mark[];
+}
+
+/** Where on the tape all views of a lab stand. Times are tape seconds, `head` is the newest event. */
+export interface Cursor {
+  mode: Mode;
+  n: number;
+  head: number;
+  t: number;
+  now: number;
+  speed: number;
+  selection: string;
+}
+
+export interface Sign {
+  n: number;
+  t: number;
+  glyph: string;
+  text?: string;
+}
+
+export interface Track {
+  head: number;
+  t0: number;
+  t1: number;
+  pubs: [n: number, t: number, count: number][];
+  signs: Sign[];
+  gaps: [t0: number, t1: number][];
+}
+
+export interface TableData {
+  columns: string[];
+  rows: string[][];
+  keys: string[];
+}
+
+export type FromKernel =
+  | { op: 'scene'; seq: number; full: true; scene: SceneData; cursor?: Cursor }
+  | {
+      op: 'delta';
+      seq: number;
+      head?: Partial<Head>;
+      set?: Mark[];
+      del?: string[];
+      order?: string[];
+      flights?: Flight[];
+      gone?: string[];
+      legend?: Mark[];
+      hd?: Mark[];
+      controls?: Act[];
+      cursor?: Cursor;
+    }
+  | ({ op: 'track' } & Track)
+  | ({ op: 'table' } & TableData);
+
+export type ToKernel =
+  | { op: 'hello' }
+  | { op: 'seek'; n: number }
+  | { op: 'step'; by: 1 | -1; burst: boolean }
+  | { op: 'mode'; mode: Mode }
+  | { op: 'speed'; speed: number }
+  | { op: 'table'; open: boolean }
+  | { op: 'act'; key: string; i: number }
+  | { op: 'select'; key: string }
+  | { op: 'painted'; seq: number; at: number };
+
+/** The part of an anywidget model that the stage uses. */
+export interface Model {
+  get(name: string): unknown;
+  send(content: ToKernel): void;
+  on(event: string, heard: (content: unknown) => void): void;
+  off(event: string, heard: (content: unknown) => void): void;
+}
