@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -67,16 +68,19 @@ def test_what_is_no_tape_is_refused_in_words(tmp_path: Path, content: bytes) -> 
     assert e.value.hint
 
 
-def test_closing_removes_a_temporary_journal() -> None:
-    tape = filled(3)
-    assert tape.path.exists()
+def test_the_journal_has_no_name_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    tape = filled(3_000)
+    assert list(tmp_path.iterdir()) == []
     tape.close()
-    assert not tape.path.exists()
-    assert len(tape.between(0, 3)) == 3
+    assert len(tape.between(0, 3_000)) == 3_000
+    with pytest.raises(LabError):
+        tape.save(tmp_path / "late.tape")
 
 
-def test_a_journal_that_cannot_be_written_does_not_stop_the_tape() -> None:
-    tape = Tape(Path("/dev/full"))
+def test_a_full_disk_does_not_stop_the_tape() -> None:
+    tape = Tape()
+    tape._file = open("/dev/full", "wb", buffering=0)
     filled(5_000, tape)
     assert tape.head == 5_000
     assert len(tape.between(0, 5_000)) == 5_000

@@ -1,6 +1,7 @@
 """The tape: what happened in a lab, in order.
 
-Memory holds the newest events; a journal on disk holds all of them, one JSON object a line.
+Memory holds the newest events; a journal on disk holds all of them, one JSON object a line. The
+journal is a file without a name, so that it is gone when the process is gone, however it ended.
 """
 
 from __future__ import annotations
@@ -42,11 +43,10 @@ class Tape:
 
     Parameters
     ----------
-    path: the journal's file; a temporary file that `close` removes when left out.
     lab: the name of the lab it tells about.
     """
 
-    def __init__(self, path: Path | None = None, lab: str = "lab") -> None:
+    def __init__(self, lab: str = "lab") -> None:
         self.lab = lab
         self.started = time.time()
         self.head = 0
@@ -54,15 +54,9 @@ class Tape:
         self._ring: deque[Event] = deque(maxlen=RING)
         self._lock = threading.RLock()
         self._listeners: list[Callable[[], None]] = []
-        self._temporary = path is None
-        if path is None:
-            handle, name = tempfile.mkstemp(prefix="natslab-", suffix=".tape")
-            os.close(handle)
-            path = Path(name)
-        self.path = path
-        self._file: IO[bytes] | None = path.open("w+b")
-        self._places = [self._write(_encoder.encode(_Head(FORMAT, self.started, lab)) + b"\n")]
-        self._end = self._places[0]
+        self._file: IO[bytes] | None = tempfile.TemporaryFile(prefix="natslab-")
+        self._end = self._write(_encoder.encode(_Head(FORMAT, self.started, lab)) + b"\n")
+        self._places = [self._end]  # where every STRIDE-th event begins
 
     def now(self) -> float:
         """Seconds since the tape began."""
@@ -117,14 +111,17 @@ class Tape:
         target = Path(path)
         with self._lock:
             if self._file is None:
-                raise LabError("This tape is closed.", "Save a tape before its lab goes down.")
-            self._file.flush()
+                raise LabError("This tape has no journal any more.", "Save a tape before its lab goes down.")
             try:
-                shutil.copyfile(self.path, target)
+                self._file.seek(0)
+                with target.open("wb") as out:
+                    shutil.copyfileobj(self._file, out)
             except OSError as e:
                 raise LabError(
                     f"The tape could not be saved to {target}: {e.strerror}.", "Choose another place."
                 ) from None
+            finally:
+                self._file.seek(0, os.SEEK_END)
         return target
 
     @classmethod
@@ -158,13 +155,14 @@ class Tape:
         return tape
 
     def close(self) -> None:
-        """Close the journal; a temporary one is removed. What is in memory stays readable."""
+        """Let go of the journal. What is in memory stays readable."""
         with self._lock:
             if self._file is not None:
                 self._file.close()
                 self._file = None
-                if self._temporary:
-                    self.path.unlink(missing_ok=True)
+
+    def __del__(self) -> None:
+        self.close()
 
     def _write(self, data: bytes) -> int:
         assert self._file is not None
@@ -180,14 +178,15 @@ class Tape:
     def _read(self, a: int, b: int) -> list[Event]:
         if self._file is None:
             return [e for e in self._ring if a < e.n <= b]
-        self._file.flush()
         out = []
-        with self.path.open("rb") as file:
-            file.seek(self._places[min((a + 1) // STRIDE, len(self._places) - 1)])
-            for line in file:
+        try:
+            self._file.seek(self._places[min((a + 1) // STRIDE, len(self._places) - 1)])
+            for line in self._file:
                 event = _decoder.decode(line)
                 if event.n > b:
                     break
                 if event.n > a:
                     out.append(event)
+        finally:
+            self._file.seek(0, os.SEEK_END)
         return out
