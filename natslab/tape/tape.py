@@ -54,7 +54,7 @@ class Tape:
         self._ring: deque[Event] = deque(maxlen=RING)
         self._lock = threading.RLock()
         self._listeners: list[Callable[[], None]] = []
-        self._file: IO[bytes] | None = tempfile.TemporaryFile(prefix="natslab-")
+        self._file: IO[bytes] | None = tempfile.TemporaryFile(prefix="natslab-")  # noqa: SIM115
         self._end = self._write(_encoder.encode(_Head(FORMAT, self.started, lab)) + b"\n")
         self._places = [self._end]  # where every STRIDE-th event begins
 
