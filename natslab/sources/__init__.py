@@ -1,0 +1,1 @@
+"""One file per truth: each listens to the servers or the clients and appends to a tape."""

@@ -1,0 +1,941 @@
+"""The clients of a lab: nats-py connections that tell their Hub what they do.
+
+A client lives on the loop that connected it, the learner's or natslab's own; the Hub is read from
+natslab's. Above 2 000 messages a second a client counts instead of telling (see meter.py).
+
+A single publish carries the header `Nats-Trace-Dest: _NATSLAB.<client no>.<n>`, so that the server
+reports how it routed the message (ADR-41) and the receiving client can tell which one it got; the
+receiving client takes the header off. The first 256 bytes of a payload are reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
+from contextvars import ContextVar
+from typing import Any, cast
+
+import nats.errors
+import nats.js
+from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as NatsSubscription
+
+from natslab.errors import ClientError, NoResponders
+from natslab.servers import report
+from natslab.servers.meter import Meter
+from natslab.servers.subject import check_subject
+
+__all__ = ["Client", "Hub", "TooLarge", "check_subject"]
+
+TRACE = "Nats-Trace-Dest"
+TRACE_PREFIX = "_NATSLAB."
+LOST_IN_STORE = "trace disabled"  # what the server writes over the header in a stored or imported message
+KEPT = 256  # bytes of a payload that are reported
+CHUNK = 128 * 1024  # bytes that publish_many hands over at once
+HEAD = 12  # bytes of a header block without a header: NATS/1.0, and two line ends
+
+_KEY = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a header's name, as nats-py wants it
+_LINE_ENDS = str.maketrans({"\r": " ", "\n": " "})
+
+
+class TooLarge(ClientError, nats.errors.MaxPayloadError):
+    """A message is larger than the server's max_payload."""
+
+
+class _Ask:
+    """A request under way: learns the id of the message that asks."""
+
+    __slots__ = ("at", "id", "timeout", "used")
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.at = time.time()
+        self.id = ""
+        self.used = False
+
+
+# Both reach from a method called by a person to the one place where every message passes.
+_asking: ContextVar[_Ask | None] = ContextVar("natslab_asking", default=None)
+_untraced: ContextVar[bool] = ContextVar("natslab_untraced", default=False)
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """What is published inside carries no trace header: a stored message would keep it for ever."""
+    token = _untraced.set(True)
+    try:
+        yield
+    finally:
+        _untraced.reset(token)
+
+
+class _GiveUp(Exception):
+    """Ends nats-py's own endless first connect."""
+
+    def __init__(self, cause: Exception) -> None:
+        self.cause = cause
+        super().__init__(str(cause))
+
+
+class _JetStream(nats.js.JetStreamContext):
+    """JetStream as nats-py has it; its publishes are identified by their PubAck instead of a trace."""
+
+    async def publish(self, *args: Any, **options: Any) -> Any:
+        with untraced():
+            return await super().publish(*args, **options)
+
+    async def publish_async(self, *args: Any, **options: Any) -> Any:
+        with untraced():
+            return await super().publish_async(*args, **options)
+
+
+class Client(NatsClient):
+    """One connection with a label and a number; made by `Hub.connect`.
+
+    Everything else is nats-py's client. Subclassing and not wrapping, because nats-py's
+    subscriptions, messages and JetStream call back into it.
+    """
+
+    def __init__(self, hub: Hub, label: str, traceable: bool, account: str) -> None:
+        super().__init__()
+        self.hub = hub
+        self.label = label
+        self.no = 0
+        self.lab_owned = False
+        #: Whether this client may ask for traces; its user must be allowed to publish on
+        #: _NATSLAB.>, else the server drops the message itself (ADR-41).
+        self.trace = traceable
+        self.account = account
+        self.server = ""
+        self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
+        #: The last errors that nats-py had nobody to tell, newest last.
+        self.mishaps: deque[Exception] = deque(maxlen=20)
+        self._counter = itertools.count(1)
+        self._out = Meter(label, "pub")
+        self._in = Meter(label, "recv")
+        # The two lookups of the hot path.
+        self._fast_out = self._out.fast
+        self._fast_in = self._in.fast
+        self._user: dict[str, Callable[..., Awaitable[None]]] = {}
+        self._phase = "connecting"
+        self._tries = 0
+        self._why = ""
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed else "open" if self.is_connected else "not connected"
+        return f"client {self.label}: {state}"
+
+    # --- connecting -------------------------------------------------------------------------
+
+    async def open(self, login: dict[str, Any], options: dict[str, Any]) -> None:
+        """Connect; raises ClientError when no server can be reached or the login is refused."""
+        for name in ("error_cb", "disconnected_cb", "closed_cb"):
+            if options.get(name) is not None:
+                self._user[name] = options[name]
+        # A lab's servers are killed and started again all the time: never give up, and be quick.
+        merged: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.25}
+        merged |= login | options
+        merged |= {
+            "error_cb": self._on_error,
+            "disconnected_cb": self._on_disconnected,
+            "closed_cb": self._on_closed,
+        }
+        try:
+            await self.connect(**merged)
+        except _GiveUp as gave_up:
+            await self._abandon()
+            raise self._refusal(gave_up.cause, merged) from None
+        except (TimeoutError, OSError, nats.errors.Error) as e:
+            await self._abandon()
+            raise self._refusal(e, merged) from None
+        except BaseException:
+            await self._abandon()
+            raise
+        self._phase = "open"
+
+    async def _abandon(self) -> None:
+        self._phase = "abandoned"
+        with contextlib.suppress(Exception):
+            await self._close(NatsClient.CLOSED, False)
+
+    def _refusal(self, cause: Exception, options: dict[str, Any]) -> ClientError:
+        where = (
+            " or ".join(sorted({f"{uri.hostname}:{uri.port}" for uri in self.servers})) or "an unknown place"
+        )
+        said = str(cause).removeprefix("nats: ").strip("'")
+        if "authorization" in said.lower() or "authentication" in said.lower():
+            user = options.get("user") or "(none)"
+            return ClientError(
+                f"The server at {where} refused the login of user {user}: {said}.",
+                "Connect with lab.login, or check user and password.",
+            )
+        if isinstance(cause, ConnectionRefusedError):
+            return ClientError(f"No server answers at {where}.", "Is it up? See: %natslab status")
+        if isinstance(cause, TimeoutError | asyncio.TimeoutError):
+            return ClientError(
+                f"The server at {where} does not answer.",
+                "It may be frozen or overloaded; see: %natslab status",
+            )
+        return ClientError(
+            f"The connection to {where} failed: {said or type(cause).__name__}.", "See: %natslab status"
+        )
+
+    def _connect_command(self) -> bytes:
+        # The server knows us from here on; whoever looks at its connections must know us before.
+        self.server = str(self._server_info.get("server_name", ""))
+        self.hub.claim(self.server, self._client_id or 0, self)
+        return super()._connect_command()
+
+    async def _process_connect_init(self) -> None:
+        await super()._process_connect_init()
+        if not self.no:
+            self.hub.admit(self)
+        self._tell_state("open")
+
+    def _process_op_err(self, e: Exception) -> Coroutine[Any, Any, None]:
+        self._why = _words(e)
+        return super()._process_op_err(e)
+
+    async def _on_error(self, e: Exception) -> None:
+        told = self._user.get("error_cb")
+        if told is not None:
+            await told(e)
+        if self._phase == "connecting":
+            # nats-py would go round its servers for minutes; a person wants to know now.
+            self._tries += 1
+            if self._tries >= max(1, len(self._server_pool)) or not isinstance(e, OSError):
+                raise _GiveUp(e)
+            return
+        if isinstance(e, nats.errors.SlowConsumerError):
+            self.hub.tell(
+                report.Dropped(
+                    at=time.time(), client=self.label, sid=e.sid, subject=e.subject, why="slow consumer"
+                )
+            )
+            return
+        self.mishaps.append(e)
+        if isinstance(e, OSError | nats.errors.UnexpectedEOF) or self._phase != "open":
+            return  # the connection's loss is told when it is lost
+        why = _words(e)
+        if f'"{TRACE_PREFIX}'.lower() in why.lower():
+            self.trace = False  # its user lost the right to ask for traces: the server drops what asks
+        self._tell_state("open", why)
+
+    async def _on_disconnected(self) -> None:
+        if not self.is_closed:
+            self._tell_state("lost", self._why)
+        told = self._user.get("disconnected_cb")
+        if told is not None:
+            await told()
+
+    async def _on_closed(self) -> None:
+        self._end()
+        told = self._user.get("closed_cb")
+        if told is not None:
+            await told()
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        await super()._close(status, do_cbs)
+        if self.is_closed:
+            self._end()
+
+    def _end(self) -> None:
+        if self.no and self._phase != "closed":
+            self._phase = "closed"
+            self._tell_state("closed", _words(self._err) if self._err else "")
+            self.hub.dismiss(self)
+
+    def _tell_state(self, state: Any, why: str = "") -> None:
+        self.hub.tell(
+            report.Connection(
+                at=time.time(),
+                client=self.label,
+                no=self.no,
+                state=state,
+                server=self.server,
+                cid=self._client_id or 0,
+                account=self.account,
+                why=why,
+            )
+        )
+
+    # --- subscribing ------------------------------------------------------------------------
+
+    async def _send_subscribe(self, sub: NatsSubscription) -> None:
+        self._tell_sub(sub, limit=sub._max_msgs)
+        await super()._send_subscribe(sub)
+
+    async def _send_unsubscribe(self, sid: int, limit: int = 0) -> None:
+        sub = self._subs.get(sid)
+        if limit > 0 and sub is not None:
+            self._fast_in.pop(sid, None)  # from now on its end must be noticed
+            self._tell_sub(sub, limit=limit)
+        await super()._send_unsubscribe(sid, limit)
+
+    def _remove_sub(self, sid: int, max_msgs: int = 0) -> None:
+        sub = self._subs.get(sid)
+        if sub is not None:
+            self._tell_sub(sub, "closed")
+        super()._remove_sub(sid, max_msgs)
+
+    def _tell_sub(self, sub: NatsSubscription, state: Any = "open", limit: int = 0) -> None:
+        self.hub.tell(
+            report.Subscription(
+                at=time.time(),
+                client=self.label,
+                sid=sub._id,
+                subject=sub._subject,
+                queue=sub._queue or "",
+                state=state,
+                limit=limit,
+            )
+        )
+
+    # --- receiving --------------------------------------------------------------------------
+
+    # Not a coroutine of its own: one frame less for each message.
+    def _process_msg(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> Coroutine[Any, Any, None]:
+        tally = self._fast_in.get(sid)
+        if tally is not None and headers is None and sid in self._subs:
+            tally.count += 1
+            tally.bytes += len(data)
+            return super()._process_msg(sid, subject, reply, data, cast(bytes, None))
+        return self._deliver(sid, subject, reply, data, headers)
+
+    def _deliver(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
+    ) -> Coroutine[Any, Any, None]:
+        message = status = ""
+        if headers is not None:
+            status = headers[9:12].decode("ascii", "replace") if headers[8:9] == b" " else ""
+            headers, message = _without_trace(headers)
+        sub = self._subs.get(sid)
+        if sub is not None:
+            now = time.time()
+            last = sub._max_msgs > 0 and sub._received + 1 >= sub._max_msgs
+            text = subject.decode(errors="replace")
+            if self._in.single(now):
+                self.hub.tell(
+                    report.Delivered(
+                        at=now,
+                        client=self.label,
+                        id=message,
+                        sid=sid,
+                        subject=text,
+                        pattern=sub._subject,
+                        queue=sub._queue or "",
+                        reply=reply.decode(errors="replace"),
+                        size=len(data),
+                        status=status,
+                    )
+                )
+            else:
+                self._in.add(
+                    sid,
+                    text,
+                    len(data),
+                    pattern=sub._subject,
+                    sid=sid,
+                    queue=sub._queue or "",
+                    fast=sub._max_msgs == 0,
+                )
+            if last:
+                self._tell_sub(sub, "closed", sub._max_msgs)
+        return super()._process_msg(sid, subject, reply, data, cast(bytes, headers))
+
+    # --- publishing -------------------------------------------------------------------------
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """As nats-py's. Raises TooLarge, naming both sizes, for more than the server's max_payload."""
+        tally = self._fast_out.get(subject)
+        if (
+            tally is not None
+            and not reply
+            and headers is None
+            and self._status == NatsClient.CONNECTED
+            and len(payload) <= self._max_payload
+        ):
+            # A fast publisher: the subject was checked before it came to be counted here, so that
+            # only the frame remains to be made; this is what pays for the counting.
+            size = len(payload)
+            frame = b"PUB %b  %d\r\n%b\r\n" % (subject.encode(), size, payload)
+            tally.count += 1
+            tally.bytes += size
+            stats = self.stats
+            stats["out_msgs"] += 1
+            stats["out_bytes"] += size
+            self._pending.append(frame)
+            self._pending_data_size += len(frame)
+            if self._pending_data_size > self._max_pending_size > 0:
+                await self._flush_pending(force_flush=True)
+            if self._flush_queue is not None and self._flush_queue.empty():
+                await self._flush_pending()
+            return
+        try:
+            await super().publish(subject, payload, reply, headers)
+        except TooLarge:
+            raise
+        except nats.errors.MaxPayloadError:
+            raise self._too_large(len(payload), 0) from None
+
+    async def _send_publish(
+        self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, Any] | None
+    ) -> None:
+        block = 0
+        if headers is not None:
+            block = _header_size(headers)
+            if block < 0:  # nats-py will say what is wrong with them
+                await super()._send_publish(subject, reply, payload, payload_size, headers)
+                block = HEAD
+            elif payload_size + block > self._max_payload:
+                # The server counts the headers too, and would end the connection (measured).
+                raise self._too_large(payload_size, block)
+        memoryview(payload)  # what cannot be sent must not be counted: raises TypeError, as nats-py would
+        now = time.time()
+        if self._out.single(now):
+            headers = self._tell_published(now, subject, reply, payload, payload_size, headers, block)
+        else:
+            self._out.add(subject, subject, payload_size)
+        await super()._send_publish(subject, reply, payload, payload_size, headers)
+
+    def _tell_published(
+        self,
+        now: float,
+        subject: str,
+        reply: str,
+        payload: bytes,
+        size: int,
+        headers: dict[str, Any] | None,
+        block: int,
+    ) -> dict[str, Any] | None:
+        n = next(self._counter)
+        told = headers
+        target = f"{TRACE_PREFIX}{self.no}.{n}"
+        own = headers is not None and TRACE in headers
+        traced = (
+            self.trace
+            and self.hub.trace
+            and not own
+            and not _untraced.get()
+            and self.hub.traceable(subject)
+            and size + (block or HEAD) + len(TRACE) + len(target) + 4 <= self._max_payload
+        )
+        if traced:
+            told = headers
+            headers = {**(headers or {}), TRACE: target}
+        ask = _asking.get()
+        if ask is not None and ask.used:
+            ask = None
+        message = f"c/{self.no}/{n}"
+        if ask is not None:
+            ask.used, ask.id, ask.at = True, message, now
+        self.hub.tell(
+            report.Published(
+                at=now,
+                client=self.label,
+                id=message,
+                subject=subject,
+                reply=reply,
+                size=size,
+                payload=bytes(payload[:KEPT]),
+                headers=tuple((k, v) for k, v in (told or {}).items()),
+                traced=traced,
+                timeout=ask.timeout if ask is not None else 0.0,
+                dry=bool(told) and str((told or {}).get("Nats-Trace-Only", "")).lower() in ("true", "1"),
+            )
+        )
+        return headers
+
+    def _too_large(self, payload: int, block: int) -> TooLarge:
+        what = f"The payload has {payload} bytes"
+        if block:
+            what = f"The payload ({payload} bytes) and headers ({block}) have {payload + block} bytes"
+        return TooLarge(
+            f"{what}, and the server takes at most {self._max_payload} in a message (max_payload).",
+            "Send less, send it in parts, or raise max_payload in the server's configuration.",
+        )
+
+    async def publish_many(
+        self,
+        subject: str,
+        payload: bytes | Iterable[bytes],
+        count: int | None = None,
+        reply: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> int:
+        """Publish many messages on one subject as fast as the connection takes them.
+
+        Parameters
+        ----------
+        payload: one for all, or one for each.
+        count: how many messages; with one payload 1 when left out, with many the most that are taken.
+        reply, headers: of each message.
+
+        Returns how many messages were published. They carry no trace header and are reported as a
+        count. Raises CommandError for a bad subject, TooLarge, and ClientError when the connection
+        is lost or closed on the way.
+        """
+        check_subject(subject)
+        if reply:
+            check_subject(reply)
+        frames = self._frames(subject, payload, count, reply, headers)
+        done = 0
+        for chunk, messages, size in frames:
+            if self._status != NatsClient.CONNECTED or self._transport is None:
+                raise ClientError(
+                    f"The connection of {self.label} was lost after {done} messages.",
+                    "Publish the rest when it is connected again.",
+                )
+            self.push()  # what was published before goes first
+            self._out.add(subject, subject, size, count=messages, fast=False)
+            self.stats["out_msgs"] += messages
+            self.stats["out_bytes"] += size
+            self._transport.write(chunk)
+            done += messages
+            try:
+                await self._transport.drain()  # type: ignore[no-untyped-call]
+                await asyncio.sleep(0)  # others on this loop have their turn
+            except OSError:
+                continue  # the state is looked at before the next one
+        return done
+
+    def _frames(
+        self,
+        subject: str,
+        payload: bytes | Iterable[bytes],
+        count: int | None,
+        reply: str,
+        headers: dict[str, str] | None,
+    ) -> Iterator[tuple[bytes, int, int]]:
+        """Chunks of whole messages: the bytes, how many messages, how many bytes of payload."""
+        block = _header_block(headers) if headers is not None else b""
+        verb = "HPUB" if headers is not None else "PUB"
+        lead = f"{verb} {subject} {reply} " if reply else f"{verb} {subject} "
+
+        def frame(body: bytes) -> bytes:
+            if len(body) + len(block) > self._max_payload:
+                raise self._too_large(len(body), len(block))
+            sizes = f"{len(block)} {len(block) + len(body)}" if headers is not None else f"{len(body)}"
+            return b"".join((f"{lead}{sizes}\r\n".encode(), block, body, b"\r\n"))
+
+        if isinstance(payload, bytes | bytearray | memoryview):
+            body = bytes(payload)
+            one = frame(body)
+            left = 1 if count is None else count
+            at_once = max(1, CHUNK // len(one))
+            chunk = one * min(at_once, max(left, 0))
+            while left > 0:
+                some = min(at_once, left)
+                yield (chunk if some == at_once else one * some), some, some * len(body)
+                left -= some
+            return
+        parts: list[bytes] = []
+        size = waiting = 0
+        for body in itertools.islice(payload, count):
+            one = frame(body)
+            parts.append(one)
+            waiting += len(one)
+            size += len(body)
+            if waiting >= CHUNK:
+                yield b"".join(parts), len(parts), size
+                parts, size, waiting = [], 0, 0
+        if parts:
+            yield b"".join(parts), len(parts), size
+
+    def push(self) -> None:
+        """Hand what is buffered to the socket now; only on the thread of this client's loop.
+
+        nats-py does it when the loop comes round, which is too late for a cell that goes on
+        without an await.
+        """
+        if self._pending and self._status == NatsClient.CONNECTED and self._transport is not None:
+            self._transport.writelines(self._pending[:])
+            self._pending = []
+            self._pending_data_size = 0
+
+    async def sync(self, timeout: float = 10.0) -> None:
+        """Wait until the server has processed all that this client sent.
+
+        A flush of nats-py is no barrier: its PING overtakes what is still buffered (measured), a
+        second one is. Raises nats-py's errors when there is no connection or no answer in `timeout`
+        seconds.
+        """
+        self.push()
+        for _ in range(2):
+            await self.flush(cast(int, timeout))
+
+    # --- asking -----------------------------------------------------------------------------
+
+    async def request(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float = 0.5,
+        old_style: bool = False,
+        headers: dict[str, Any] | None = None,
+    ) -> Msg:
+        """As nats-py's; the outcome is reported too."""
+        ask = _Ask(timeout)
+        token = _asking.set(ask)
+        try:
+            answer = await super().request(subject, payload, timeout, old_style, headers)
+        except nats.errors.NoRespondersError:
+            self._tell_outcome(ask, "no responders", 0)
+            raise
+        except nats.errors.TimeoutError:
+            self._tell_outcome(ask, "timeout", 0)
+            raise
+        finally:
+            _asking.reset(token)
+        self._tell_outcome(ask, "answered", 1)
+        return answer
+
+    async def gather(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        headers: dict[str, str] | None = None,
+        replies: int = 0,
+        timeout: float = 2.0,
+        stall: float = 0.0,
+    ) -> list[Msg]:
+        """Ask once and collect several answers, in order of arrival.
+
+        Parameters
+        ----------
+        replies: stop after so many; 0: whatever comes in time.
+        timeout: seconds to wait in all.
+        stall: seconds without a further answer that end the wait; 0: only `timeout` does.
+
+        Returns fewer than `replies`, or none, when no more came in time. Raises NoResponders when
+        nobody subscribes to `subject`.
+        """
+        ask = _Ask(timeout)
+        answers: list[Msg] = []
+        inbox = self.new_inbox()
+        sub = await self.subscribe(inbox)
+        token = _asking.set(ask)
+        try:
+            await self.publish(subject, payload, inbox, headers)
+        finally:
+            _asking.reset(token)
+        end = time.monotonic() + timeout
+        try:
+            while not replies or len(answers) < replies:
+                left = end - time.monotonic()
+                if stall > 0 and answers:
+                    left = min(left, stall)
+                if left <= 0:
+                    break
+                answer = await sub.next_msg(left)
+                if not answer.data and (answer.headers or {}).get("Status") == "503":
+                    self._tell_outcome(ask, "no responders", 0)
+                    raise NoResponders(
+                        f"Nobody subscribes to {subject}.", "Start a responder, for example: %nats reply"
+                    )
+                answers.append(answer)
+        except nats.errors.TimeoutError:
+            pass
+        finally:
+            if not self.is_closed:
+                with contextlib.suppress(nats.errors.Error):
+                    await sub.unsubscribe()
+        enough = len(answers) >= max(1, replies)
+        self._tell_outcome(ask, "answered" if enough else "timeout", len(answers))
+        return answers
+
+    def _tell_outcome(self, ask: _Ask, outcome: Any, count: int) -> None:
+        if not ask.id:
+            return  # asked too fast to be told singly
+        now = time.time()
+        self.hub.tell(
+            report.Outcome(
+                at=now,
+                client=self.label,
+                id=ask.id,
+                outcome=outcome,
+                count=count,
+                took=max(0.0, now - ask.at),
+            )
+        )
+
+    def jetstream(self, **options: Any) -> nats.js.JetStreamContext:
+        """As nats-py's; what it publishes carries no trace header."""
+        return _JetStream(self, **options)
+
+
+def _words(e: Exception) -> str:
+    """An error in the server's or nats-py's words, on one line."""
+    text = str(e).removeprefix("nats: ").strip().replace("\n", " ")
+    return (
+        text
+        if isinstance(e, nats.errors.Error | OSError) and text
+        else f"{type(e).__name__}: {text}".rstrip(": ")
+    )
+
+
+def _header_size(headers: dict[str, Any]) -> int:
+    """Bytes of the header block that nats-py will make; -1 when it will refuse."""
+    size = HEAD
+    try:
+        for k, v in headers.items():
+            key = k.strip()
+            if key:
+                if not _KEY.fullmatch(key):
+                    return -1
+                size += len(key) + len(v.strip().encode()) + 4
+    except (AttributeError, TypeError, UnicodeError):
+        return -1
+    return size
+
+
+def _header_block(headers: dict[str, str]) -> bytes:
+    """Headers as they go over the wire. Raises ClientError for a name that cannot."""
+    lines = ["NATS/1.0"]
+    for k, v in headers.items():
+        if not _KEY.fullmatch(k.strip()):
+            raise ClientError(
+                f"The header name {k!r} cannot be sent.", "Use letters, digits and dashes, as in Nats-Msg-Id."
+            )
+        lines.append(f"{k.strip()}: {v.strip().translate(_LINE_ENDS)}")
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def _without_trace(block: bytes) -> tuple[bytes | None, str]:
+    """A header block without our trace headers, None when nothing is left, and the message's id."""
+    if b"Nats-Trace-" not in block:
+        return block, ""
+    lines = block.split(b"\r\n")
+    ours, message = False, ""
+    kept = []
+    for line in lines:
+        name, _, value = line.partition(b":")
+        if name.strip() == TRACE.encode():
+            text = value.strip().decode(errors="replace")
+            if text.startswith(TRACE_PREFIX):
+                ours, message = True, "c/" + text.removeprefix(TRACE_PREFIX).replace(".", "/")
+                continue
+            if text == LOST_IN_STORE:
+                ours = True
+                continue
+        kept.append(line)
+    if not ours:
+        return block, ""
+    kept = [line for line in kept if not line.startswith(b"Nats-Trace-Hop:")]
+    if kept == [b"NATS/1.0", b"", b""]:
+        return None, message
+    return b"\r\n".join(kept), message
+
+
+def _no_dollar(subject: str) -> bool:
+    return not subject.startswith("$")
+
+
+class Hub:
+    """Every client of one lab, and what they report; any thread may use it.
+
+    Parameters
+    ----------
+    trace: whether single publishes ask the server for a trace; can be changed at any time.
+    """
+
+    def __init__(self, trace: bool = True) -> None:
+        self.trace = trace
+        self.clients: dict[str, Client] = {}
+        #: Whether messages to this subject may be traced: not what a stream would store.
+        self.traceable: Callable[[str], bool] = _no_dollar
+        #: Hands the reports over now; a source sets it.
+        self.flush: Callable[[], None] = lambda: None
+        #: Traced messages whose trace was not yet seen: id -> when published (time.time()).
+        self.awaited: dict[str, float] = {}
+        self._login: tuple[object, object] | None = None
+        self._account = ""
+        self._reports: deque[report.Report] = deque()
+        self.tell = self._reports.append
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._labels: set[str] = set()
+        self._meters: dict[str, tuple[Meter, Meter]] = {}
+        self._own: dict[tuple[str, int], str] = {}
+        self._strangers: dict[tuple[str, int], tuple[str, str]] = {}
+
+    def trust(self, login: dict[str, Any], account: str) -> None:
+        """Clients with this user and password are in `account` and may ask for traces."""
+        self._login = (login.get("user"), login.get("password"))
+        self._account = account
+
+    # --- clients ----------------------------------------------------------------------------
+
+    async def connect(self, name: str, login: dict[str, Any], **options: Any) -> Client:
+        """A connection called `name` on the running loop; `login` and `options` as for nats.connect.
+
+        Its label is the name, or `name#2`, `name#3`, ... while that is in use. It reconnects for
+        ever. Raises ClientError when no server can be reached or the login is refused.
+        """
+        merged = {**login, **options}
+        known = self._login is not None and self._login == (merged.get("user"), merged.get("password"))
+        plain = not any(merged.get(k) for k in ("token", "user_credentials", "nkeys_seed", "nkeys_seed_str"))
+        label = self._reserve(name)
+        client = Client(self, label, known and plain, self._account if known and plain else "")
+        try:
+            await client.open(login, {**options, "name": name})
+        except BaseException:
+            with self._lock:
+                if not client.no:
+                    self._labels.discard(label)
+            raise
+        return client
+
+    def _reserve(self, name: str) -> str:
+        with self._lock:
+            label = name
+            for n in itertools.count(2):
+                if label not in self._labels:
+                    break
+                label = f"{name}#{n}"
+            self._labels.add(label)
+            return label
+
+    def admit(self, client: Client) -> None:
+        """A client connected for the first time; gives it its number."""
+        with self._lock:
+            client.no = next(self._numbers)
+            self.clients[client.label] = client
+            self._meters[client.label] = (client._out, client._in)
+
+    def dismiss(self, client: Client) -> None:
+        """A client closed for good."""
+        with self._lock:
+            self.clients.pop(client.label, None)
+            self._labels.discard(client.label)
+
+    def on_this_loop(self) -> list[Client]:
+        """The open clients that live on the running loop."""
+        here = asyncio.get_running_loop()
+        return [c for c in tuple(self.clients.values()) if c.loop is here]
+
+    async def sync(self, timeout: float = 2.0) -> None:
+        """Wait until the server has processed what the clients of this loop sent.
+
+        Clients without a connection, or without an answer in `timeout` seconds, are left alone.
+        """
+        ready = [c for c in self.on_this_loop() if c.is_connected]
+        # What one has sent by the first round has reached the others' handlers by the second.
+        for _ in range(2):
+            await asyncio.gather(*(c.sync(timeout) for c in ready), return_exceptions=True)
+
+    def push(self) -> None:
+        """Hand over what clients of this thread's loop have buffered; from a cell, before it waits for us."""
+        here = threading.get_ident()
+        for client in tuple(self.clients.values()):
+            if client.thread == here:
+                client.push()
+
+    async def reconnected(self, timeout: float) -> None:
+        """Wait until the clients of this loop are connected again, at most `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end and not all(c.is_connected or c.is_closed for c in self.on_this_loop()):
+            await asyncio.sleep(0.01)
+
+    async def close(self) -> None:
+        """Close every client; those of other loops are told to, and do it when their loop runs."""
+        here = asyncio.get_running_loop()
+        own = []
+        for client in tuple(self.clients.values()):
+            if client.loop is here:
+                own.append(client.close())
+            elif not client.loop.is_closed():
+                client.loop.call_soon_threadsafe(_close_soon, client)
+        await asyncio.gather(*own, return_exceptions=True)
+
+    # --- reports ----------------------------------------------------------------------------
+
+    def drain_reports(self, *, force: bool = True) -> list[report.Report]:
+        """What happened since the last call, in order.
+
+        `force`: also the counts of the window that is not over yet.
+        """
+        out: list[report.Report] = []
+        with self._lock:
+            now = time.time()
+            # Not longer than what is there now: fast clients must not keep us here.
+            for _ in range(len(self._reports)):
+                said = self._reports.popleft()
+                if isinstance(said, report.Connection) and said.state == "closed":
+                    for meter in self._meters.pop(said.client, ()):
+                        out += meter.collect(now, force=True)
+                elif isinstance(said, report.Published) and said.traced:
+                    self.awaited[said.id] = said.at
+                out.append(said)
+            for way in (0, 1):
+                for meters in self._meters.values():
+                    out += meters[way].collect(now, force=force)
+            for message, at in tuple(self.awaited.items()):
+                if now - at < 60:
+                    break
+                del self.awaited[message]
+        return out
+
+    # --- who is who -------------------------------------------------------------------------
+
+    def claim(self, server: str, cid: int, client: Client) -> None:
+        """The server's connection `cid` is this client."""
+        with self._lock:
+            self._own[(server, cid)] = client.label
+            self._strangers.pop((server, cid), None)
+
+    def is_own(self, server: str, cid: int) -> bool:
+        """Whether the server's connection `cid` is, or was, a client of this hub."""
+        return (server, cid) in self._own
+
+    def name_of(self, server: str, cid: int, name: str = "") -> str:
+        """The label of the server's connection `cid`: a client of this hub, or a stranger.
+
+        A stranger is labelled with its connection name, `#2` and so on appended while that is in
+        use, or `cid 15`.
+        """
+        key = (server, cid)
+        with self._lock:
+            if key in self._own:
+                return self._own[key]
+            known = self._strangers.get(key)
+            if known is not None and known[0] == name:
+                return known[1]
+            if known is not None:
+                self._labels.discard(known[1])
+        label = self._reserve(name or f"cid {cid}")
+        with self._lock:
+            self._strangers[key] = (name, label)
+        return label
+
+    def forget(self, server: str, cid: int) -> None:
+        """The server has no such connection any more."""
+        with self._lock:
+            known = self._strangers.pop((server, cid), None)
+            if known is not None:
+                self._labels.discard(known[1])
+
+
+def _close_soon(client: Client) -> None:
+    task = client.loop.create_task(client.close())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+_closing: set[asyncio.Task[None]] = set()

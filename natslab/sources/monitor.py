@@ -1,0 +1,353 @@
+"""What the servers' own counters say, and who else is connected to the learner's account.
+
+Asked over the system account, which leaves no trace in the learner's (measured: no advisory, no API
+count). What a client of ours does is told by the client itself; strangers, like the learner's own
+`nats.connect(**lab.login)`, are seen here only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import zlib
+from datetime import datetime
+from typing import Any
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from natslab.errors import NatslabError
+from natslab.servers.client import Hub
+from natslab.servers.config import LEARNER
+from natslab.servers.fleet import Fleet
+from natslab.tape.event import Conn, How, Snap, Sub
+from natslab.tape.subject import matches, overlaps
+from natslab.tape.tape import Tape
+
+SLOW, QUICK = 1.0, 0.25  # seconds between two polls: without and with a view open
+PATIENCE = 1.0  # seconds for one answer; a healthy server takes 1 ms
+MOST = 1000  # subscriptions in one snap
+
+_VARZ = (
+    "server_name",
+    "version",
+    "start",
+    "max_payload",
+    "max_connections",
+    "connections",
+    "total_connections",
+    "slow_consumers",
+    "slow_consumer_stats",
+    "stalled_clients",
+    "stale_connections",
+)
+_CONN = (
+    "cid",
+    "name",
+    "kind",
+    "type",
+    "lang",
+    "version",
+    "authorized_user",
+    "in_msgs",
+    "out_msgs",
+    "in_bytes",
+    "out_bytes",
+    "pending_bytes",
+    "stalls",
+)
+_SUB = ("subject", "qgroup", "sid", "msgs", "max")
+_STATE = ("messages", "bytes", "first_seq", "last_seq", "num_subjects", "consumer_count")
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\$\d+")
+
+_Cid = tuple[str, int]  # server, connection id
+
+
+class _Stranger:
+    """A connection of the learner's account that is not the hub's."""
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.subs: dict[int, tuple[str, str, int]] = {}  # sid -> subject, queue, limit
+
+
+class Monitor:
+    """Puts a Snap on the tape when a server's report changed, and the strangers' Conn and Sub.
+
+    Snap.what and the fields of Snap.data, which have the server's names:
+    connz: `connections` of account A, each with `client` (its label) and `subscriptions`
+    ({subject, qgroup, sid, msgs, max}); at most 1000 subscriptions, `left_out` counts the rest.
+    varz: the few that do not change by being looked at. accountz: `account_name`, `mappings`.
+    jsz: `streams`, each with name, subjects, leader, and its counts.
+    """
+
+    def __init__(self, fleet: Fleet, hub: Hub, tape: Tape) -> None:
+        self._fleet = fleet
+        self._hub = hub
+        self._tape = tape
+        #: How many live views are open.
+        self.watching = 0
+        self._told: dict[tuple[str, str], dict[str, Any]] = {}
+        self._strangers: dict[_Cid, _Stranger] = {}
+        self._mappings: dict[str, dict[str, list[str]]] = {}  # server -> source -> targets
+        self._streams: dict[str, set[str]] = {}  # server -> subjects of its streams
+        self._kept: tuple[str, ...] = ()  # patterns of what a stream would store
+        self._verdicts: dict[str, bool] = {}
+        self._wake = asyncio.Event()
+        self._one = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self._subs: list[Subscription] = []
+
+    async def start(self) -> None:
+        """Begin, with one poll. Raises ServerError when no server answers."""
+        self._hub.traceable = self._traceable
+        # A stream or a stranger is noticed at once, not at the next poll.
+        for connection, subject in (
+            (await self._fleet.system(), f"$SYS.ACCOUNT.{LEARNER}.*"),
+            (await self._fleet.watcher(), f"{LEARNER}.$JS.EVENT.ADVISORY.STREAM.*.*"),
+        ):
+            self._subs.append(await connection.subscribe(subject, cb=self._woken))
+        await self.poll()
+        self._task = asyncio.create_task(self._follow())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        for sub in self._subs:
+            with contextlib.suppress(Exception):  # the connection may be gone
+                await sub.unsubscribe()
+        self._subs.clear()
+
+    def watch(self, by: int) -> None:
+        """So many live views more, or fewer: while one is open polls are four times as frequent."""
+        self.watching = max(0, self.watching + by)
+        self._wake.set()
+
+    async def poll(self) -> None:
+        """Ask every server now; one that is down or does not answer is passed over."""
+        async with self._one:
+            self._hub.flush()
+            await asyncio.gather(*(self._poll(name) for name in self._fleet.servers))
+
+    async def _follow(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), QUICK if self.watching else SLOW)
+                await asyncio.sleep(0.02)  # several reasons to wake are one
+            self._wake.clear()
+            await self.poll()
+
+    async def _woken(self, _: Msg) -> None:
+        self._wake.set()
+
+    async def _poll(self, server: str) -> None:
+        state = self._fleet.servers[server].state
+        if state in ("down", "starting"):
+            self._lost(server, f"server {server} is {state}")
+            return
+        if state == "frozen":
+            return
+        connz, varz, accountz, jsz = await asyncio.gather(
+            self._ask(server, "connz", acc=LEARNER, auth=True, subscriptions_detail=True, limit=10_000),
+            self._ask(server, "varz"),
+            self._ask(server, "accountz", account=LEARNER),
+            self._ask(server, "jsz", accounts=True, streams=True, config=True),
+        )
+        if varz is not None:
+            self._snap(server, "varz", {key: varz[key] for key in _VARZ if key in varz})
+        if accountz is not None:
+            self._accounts(server, accountz.get("account_detail") or {})
+        if jsz is not None:
+            self._jetstream(server, jsz)
+        if connz is not None:
+            await self._connections(server, connz.get("connections") or [])
+
+    async def _ask(self, server: str, what: str, **body: Any) -> dict[str, Any] | None:
+        try:
+            return await asyncio.wait_for(self._fleet.ask(server, what, **body), PATIENCE)
+        except (NatslabError, nats.errors.Error, OSError, TimeoutError):
+            return None  # going down, frozen, or without JetStream
+
+    def _snap(self, server: str, what: str, data: dict[str, Any]) -> None:
+        if self._told.get((server, what)) != data:
+            self._told[(server, what)] = data
+            self._tape.append(Snap(t=self._tape.now(), source="monitor", place=server, what=what, data=data))
+
+    # --- streams and mappings ---------------------------------------------------------------
+
+    def _accounts(self, server: str, detail: dict[str, Any]) -> None:
+        mappings: dict[str, Any] = detail.get("mappings") or {}
+        self._snap(server, "accountz", {"account_name": LEARNER, "mappings": mappings})
+        self._mappings[server] = {
+            source: [str(target.get("subject", "")) for target in targets]
+            for source, targets in mappings.items()
+        }
+        self._learn()
+
+    def _jetstream(self, server: str, jsz: dict[str, Any]) -> None:
+        streams = []
+        for account in jsz.get("account_details") or []:
+            if account.get("name") == LEARNER:
+                for stream in account.get("stream_detail") or []:
+                    state = stream.get("state") or {}
+                    streams.append(
+                        {
+                            "name": stream.get("name", ""),
+                            "subjects": (stream.get("config") or {}).get("subjects") or [],
+                            "leader": (stream.get("cluster") or {}).get("leader", ""),
+                            **{key: state.get(key, 0) for key in _STATE},
+                        }
+                    )
+        streams.sort(key=lambda stream: str(stream["name"]))
+        self._snap(server, "jsz", {"streams": streams})
+        self._streams[server] = {subject for stream in streams for subject in stream["subjects"]}
+        self._learn()
+
+    def _learn(self) -> None:
+        """What a stream stores, directly or after a mapping, must not carry a trace header."""
+        stored = set().union(*self._streams.values()) if self._streams else set()
+        led = {
+            source
+            for mappings in self._mappings.values()
+            for source, targets in mappings.items()
+            if any(overlaps(_TEMPLATE.sub("*", target), subject) for target in targets for subject in stored)
+        }
+        kept = tuple(sorted(stored | led))
+        if kept != self._kept:
+            self._kept, self._verdicts = kept, {}
+
+    def _traceable(self, subject: str) -> bool:
+        verdicts = self._verdicts
+        verdict = verdicts.get(subject)
+        if verdict is None:
+            verdict = not subject.startswith("$") and not any(matches(p, subject) for p in self._kept)
+            if len(verdicts) < 10_000:
+                verdicts[subject] = verdict
+        return verdict
+
+    # --- connections ------------------------------------------------------------------------
+
+    async def _connections(self, server: str, found: list[dict[str, Any]]) -> None:
+        # Our own clients may have come or gone since; what they told is on the tape first.
+        self._hub.flush()
+        there: set[_Cid] = set()
+        rows, left, out = [], MOST, 0
+        for one in sorted(found, key=lambda one: int(one["cid"])):
+            cid, name = int(one["cid"]), str(one.get("name", ""))
+            # The server lists them in no order; a snap is to differ only when something did.
+            subs = sorted(one.get("subscriptions_list_detail") or [], key=lambda sub: _sid(sub.get("sid", 0)))
+            if not self._hub.is_own(server, cid):
+                there.add((server, cid))
+                self._stranger(server, cid, name, one, subs)
+            kept = [{key: sub[key] for key in _SUB if key in sub} for sub in subs[: max(left, 0)]]
+            left -= len(kept)
+            out += len(subs) - len(kept)
+            rows.append(
+                {key: one[key] for key in _CONN if key in one}
+                | {"client": self._hub.name_of(server, cid, name), "subscriptions": kept}
+            )
+        self._snap(server, "connz", {"connections": rows} | ({"left_out": out} if out else {}))
+        gone = [key for key in self._strangers if key[0] == server and key not in there]
+        reasons = await self._reasons(server) if gone else {}
+        for key in gone:
+            self._gone(key, reasons.get(key[1], ""), "observed")
+
+    def _stranger(
+        self, server: str, cid: int, name: str, one: dict[str, Any], subs: list[dict[str, Any]]
+    ) -> None:
+        key = (server, cid)
+        label = self._hub.name_of(server, cid, name)
+        known = self._strangers.get(key)
+        if known is not None and known.label != label:
+            self._gone(key, "", "inferred")  # the server started again and counts from one
+            label = self._hub.name_of(server, cid, name)
+            known = None
+        if known is None:
+            known = self._strangers[key] = _Stranger(label)
+            self._tape.append(
+                Conn(
+                    t=self._since(one.get("start")),
+                    source="monitor",
+                    place=server,
+                    client=label,
+                    cid=cid,
+                    account=LEARNER,
+                )
+            )
+        now: dict[int, tuple[str, str, int]] = {
+            _sid(sub.get("sid", 0)): (str(sub["subject"]), str(sub.get("qgroup", "")), int(sub.get("max", 0)))
+            for sub in subs
+        }
+        for sid in sorted(known.subs.keys() | now.keys()):
+            was, is_ = known.subs.get(sid), now.get(sid)
+            if was == is_:
+                continue
+            if is_ is None or (was is not None and was[:2] != is_[:2]):
+                self._sub(server, label, sid, was or ("", "", 0), closed=True)
+            if is_ is not None:
+                self._sub(server, label, sid, is_, closed=False)
+        known.subs = now
+
+    def _sub(self, server: str, label: str, sid: int, sub: tuple[str, str, int], *, closed: bool) -> None:
+        subject, queue, limit = sub
+        self._tape.append(
+            Sub(
+                t=self._tape.now(),
+                source="monitor",
+                place=server,
+                client=label,
+                sid=sid,
+                subject=subject,
+                queue=queue,
+                limit=limit,
+                state="closed" if closed else "open",
+            )
+        )
+
+    def _lost(self, server: str, why: str) -> None:
+        for key in [key for key in self._strangers if key[0] == server]:
+            self._gone(key, why, "inferred")
+
+    def _gone(self, key: _Cid, why: str, how: How) -> None:
+        stranger = self._strangers.pop(key)
+        self._hub.forget(*key)
+        self._tape.append(
+            Conn(
+                t=self._tape.now(),
+                source="monitor",
+                place=key[0],
+                how=how,
+                client=stranger.label,
+                cid=key[1],
+                account=LEARNER,
+                state="closed",
+                why=why,
+            )
+        )
+
+    async def _reasons(self, server: str) -> dict[int, str]:
+        """Why connections ended, by connection id, in the server's words."""
+        # The filter by account knows open connections only (measured).
+        closed = await self._ask(server, "connz", state=1, auth=True, limit=10_000)
+        return {int(c["cid"]): str(c.get("reason", "")) for c in (closed or {}).get("connections") or []}
+
+    def _since(self, start: object) -> float:
+        """The server's stamp of a connection's beginning in tape seconds; now if it has none."""
+        with contextlib.suppress(ValueError):
+            return min(
+                max(0.0, datetime.fromisoformat(str(start)).timestamp() - self._tape.started),
+                self._tape.now(),
+            )
+        return self._tape.now()
+
+
+def _sid(sid: object) -> int:
+    """A subscription's number; other clients than nats-py may use words."""
+    text = str(sid)
+    return int(text) if text.isdecimal() else zlib.crc32(text.encode())
