@@ -30,7 +30,9 @@ _USERS = ("app", "sys", "watcher")
 class Fleet:
     """Every server of one lab. Lives on natslab's loop; `folder` is everything of it on disk."""
 
-    def __init__(self, topology: Topology, supervisor: Supervisor, folder: Path, store: Path | None) -> None:
+    def __init__(
+        self, topology: Topology, program: Path, supervisor: Supervisor, folder: Path, store: Path | None
+    ) -> None:
         self.topology = topology
         self.folder = folder
         self.store = store
@@ -40,7 +42,6 @@ class Fleet:
         self._connections: dict[str, Client] = {}
         self._connecting = asyncio.Lock()
         self._stopped = False
-        program = binary.find()
         self.servers: dict[str, Server] = {
             name: Server(config, program, supervisor, store, self._request, self._changed)
             for name, config in topology.configs(self._logins, folder, store).items()
@@ -55,7 +56,7 @@ class Fleet:
         `store`, or the topology's, is a folder that outlives the lab. Raises ServerError when a
         server does not start (then none is left running), LabError when another lab has the store.
         """
-        binary.find()
+        program = binary.find()
         supervisor = supervisor or supervisors.supervisor()
         store = store or topology.store
         if store is not None:
@@ -64,7 +65,7 @@ class Fleet:
         folder: Path | None = None
         try:
             folder = await supervisor.make_folder()
-            fleet = cls(topology, supervisor, folder, store)
+            fleet = cls(topology, program, supervisor, folder, store)
             await fleet._start()
         except BaseException:
             await asyncio.shield(asyncio.ensure_future(_clear(supervisor, folder, store)))
@@ -73,15 +74,10 @@ class Fleet:
 
     async def stop(self) -> None:
         """End every server and remove the folder of the lab; a store folder of the person stays."""
-        if self._stopped:
-            return
-        self._stopped = True
-        connections, self._connections = self._connections, {}
-        for connection in connections.values():
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(connection.close(), 0.5)
-        await asyncio.gather(*(self._end(server) for server in self.servers.values()))
-        await _clear(self._supervisor, self.folder, self.store)
+        if not self._stopped:
+            self._stopped = True
+            # An interrupt must not leave half a lab.
+            await asyncio.shield(asyncio.ensure_future(self._stop()))
 
     def login(self, role: str = "app") -> dict[str, Any]:
         """For `nats.connect(**login)`: every server, a user and its password.
@@ -162,6 +158,14 @@ class Fleet:
             await asyncio.gather(*starts, return_exceptions=True)
             await asyncio.gather(*(self._end(server) for server in self.servers.values()))
             raise
+
+    async def _stop(self) -> None:
+        connections, self._connections = self._connections, {}
+        for connection in connections.values():
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(connection.close(), 0.5)
+        await asyncio.gather(*(self._end(server) for server in self.servers.values()))
+        await _clear(self._supervisor, self.folder, self.store)
 
     async def _end(self, server: Server) -> None:
         """A store that goes with the lab needs no polite end, which can take seconds."""

@@ -34,6 +34,8 @@ _POLL = 0.001  # seconds
 _LEVELS = {"TRC": "trace", "DBG": "debug", "INF": "info", "WRN": "warn", "ERR": "error", "FTL": "fatal"}
 _LINE = re.compile(r"\[\d+\] (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6}) \[([A-Z]{3})\] (.*)")
 
+_BANNER = re.compile(r"\[INF\]   (Version|ID): +(\S+)")
+
 
 @dataclass(frozen=True)
 class Change:
@@ -235,7 +237,12 @@ class Server:
         argv = [str(self._binary), "-c", str(self._conf_path), "--ports_file_dir", str(self.folder)]
         self._set("starting")
         try:
-            self.pid = await self._supervisor.start(argv, output, self._store, self._heard)
+            starting = asyncio.ensure_future(self._supervisor.start(argv, output, self._store, self._heard))
+            try:
+                self.pid = await asyncio.shield(starting)
+            except asyncio.CancelledError:
+                self.pid = await starting  # 1 ms; so that it can be ended
+                raise
             ports = await self._ports()
         except BaseException as e:  # also an interrupt
             if self.pid:
@@ -248,10 +255,11 @@ class Server:
             port=_port(ports, "nats", self.config.port),
             http=_port(ports, "monitoring", self.config.http),
         )
-        if self._text is None:
-            disk.write(self._conf_path, self.config.text())  # the port stays over restarts
         self._read_banner()
         self._set("up")
+        if self._text is None:
+            # The port stays over restarts. Written after the clients may come: nobody waits for it.
+            asyncio.get_running_loop().call_soon(self._keep_port)
 
     async def _ports(self) -> dict[str, list[str]]:
         """Wait for the file in which nats-server says where it listens."""
@@ -268,6 +276,10 @@ class Server:
                 )
             await asyncio.sleep(_POLL)
         raise self._failure()
+
+    def _keep_port(self) -> None:
+        with contextlib.suppress(ServerError):  # a full disk; the next start writes it again
+            disk.write(self._conf_path, self._running())
 
     def _failure(self) -> ServerError:
         """Why it ended while it started, in the server's own words."""
@@ -301,13 +313,8 @@ class Server:
 
     def _read_banner(self) -> None:
         """Version and id, from what it logged first: asking would need a connection."""
-        for line in parse_log(self._read_log(self._log_from)):
-            word, _, rest = line.text.strip().partition(":")
-            if word == "Version":
-                self.version = rest.strip()
-            elif word == "ID":
-                self.id = rest.strip()
-                return
+        found = dict(_BANNER.findall(self._read_log(self._log_from)))
+        self.version, self.id = found.get("Version", ""), found.get("ID", "")
 
     def _read_log(self, start: int = 0) -> str:
         try:

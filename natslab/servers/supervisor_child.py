@@ -1,7 +1,7 @@
 """The process that outlives the kernel just long enough to end its servers.
 
-Run as `python -I -S supervisor_child.py PARENT_PID`, standard library only, because its start is
-on the way of every first server. It is the parent of all servers of one kernel and reads requests
+Run by `python -I -S`, with few modules of the standard library, because its start may be on the
+way of a first server. It is the parent of all servers of one kernel and reads requests
 as JSON lines from its standard input, whose other end only the kernel holds. When that ends, for
 whatever reason, it kills every server, removes the folders it made and is gone.
 
@@ -9,7 +9,6 @@ Requests `{"id": 1, "op": ..., ...}` are answered by `{"id": 1, ...}` or `{"id":
 A server that ends, is stopped or goes on is told unasked: `{"event": "exited", "pid": ...}`.
 """
 
-import contextlib
 import ctypes
 import errno
 import fcntl
@@ -27,7 +26,8 @@ prctl = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" els
 class Supervisor:
     """What this process owns: servers, folders and locks."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: int) -> None:
+        self.parent = parent
         self.pids: set[int] = set()
         self.folders: set[str] = set()
         self.locks: dict[str, int] = {}
@@ -59,7 +59,7 @@ class Supervisor:
         the last of them is dead, even when this process is killed.
         """
         if path in self.locks:
-            return {"holder": parent}
+            return {"holder": self.parent}
         os.makedirs(path, 0o700, exist_ok=True)
         fd = os.open(os.path.join(path, ".natslab.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -72,7 +72,7 @@ class Supervisor:
             os.close(fd)
             raise
         os.ftruncate(fd, 0)
-        os.write(fd, b"%d\n" % parent)
+        os.write(fd, b"%d\n" % self.parent)
         self.locks[path] = fd
         return {"holder": None}
 
@@ -148,8 +148,10 @@ class Supervisor:
             os.waitpid(pid, 0)
         self.pids.clear()
         for path in self.folders:
-            with contextlib.suppress(OSError):
+            try:  # noqa: SIM105, contextlib costs 2 ms
                 remove_tree(path)
+            except OSError:
+                pass
 
 
 def remove_tree(path: str) -> None:
@@ -191,11 +193,11 @@ def serve(supervisor: Supervisor) -> None:
     watch = -1
     try:
         # A fork of the kernel may hold the pipe open for ever; the kernel's own end is told here.
-        watch = os.pidfd_open(parent)
+        watch = os.pidfd_open(supervisor.parent)
         waiting.register(watch, select.POLLIN)
     except (AttributeError, OSError):
         pass
-    if os.getppid() != parent:
+    if os.getppid() != supervisor.parent:
         return
     rest = b""
     while True:
@@ -217,14 +219,13 @@ def serve(supervisor: Supervisor) -> None:
                 os.write(1, json.dumps(one).encode() + b"\n")
 
 
-parent = int(sys.argv[1])
-
-if __name__ == "__main__":
+def main(parent: int) -> None:
+    """Serve the process `parent`, our own, until it is gone."""
     os.umask(0o077)
-    its = Supervisor()
+    supervisor = Supervisor(parent)
     try:
-        serve(its)
+        serve(supervisor)
     except BrokenPipeError:
         pass  # the kernel's end of the pipe is gone
     finally:
-        its.end()
+        supervisor.end()
