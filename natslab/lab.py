@@ -305,6 +305,7 @@ class Lab:
         """Wait until everything that was published so far is on the tape, at most `timeout` seconds."""
         if loop().inside() or _current is not self:
             return
+        self.hub.push()  # clients of the caller's loop cannot write while it waits here
         run(self._settle(timeout))
 
     async def _settle(self, timeout: float) -> None:
