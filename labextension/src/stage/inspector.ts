@@ -25,7 +25,7 @@ function value(raw: unknown): string {
 }
 
 /** A fact that is a name of something on the wire, so in fixed width. */
-const CODE = /subject|pattern|filter|reply|inbox|queue|header|payload|data|id$/;
+export const CODE = /subject|pattern|filter|reply|inbox|queue|header|payload|data|id$/;
 
 export class Inspector {
   readonly el: HTMLElement;
@@ -87,9 +87,13 @@ export class Inspector {
 
   /**
    * Put the card at a mark, inside the frame: under it, or above where there is no room below.
-   * All boxes are in px relative to the frame; returns how much taller the frame has to be.
+   * The picture is from `top` to `end`; down to `bottom` the card may cover what follows.
+   * All places are in px relative to the frame; returns how much taller the picture has to be.
    */
-  place(mark: { x: number; top: number; bottom: number }, frame: { width: number; top: number; bottom: number }): number {
+  place(
+    mark: { x: number; top: number; bottom: number },
+    frame: { width: number; top: number; end: number; bottom: number }
+  ): number {
     const { offsetWidth: width, offsetHeight: height } = this.el;
     const side = 16;
     const left = Math.max(side, Math.min(mark.x - width / 2, frame.width - width - side));
@@ -100,7 +104,7 @@ export class Inspector {
     this.el.style.top = `${up ? above : below}px`;
     this.el.classList.toggle('nl-up', up);
     this.tip.style.left = `${Math.max(18, Math.min(width - 18, mark.x - left))}px`;
-    return up ? 0 : Math.max(0, below + height + 12 - frame.bottom);
+    return up || below + height <= frame.bottom - 8 ? 0 : Math.max(0, below + height + 12 - frame.end);
   }
 
   private action(act: Act, i: number): HTMLElement {

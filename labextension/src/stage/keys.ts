@@ -84,7 +84,7 @@ export function press(event: KeyboardEvent, keys: Keys): boolean {
 /** The row that says so. */
 export function keyRow(): HTMLElement {
   const rows: [string[], string][] = [
-    [['Space'], 'pause, go on'],
+    [['Space'], 'pause'],
     [['←', '→'], 'event'],
     [['⇧ ←', '⇧ →'], 'burst'],
     [['[', ']'], 'speed'],

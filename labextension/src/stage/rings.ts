@@ -36,7 +36,7 @@ export function drawRings(layer: SVGGElement, rings: Ring[]): void {
     }
     const look = { class: `nl-ring nl-ring-${box.kind}` };
     const pad = box.kind === 'focus' ? 6 : 4.3;
-    const nearlyRound = Math.abs(box.w - box.h) < 2 && box.w < 26;
+    const nearlyRound = Math.abs(box.w - box.h) < 5 && box.w < 26;
     if (box.round || nearlyRound) {
       const r = Math.max(box.w, box.h) / 2 + pad;
       drawn.push(s('circle', { ...look, cx: short(box.x + box.w / 2), cy: short(box.y + box.h / 2), r: short(r) }));

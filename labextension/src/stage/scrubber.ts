@@ -32,6 +32,19 @@ function speedWords(speed: number): string {
   return speed >= 1 ? `${short(speed)}×` : `1/${Math.round(1 / speed)}×`;
 }
 
+/** Where nothing happened: longer than two seconds and than three times the usual distance. */
+function idleGaps(track: Track): [number, number][] {
+  const times = [...track.pubs.map(([, t]) => t), ...track.signs.map(({ t }) => t)].sort((a, b) => a - b);
+  const steps = times.slice(1).map((t, i) => t - times[i]);
+  const median = [...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0;
+  const least = Math.max(2, 3 * median);
+  const points = [track.t0, ...times, track.t1];
+  return points
+    .slice(1)
+    .map((t, i): [number, number] => [points[i], t])
+    .filter(([a, b]) => b - a > least);
+}
+
 interface Piece {
   t0: number;
   t1: number;
@@ -195,7 +208,7 @@ export class Scrubber {
       const end = Math.max(track.t1, track.t0 + 0.001);
       // Too many gaps would leave no room for what happened: the longest stay collapsed.
       const room = Math.max(0, Math.floor((width * 0.5) / IDLE));
-      const gaps = track.gaps
+      const gaps = idleGaps(track)
         .filter(([a]) => !this.opened.has(a))
         .sort((a, b) => b[1] - b[0] - (a[1] - a[0]))
         .slice(0, room)

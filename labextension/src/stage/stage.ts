@@ -43,6 +43,8 @@ export class Stage {
   private onScreen = true;
   private calm = matchMedia('(prefers-reduced-motion: reduce)');
   private first = true;
+  private newest = 0; // the newest event shown since the view was last live
+  private rewound = false;
   private filter: Mark | null = null; // the legend entry that filters
   private pointed: Item | null = null; // under the pointer
   private rowKey = ''; // of the table row under the pointer
@@ -74,6 +76,9 @@ export class Stage {
   private patterns = h('button', { type: 'button', class: 'nl-switch', role: 'switch', 'aria-checked': 'false' });
   private banner = h('div', { class: 'nl-banner', hidden: true });
   private bannerText = h('strong');
+  private notice = h('div', { class: 'nl-notice', role: 'alert', hidden: true });
+  private noticeText = h('span');
+  private noticeLine = h('code');
   private controls = h('div', { class: 'nl-controls', hidden: true });
   private zoomReset = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'whole picture' }, '0');
   private waiting = h('p', { class: 'nl-waiting' });
@@ -118,6 +123,8 @@ export class Stage {
 
     const back = h('button', { type: 'button', class: 'nl-button nl-strong' }, 'Back to live', h('kbd', { class: 'nl-key' }, 'L'));
     this.banner.append(h('span', {}, this.bannerText, ' The servers are live.'), back);
+    const enough = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'close' }, '×');
+    this.notice.append(this.noticeLine, this.noticeText, enough);
     const nearer = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'zoom in' }, '+');
     const farther = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'zoom out' }, '\u2212');
     this.patterns.append(h('span', {}, 'patterns'), h('span', { class: 'nl-knob' }));
@@ -132,6 +139,7 @@ export class Stage {
       { class: 'natslab nl', tabindex: 0, role: 'group', 'data-lm-suppress-shortcuts': 'true' },
       h('div', { class: 'nl-header' }, this.headPicture, h('div', { class: 'nl-header-buttons' }, this.legendButton, this.tableButton)),
       this.banner,
+      this.notice,
       this.body,
       this.legendRow,
       this.controls,
@@ -145,7 +153,7 @@ export class Stage {
     this.el.dataset.mode = 'live';
     host.append(this.el);
 
-    this.listen({ back, nearer, farther });
+    this.listen({ back, nearer, farther, enough });
     this.watch();
     const heard = (content: unknown): void => this.hear(content as FromKernel);
     model.on('msg:custom', heard);
@@ -208,6 +216,9 @@ export class Stage {
       case 'table':
         this.table.show(message);
         break;
+      case 'said':
+        this.complain(message.line, message.error);
+        break;
     }
   }
 
@@ -262,10 +273,21 @@ export class Stage {
     }
   }
 
+  /** What an action answered when it failed. */
+  private complain(line: string, error: string): void {
+    say(this.noticeText, plain(error));
+    say(this.noticeLine, plain(line));
+    this.notice.hidden = false;
+  }
+
   // --- the frame around the marks ---
 
   private follow(cursor: Cursor | undefined): void {
     if (cursor) {
+      // Holding still is not going back: only who has been further, or replays, sees the past.
+      const { mode, n, head } = cursor;
+      this.newest = mode === 'live' ? n : Math.max(n, this.cursor ? this.newest : head);
+      this.rewound = mode === 'replay' || (mode === 'paused' && n < this.newest);
       this.cursor = cursor;
     }
     this.el.dataset.mode = this.cursor?.mode ?? this.head.mode;
@@ -299,7 +321,7 @@ export class Stage {
 
   private showBanner(): void {
     const behind = this.scrubber.lag;
-    const hidden = this.live || behind < 0.05;
+    const hidden = !this.rewound || behind < 0.05;
     this.banner.hidden = hidden;
     if (!hidden) {
       say(this.bannerText, `Showing ${behind < 120 ? `${behind.toFixed(1)} s` : duration(behind)} ago.`);
@@ -362,10 +384,8 @@ export class Stage {
     const selection = this.cursor?.selection ?? '';
     if (selection) {
       for (const [key, item] of this.ground.index) {
-        if (key === selection || (key.startsWith(selection) && /[^\w]/.test(key[selection.length]))) {
-          if (item.mark.kind !== 'text') {
-            rings.push({ item, kind: 'selected' });
-          }
+        if (belongs(key, selection) && !belongs(item.parent.within?.key ?? '', selection) && item.mark.kind !== 'text') {
+          rings.push({ item, kind: 'selected' });
         }
       }
     }
@@ -374,7 +394,7 @@ export class Stage {
       rings.push({ item: row, kind: 'pointed' });
     }
     const focused = this.focused();
-    if (focused?.el.matches(':focus-visible')) {
+    if (focused?.el.matches(':focus-visible') && rings.every(({ item }) => item !== focused)) {
       rings.push({ item: focused, kind: 'focus' });
     }
     if (rings.length || this.ringLayer.firstChild) {
@@ -474,10 +494,14 @@ export class Stage {
     const mark = item.el.getBoundingClientRect();
     const body = this.body.getBoundingClientRect();
     const extra = parseFloat(this.body.style.paddingBottom) || 0;
-    const bottom = this.scrubber.el.getBoundingClientRect().top - frame.top - extra;
     const more = this.inspector.place(
       { x: mark.left - frame.left + mark.width / 2, top: mark.top - frame.top, bottom: mark.bottom - frame.top },
-      { width: frame.width, top: body.top - frame.top, bottom }
+      {
+        width: frame.width,
+        top: body.top - frame.top,
+        end: body.bottom - frame.top - extra,
+        bottom: this.scrubber.el.getBoundingClientRect().top - frame.top - extra
+      }
     );
     this.body.style.paddingBottom = more ? `${Math.ceil(more)}px` : '';
   }
@@ -520,6 +544,11 @@ export class Stage {
     zoom: factor => this.zoom.by(factor),
     unzoom: () => this.zoom.reset()
   };
+
+  private act(key: string, i: number): void {
+    this.notice.hidden = true;
+    this.send({ op: 'act', key, i });
+  }
 
   private toggleTable(): void {
     const open = this.table.el.hidden;
@@ -597,7 +626,7 @@ export class Stage {
     this.bubble.hidden = true;
   }
 
-  private listen(buttons: { back: HTMLElement; nearer: HTMLElement; farther: HTMLElement }): void {
+  private listen(buttons: Record<'back' | 'nearer' | 'farther' | 'enough', HTMLElement>): void {
     const { el, signal } = this;
     const on = { signal };
     el.addEventListener(
@@ -680,6 +709,7 @@ export class Stage {
       on
     );
     buttons.back.addEventListener('click', () => this.scrubber.live(), on);
+    buttons.enough.addEventListener('click', () => (this.notice.hidden = true), on);
     buttons.nearer.addEventListener('click', () => this.zoom.by(1.25), on);
     buttons.farther.addEventListener('click', () => this.zoom.by(0.8), on);
     this.zoomReset.addEventListener('click', () => this.zoom.reset(), on);
@@ -688,13 +718,13 @@ export class Stage {
       event => {
         const button = (event.target as Element).closest<HTMLButtonElement>('[data-act]');
         if (button) {
-          this.send({ op: 'act', key: '', i: Number(button.dataset.act) });
+          this.act('', Number(button.dataset.act));
         }
       },
       on
     );
     this.inspector.onClose = () => this.closeInspector();
-    this.inspector.onAct = (key, i) => this.send({ op: 'act', key, i });
+    this.inspector.onAct = (key, i) => this.act(key, i);
     this.table.onHover = key => {
       this.rowKey = key;
       this.drawRings();
@@ -766,6 +796,11 @@ export class Stage {
 function toggle(word: string, key: string): HTMLButtonElement {
   const kbd = h('kbd', { class: 'nl-key', 'aria-hidden': 'true' }, key);
   return h('button', { type: 'button', class: 'nl-toggle', 'aria-pressed': 'false', 'aria-label': word }, h('span', {}, word), kbd);
+}
+
+/** Whether a mark is of the entity that a selection names: `msg/5` names `msg/5@w1`, not `msg/57`. */
+function belongs(key: string, selection: string): boolean {
+  return key === selection || (key.startsWith(selection) && /\W/.test(key[selection.length]));
 }
 
 /** The text of a mark and what it holds. */

@@ -1,6 +1,7 @@
 // The same facts in words: a real table, each row tied to the mark of its key.
 
 import { h, plain, say } from './dom';
+import { CODE } from './inspector';
 import type { TableData } from './wire';
 
 const NUMBER = /^[-\u2212+]?[\d.,]+(?: ?(?:%|ms|s|µs|B|KB|MB))?$/;
@@ -36,7 +37,7 @@ export class Table {
       this.body.replaceChildren();
       this.rows.clear();
     }
-    const numeric = columns.map((_, i) => rows.length > 0 && rows.every(row => !row[i] || row[i] === '-' || NUMBER.test(row[i])));
+    const numeric = columns.map((_, i) => i > 0 && rows.length > 0 && rows.every(row => !row[i] || row[i] === '-' || NUMBER.test(row[i])));
     [...this.head.children].forEach((th, i) => th.classList.toggle('nl-number', numeric[i]));
     say(this.caption, `${rows.length} row${rows.length === 1 ? '' : 's'}`);
     const keep = new Map<string, HTMLTableRowElement>();
@@ -49,6 +50,7 @@ export class Table {
       columns.forEach((_, c) => {
         say(tr.cells[c], plain(String(cells[c] ?? '')));
         tr.cells[c].classList.toggle('nl-number', numeric[c]);
+        tr.cells[c].classList.toggle('nl-mono', CODE.test(columns[c]));
       });
       keep.set(name, tr);
       if (tr === place) {

@@ -93,7 +93,6 @@ export interface Track {
   t1: number;
   pubs: [n: number, t: number, count: number][];
   signs: Sign[];
-  gaps: [t0: number, t1: number][];
 }
 
 export interface TableData {
@@ -119,7 +118,8 @@ export type FromKernel =
       cursor?: Cursor;
     }
   | ({ op: 'track' } & Track)
-  | ({ op: 'table' } & TableData);
+  | ({ op: 'table' } & TableData)
+  | { op: 'said'; line: string; error: string };
 
 export type ToKernel =
   | { op: 'hello' }
