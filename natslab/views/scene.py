@@ -165,14 +165,14 @@ class Scene(msgspec.Struct, kw_only=True, omit_defaults=True):
 # --- text -----------------------------------------------------------------------------------
 
 #: Width of a character in em, with slack: every label also fits in the widest common face.
-LABEL_EM, MONO_EM = 0.62, 0.61
+LABEL_EM, BOLD_EM, MONO_EM = 0.62, 0.69, 0.61
 
 
 def text_width(text: str, classes: str) -> float:
     """Room to reserve for `text` in pixels, never too little in any common font."""
     names = classes.split()
     size = next((int(c[1:]) for c in names if re.fullmatch(r"t\d\d", c)), 13)
-    em = MONO_EM if "mono" in names else LABEL_EM
+    em = MONO_EM if "mono" in names else BOLD_EM if "w6" in names else LABEL_EM
     return len(text) * size * em
 
 
