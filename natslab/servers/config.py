@@ -28,9 +28,9 @@ TRACES = "_NATSLAB.>"
 class Logins:
     """The passwords of one lab, by user."""
 
-    app: str
-    sys: str
-    watcher: str
+    app: str = field(repr=False)
+    sys: str = field(repr=False)
+    watcher: str = field(repr=False)
 
     @classmethod
     def fresh(cls) -> Logins:

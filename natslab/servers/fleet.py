@@ -106,12 +106,16 @@ class Fleet:
     async def ask(self, server: str, what: str, **body: Any) -> dict[str, Any]:
         """What a monitoring endpoint (varz connz subsz accountz jsz ...) says, over the system account.
 
-        The body's keys are those of the server's options (acc=, subscriptions=, limit= ...).
+        The body's keys are the JSON names of the server's options (account=, subscriptions=True,
+        limit= ...; a boolean is no number). The server ignores names that it does not know.
         Raises ServerError when the server is down, does not answer (frozen?) or refuses.
         """
         it = self.server(server)
         if it.state in ("down", "starting"):
             raise ServerError(f"Server {server} is {it.state}.", f"`%natslab restart {server}` starts it.")
+        # One option with two names in the server's source: a wrong one would silently mean all accounts.
+        account = "acc" if what.lower() == "connz" else "account"
+        body = {account if key in ("acc", "account") else key: value for key, value in body.items()}
         subject = f"$SYS.REQ.SERVER.{it.id}.{what.upper()}"
         answer = await self._request(subject, json.dumps(body).encode() if body else b"")
         if error := answer.get("error"):
@@ -119,7 +123,7 @@ class Fleet:
                 f"Server {server} refused {what}: {error.get('description', error)}.",
                 "Look at the names of the options.",
             )
-        data: dict[str, Any] = answer.get("data", answer)
+        data: dict[str, Any] = answer.get("data") or answer.get("statsz") or answer
         return data
 
     async def system(self) -> Client:

@@ -78,6 +78,7 @@ class Server:
         self.version = ""
         self.id = ""  # new at every start
         self.pid = 0  # 0 when there is no process
+        self.http: int | None = None  # the monitoring port, where one is open
         self.folder = config.log.parent
         self._binary = binary
         self._supervisor = supervisor
@@ -224,6 +225,9 @@ class Server:
             raise ServerError(f"Server {self.name} is {_SAID[self.state]}.", hint)
 
     async def _start(self) -> None:
+        if self.config.http == conf.RANDOM and self.http is not None:
+            # Kept over restarts. Not earlier: a reload refuses it, unlike the client port.
+            self.config = dataclasses.replace(self.config, http=self.http)
         disk.folder(self.folder)
         disk.folder(self.config.store)
         disk.write(self._conf_path, self._running())
@@ -250,11 +254,8 @@ class Server:
             elif self.state == "starting":
                 self._set("down", e.what if isinstance(e, ServerError) else "start given up")
             raise
-        self.config = dataclasses.replace(
-            self.config,
-            port=_port(ports, "nats", self.config.port),
-            http=_port(ports, "monitoring", self.config.http),
-        )
+        self.config = dataclasses.replace(self.config, port=_port(ports["nats"]))
+        self.http = _port(ports["monitoring"]) if "monitoring" in ports else None
         self._read_banner()
         self._set("up")
         if self._text is None:
@@ -383,11 +384,8 @@ class Server:
         if new is None:
             new = disk.read(self._conf_path)
         if isinstance(new, Config):
-            new = dataclasses.replace(
-                new,
-                port=self.config.port if new.port == conf.RANDOM else new.port,
-                http=self.config.http if new.http == conf.RANDOM else new.http,
-            )
+            if new.port == conf.RANDOM:
+                new = dataclasses.replace(new, port=self.port)
             text = new.text()
         else:
             text = conf.unmask(new, conf.mask(old)[1])
@@ -424,9 +422,8 @@ def _ended(code: int) -> str:
     return f"ended by itself, code {code}"
 
 
-def _port(ports: dict[str, list[str]], what: str, otherwise: Any) -> Any:
-    urls = ports.get(what)
-    return int(urls[0].rpartition(":")[2]) if urls else otherwise
+def _port(urls: list[str]) -> int:
+    return int(urls[0].rpartition(":")[2])
 
 
 def _level(word: str) -> int:
