@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,7 +33,10 @@ def say(**more):
     print(json.dumps(dict(server=fleet.servers["n1"].pid, supervisor=supervisor.supervisor().pid,
         state=fleet.servers["n1"].state, folder=str(fleet.folder), **more)), flush=True)
 """
-SLEEP = OWNER + "say()\nwhile True:\n    try: time.sleep(60)\n    except KeyboardInterrupt: say()\n"
+SLEEP = (
+    OWNER
+    + "import signal\nsignal.signal(signal.SIGINT, lambda *_: say())\nsay()\nwhile True: time.sleep(60)\n"
+)
 
 Alive = Callable[[int], bool]
 WaitFor = Callable[..., float]
@@ -244,6 +248,7 @@ def test_lock_outlives_a_killed_supervisor(
     os.kill(one.supervisor, signal.SIGKILL)
     wait_for(lambda: not alive(one.server))
     run(run(Fleet.start(single(), store=tmp_path)).stop())
+    shutil.rmtree(one.folder)  # nobody is left to do it
 
 
 def test_store_is_locked_within_one_process(tmp_path: Path) -> None:

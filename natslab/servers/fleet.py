@@ -196,17 +196,15 @@ class Fleet:
             if self._stopped or all(server.state == "down" for server in self.servers.values()):
                 raise ServerError("No server of this lab is up.", "`%natslab restart` starts them.")
             try:
-                made = await asyncio.wait_for(
-                    nats.connect(
+                async with asyncio.timeout(_ANSWER):
+                    made = await nats.connect(
                         **self.login(role),
                         name=f"natslab {role}",
                         error_cb=_quiet,  # without one nats-py prints tracebacks
                         max_reconnect_attempts=-1,
                         reconnect_time_wait=0.1,
                         connect_timeout=1,
-                    ),
-                    _ANSWER,
-                )
+                    )
             except (TimeoutError, OSError, nats.errors.Error) as e:
                 raise ServerError(
                     f"No server of this lab answers: {e or 'timeout'}.",

@@ -144,7 +144,8 @@ class Supervisor:
         self._asked[no] = future, heard
         try:
             self._to.write(json.dumps({"id": no, "op": op, **body}).encode() + b"\n")
-            answer = await asyncio.wait_for(future, _ANSWER)
+            async with asyncio.timeout(_ANSWER):  # not wait_for: it can swallow a cancellation (3.11)
+                answer = await future
         except TimeoutError:
             raise ServerError(
                 "The process that looks after the servers of this lab does not answer.",
