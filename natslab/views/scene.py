@@ -12,10 +12,10 @@ A scene's marks begin below the header (y = 44): put the sentence's baseline at 
 from __future__ import annotations
 
 import html
+import pathlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -23,7 +23,7 @@ import msgspec
 WIDTH = 900
 HEAD = 44  # height of the header
 FOOT = 44  # height of the legend
-STATIC = Path(__file__).parent / "static"
+STATIC = pathlib.Path(__file__).parent / "static"
 
 #: State of a message or operation; nothing else has a colour. Sets the colour of fill/edge/on.
 STATES = frozenset("stored flight done retry dead".split())
