@@ -37,11 +37,14 @@ __all__ = ["Client", "Hub", "TooLarge", "check_subject"]
 TRACE = "Nats-Trace-Dest"
 TRACE_PREFIX = "_NATSLAB."
 LOST_IN_STORE = "trace disabled"  # what the server writes over the header in a stored or imported message
+GRACE = 2.0  # seconds in which a closed connection is still known as ours
 KEPT = 256  # bytes of a payload that are reported
+RECENT, RECENT_SIZE = 64, 16 * 1024  # traced messages that could be sent again, and bytes of each
 CHUNK = 128 * 1024  # bytes that publish_many hands over at once
 HEAD = 12  # bytes of a header block without a header: NATS/1.0, and two line ends
 
 _KEY = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a header's name, as nats-py wants it
+_REFUSED_TRACE = re.compile(r'publish to "_natslab\.\d+\.(\d+)"', re.IGNORECASE)
 _LINE_ENDS = str.maketrans({"\r": " ", "\n": " "})
 
 
@@ -114,17 +117,23 @@ class Client(NatsClient):
         self.trace = traceable
         self.account = account
         self.server = ""
+        self.claimed = ("", 0)
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
         #: The last errors that nats-py had nobody to tell, newest last.
         self.mishaps: deque[Exception] = deque(maxlen=20)
         self._counter = itertools.count(1)
+        # The last traced messages, should the server refuse them for their trace.
+        self._recent: deque[tuple[int, str, str, bytes, dict[str, Any] | None]] = deque(maxlen=RECENT)
         self._out = Meter(label, "pub")
         self._in = Meter(label, "recv")
+        self._lost = Meter(label, "drop")
         # The two lookups of the hot path.
         self._fast_out = self._out.fast
         self._fast_in = self._in.fast
         self._user: dict[str, Callable[..., Awaitable[None]]] = {}
+        self._nothing: asyncio.Future[None] = self.loop.create_future()
+        self._nothing.set_result(None)
         self._phase = "connecting"
         self._tries = 0
         self._why = ""
@@ -215,21 +224,36 @@ class Client(NatsClient):
                 raise _GiveUp(e)
             return
         if isinstance(e, nats.errors.SlowConsumerError):
-            self.hub.tell(
-                report.Dropped(
-                    at=time.time(), client=self.label, sid=e.sid, subject=e.subject, why="slow consumer"
-                )
-            )
+            self._lost.add(e.sid, e.subject, 0, pattern=e.sub._subject, sid=e.sid, queue=e.sub._queue or "")
             return
         self.mishaps.append(e)
         if isinstance(e, OSError | nats.errors.UnexpectedEOF) or self._phase != "open":
             return  # the connection's loss is told when it is lost
         why = _words(e)
-        if f'"{TRACE_PREFIX}'.lower() in why.lower():
-            self.trace = False  # its user lost the right to ask for traces: the server drops what asks
-        self._tell_state("open", why)
+        refused = _REFUSED_TRACE.search(why)
+        if refused is not None:
+            await self._without_traces(int(refused[1]))
+        else:
+            self._tell_state("open", why)
+
+    async def _without_traces(self, first: int) -> None:
+        """Publish again what the server dropped because this user may not ask for traces any more.
+
+        A configuration with new permissions was loaded; it refuses the trace, and with it the
+        message (ADR-41), from number `first` on.
+        """
+        if not self.trace:
+            return  # one refusal follows for each message
+        self.trace = False
+        again = [kept for kept in self._recent if kept[0] >= first]
+        self._recent.clear()
+        for n, subject, reply, payload, headers in again:
+            self.hub.awaited.pop(f"c/{self.no}/{n}", None)
+            with contextlib.suppress(nats.errors.Error):
+                await super()._send_publish(subject, reply, payload, len(payload), headers)
 
     async def _on_disconnected(self) -> None:
+        self.hub.release(self)
         if not self.is_closed:
             self._tell_state("lost", self._why)
         told = self._user.get("disconnected_cb")
@@ -301,15 +325,32 @@ class Client(NatsClient):
 
     # --- receiving --------------------------------------------------------------------------
 
-    # Not a coroutine of its own: one frame less for each message.
-    def _process_msg(
+    # Not a coroutine: one frame less for each message.
+    def _process_msg(  # type: ignore[override]
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
-    ) -> Coroutine[Any, Any, None]:
+    ) -> Awaitable[None]:
         tally = self._fast_in.get(sid)
-        if tally is not None and headers is None and sid in self._subs:
-            tally.count += 1
-            tally.bytes += len(data)
-            return super()._process_msg(sid, subject, reply, data, cast(bytes, None))
+        if tally is not None and headers is None:
+            sub = self._subs.get(sid)
+            size = len(data)
+            if (
+                sub is not None
+                and sub._jsi is None
+                and sub._future is None
+                and not sub._pending_queue.full()
+                and (sub._pending_size + size < sub._pending_bytes_limit or sub._pending_bytes_limit <= 0)
+            ):
+                # A fast subscription without headers, replies or a stream needs nothing else of
+                # nats-py than to be put in its queue; this is what pays for the counting.
+                tally.count += 1
+                tally.bytes += size
+                stats = self.stats
+                stats["in_msgs"] += 1
+                stats["in_bytes"] += size
+                sub._received += 1
+                sub._pending_size += size
+                sub._pending_queue.put_nowait(self._build_message(sid, subject, reply, data, None))
+                return self._nothing
         return self._deliver(sid, subject, reply, data, headers)
 
     def _deliver(
@@ -437,7 +478,8 @@ class Client(NatsClient):
             and size + (block or HEAD) + len(TRACE) + len(target) + 4 <= self._max_payload
         )
         if traced:
-            told = headers
+            if size <= RECENT_SIZE:
+                self._recent.append((n, subject, reply, bytes(payload), headers))
             headers = {**(headers or {}), TRACE: target}
         ask = _asking.get()
         if ask is not None and ask.used:
@@ -771,8 +813,9 @@ class Hub:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._labels: set[str] = set()
-        self._meters: dict[str, tuple[Meter, Meter]] = {}
+        self._meters: dict[str, tuple[Meter, Meter, Meter]] = {}
         self._own: dict[tuple[str, int], str] = {}
+        self._past: dict[tuple[str, int], tuple[str, float]] = {}
         self._strangers: dict[tuple[str, int], tuple[str, str]] = {}
 
     def trust(self, login: dict[str, Any], account: str) -> None:
@@ -817,13 +860,14 @@ class Hub:
         with self._lock:
             client.no = next(self._numbers)
             self.clients[client.label] = client
-            self._meters[client.label] = (client._out, client._in)
+            self._meters[client.label] = (client._out, client._in, client._lost)
 
     def dismiss(self, client: Client) -> None:
         """A client closed for good."""
         with self._lock:
             self.clients.pop(client.label, None)
             self._labels.discard(client.label)
+        self.release(client)
 
     def on_this_loop(self) -> list[Client]:
         """The open clients that live on the running loop."""
@@ -883,7 +927,7 @@ class Hub:
                 elif isinstance(said, report.Published) and said.traced:
                     self.awaited[said.id] = said.at
                 out.append(said)
-            for way in (0, 1):
+            for way in (0, 1, 2):  # a publish comes before its delivery
                 for meters in self._meters.values():
                     out += meters[way].collect(now, force=force)
             for message, at in tuple(self.awaited.items()):
@@ -898,11 +942,32 @@ class Hub:
         """The server's connection `cid` is this client."""
         with self._lock:
             self._own[(server, cid)] = client.label
-            self._strangers.pop((server, cid), None)
+            stranger = self._strangers.pop((server, cid), None)
+            if stranger is not None:
+                self._labels.discard(stranger[1])
+        client.claimed = (server, cid)
+
+    def release(self, client: Client) -> None:
+        """The connection of this client is gone; its number may come again when the server restarts."""
+        with self._lock:
+            now = time.time()
+            if self._own.pop(client.claimed, None) is not None:
+                self._past[client.claimed] = (client.label, now)
+            for key, (_, at) in tuple(self._past.items()):
+                if now - at > GRACE:
+                    del self._past[key]
 
     def is_own(self, server: str, cid: int) -> bool:
-        """Whether the server's connection `cid` is, or was, a client of this hub."""
-        return (server, cid) in self._own
+        """Whether the server's connection `cid` is, or was a moment ago, a client of this hub."""
+        return bool(self._own_label((server, cid)))
+
+    def _own_label(self, key: tuple[str, int]) -> str:
+        label = self._own.get(key)
+        if label is None:
+            label, at = self._past.get(key, ("", 0.0))
+            # What a server says of a connection that is gone arrives a moment later.
+            label = label if time.time() - at < GRACE else ""
+        return label
 
     def name_of(self, server: str, cid: int, name: str = "") -> str:
         """The label of the server's connection `cid`: a client of this hub, or a stranger.
@@ -912,8 +977,9 @@ class Hub:
         """
         key = (server, cid)
         with self._lock:
-            if key in self._own:
-                return self._own[key]
+            own = self._own_label(key)
+            if own:
+                return own
             known = self._strangers.get(key)
             if known is not None and known[0] == name:
                 return known[1]
@@ -923,6 +989,10 @@ class Hub:
         with self._lock:
             self._strangers[key] = (name, label)
         return label
+
+    def strangers(self, server: str) -> list[int]:
+        """The connections of that server that have a label and are not this hub's."""
+        return [cid for where, cid in tuple(self._strangers) if where == server]
 
     def forget(self, server: str, cid: int) -> None:
         """The server has no such connection any more."""

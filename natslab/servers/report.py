@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-Way: TypeAlias = Literal["pub", "recv"]
+# "drop": delivered, and thrown away by the client because its handler is too slow.
+Way: TypeAlias = Literal["pub", "recv", "drop"]
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -92,12 +93,4 @@ class Outcome(Base, frozen=True, kw_only=True, gc=False):
     took: float = 0.0
 
 
-class Dropped(Base, frozen=True, kw_only=True, gc=False):
-    """The client itself threw a delivered message away, because the handler is too slow."""
-
-    sid: int
-    subject: str
-    why: str
-
-
-Report: TypeAlias = Connection | Subscription | Published | Delivered | Bulk | Outcome | Dropped
+Report: TypeAlias = Connection | Subscription | Published | Delivered | Bulk | Outcome

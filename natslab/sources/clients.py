@@ -97,6 +97,15 @@ class Clients:
                     status=said.status,
                 )
             case report.Bulk():
+                if said.way == "drop":
+                    return event.Drop(
+                        t=t,
+                        source=source,
+                        place=place,
+                        why=f"slow consumer: the handler of {said.subject} is too slow",
+                        client=said.client,
+                        count=said.count,
+                    )
                 return event.Many(
                     t=t,
                     source=source,
@@ -147,8 +156,6 @@ class Clients:
                     count=said.count,
                     took=said.took,
                 )
-            case report.Dropped():
-                return event.Drop(t=t, source=source, place=place, why=said.why, client=said.client)
 
 
 def _nothing() -> None:

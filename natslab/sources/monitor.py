@@ -257,6 +257,9 @@ class Monitor:
         reasons = await self._reasons(server) if gone else {}
         for key in gone:
             self._gone(key, reasons.get(key[1], ""), "observed")
+        for cid in self._hub.strangers(server):
+            if (server, cid) not in there:
+                self._hub.forget(server, cid)  # a trace named it, and it was gone before we looked
 
     def _stranger(
         self, server: str, cid: int, name: str, one: dict[str, Any], subs: list[dict[str, Any]]

@@ -1,0 +1,75 @@
+"""A real server with clients, tape and sources, as a lab has them, for tests of these parts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from natslab.servers.client import Client, Hub
+from natslab.servers.fleet import Fleet
+from natslab.servers.topology import single
+from natslab.sources.clients import Clients
+from natslab.sources.monitor import Monitor
+from natslab.sources.servers import Servers
+from natslab.sources.trace import Traces
+from natslab.tape import event
+from natslab.tape.tape import Tape
+
+E = TypeVar("E", bound=event.Base)
+
+
+@dataclass
+class Watched:
+    fleet: Fleet
+    hub: Hub
+    tape: Tape
+    clients: Clients
+    traces: Traces
+    monitor: Monitor
+
+    async def connect(self, name: str, **options: Any) -> Client:
+        return await self.hub.connect(name, self.fleet.login(), **options)
+
+    async def settle(self) -> bool:
+        await self.hub.sync()
+        settled = await self.traces.settled()
+        self.clients.flush()
+        return settled
+
+    def all(self, kind: type[E], **fields: object) -> list[E]:
+        """The events of that kind with these fields, in order."""
+        return [
+            e
+            for e in self.tape.between(0, self.tape.head)
+            if isinstance(e, kind) and all(getattr(e, k) == v for k, v in fields.items())
+        ]
+
+    def passed(self, way: str, client: str) -> int:
+        """How many messages the tape says passed that client."""
+        kind = event.Pub if way == "pub" else event.Recv
+        return len(self.all(kind, client=client)) + sum(
+            m.count for m in self.all(event.Many, way=way, client=client)
+        )
+
+
+@contextlib.asynccontextmanager
+async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Watched]:
+    """On natslab's loop; `options` as for `single`."""
+    fleet = await Fleet.start(single(**options))
+    tape, hub = Tape(), Hub(trace=sources)
+    parts = [kind(fleet, hub, tape) for kind in (Servers, Clients, Traces, Monitor)]
+    started = []
+    try:
+        if sources:
+            for part in parts:
+                await part.start()
+                started.append(part)
+        yield Watched(fleet, hub, tape, *parts[1:])  # type: ignore[arg-type]
+    finally:
+        for part in reversed(started):
+            await part.stop()
+        await hub.close()
+        await fleet.stop()
+        tape.close()
