@@ -1,0 +1,656 @@
+"""Core NATS: publish, subscribe, request, reply, trace, rtt, events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import click
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from natslab.commands import external, trouble, words
+from natslab.commands.connect import Line, error_after
+from natslab.commands.events import Events
+from natslab.commands.flags import COUNT, DURATION, FILE, NUMBER, flag, many, switch
+from natslab.commands.handle import Answer, Handle, Replies, Report, Worker, sync
+from natslab.commands.handler import Handler
+from natslab.commands.live import Subscribed
+from natslab.commands.results import Ack, Message, Published, Reply, RoundTrips, Traced, one_line
+from natslab.commands.templates import Template
+from natslab.commands.trace import follow
+from natslab.commands.tree import EATEN, NATS, impossible, looks_eaten
+from natslab.errors import ClientError, CommandError, HandlerError, NoResponders, Timeout
+from natslab.servers.client import Client as LabClient
+from natslab.servers.client import untraced
+from natslab.servers.subject import check_subject
+
+BULK = 2000  # more messages than this in one line are sent as fast as possible and only counted
+
+Headers = dict[str, str]
+
+
+class Outgoing:
+    """What a line sends: subject, payloads and headers, with the templates in them."""
+
+    def __init__(
+        self, line: Line, subject: str, body: str | None, header: tuple[str, ...], *, templates: bool, send_on: str
+    ) -> None:
+        if line.body is not None and body is not None:
+            raise CommandError("There is a payload in the line and one in the cell body.", "Use one of them.")
+        self.notes: list[str] = []
+        text = line.body if line.body is not None else (body or "")
+        if send_on == "newline":
+            if line.body is None and body is None:
+                raise CommandError(
+                    "--send-on newline takes its messages from a cell body.", "Write %%nats … and one message a line."
+                )
+            texts = [t for t in text.split("\n") if t] or [""]
+        else:
+            texts = [text]
+        self.subject = subject
+        self._subject = self._template(subject, templates)
+        self._bodies = [self._template(t, templates) for t in texts]
+        self._headers = [(k, self._template(v, True)) for k, v in map(_header, header)]
+        if not self.constant_subject:
+            # Whatever the template gives must be a subject; the rest of it can be judged now.
+            check_subject(self._subject.render(1))
+        else:
+            check_subject(subject)
+        if body is not None and line.body is None and looks_eaten(body):
+            self.notes.append(f"{one_line(body, 60)} was sent. {EATEN}")
+
+    def _template(self, text: str, on: bool) -> Template:
+        made = Template(text if on else "")
+        if not on:
+            made = _Fixed(text)
+        for unknown in made.unknown:
+            self.notes.append(f"{unknown} is no template of the CLI and was sent as it is.")
+        return made
+
+    @property
+    def constant_subject(self) -> bool:
+        """Whether all messages go to one subject."""
+        return self._subject.constant
+
+    @property
+    def constant(self) -> bytes | None:
+        """The payload when all messages are the same."""
+        if len(self._bodies) == 1 and self._bodies[0].constant:
+            return words.as_bytes(self._bodies[0].render(1))
+        return None
+
+    @property
+    def per_count(self) -> int:
+        """Messages for each of `--count`."""
+        return len(self._bodies)
+
+    def payloads(self, count: int) -> Iterator[bytes]:
+        """Only the payloads."""
+        for template in self._bodies:
+            for n in range(1, count + 1):
+                yield words.as_bytes(template.render(n))
+
+    def messages(self, count: int) -> Iterator[tuple[str, bytes, Headers]]:
+        """Subject, payload and headers of every message."""
+        for template in self._bodies:
+            for n in range(1, count + 1):
+                subject = self._subject.render(n)
+                if not self.constant_subject:
+                    check_subject(subject)
+                yield subject, words.as_bytes(template.render(n)), {k: v.render(n) for k, v in self._headers}
+
+    @property
+    def headers(self) -> Headers | None:
+        """The headers when all messages have the same."""
+        if all(v.constant for _, v in self._headers):
+            return {k: v.render(1) for k, v in self._headers}
+        return None
+
+
+class _Fixed(Template):
+    """A text that is no template."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("")
+        self._pieces = [text]
+
+
+_KEY = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def _header(text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    key = key.strip()
+    if not colon or not key:
+        raise CommandError(f"The header {one_line(text, 60)!r} has no name and value.", "Write -H Name:value")
+    if not _KEY.fullmatch(key):
+        raise CommandError(
+            f"{one_line(key, 60)!r} cannot be the name of a header.", "Use letters, digits and dashes: -H Order-Id:7"
+        )
+    if "\r" in value or "\n" in value or "\0" in value:
+        raise CommandError(f"The value of the header {key} has a line break in it.", "Put it in the payload.")
+    return key, value.strip()
+
+
+_HEADER = many("--header", "-H", help="add a header, as Name:value")
+
+
+def _no_stdin(line: Line, force: bool, body: str | None) -> None:
+    if force and line.body is None and body is None:
+        impossible("There is no standard input behind the magic.", "Put the payload in the cell body: %%nats pub SUBJECT")
+
+
+@NATS.verb("publish", "pub", example="%nats pub orders.new 'order {{Count}}' --count 3 -H Region:eu")
+@click.argument("subject")
+@click.argument("body", required=False)
+@flag("--reply", help="subject for answers")
+@_HEADER
+@switch("--atomic", help="not possible yet: an atomic batch")
+@flag("--count", type=COUNT, default=1, show_default=True, help="so many messages")
+@switch("--force-stdin", help="take the payload from the cell body")
+@switch("--jetstream", "-J", help="wait for the stream's acknowledgement")
+@switch("--quiet", "-q", help="show nothing")
+@flag("--schedule-after", help="not possible yet")
+@flag("--schedule-at", help="not possible yet")
+@flag("--schedule-cron", help="not possible yet")
+@flag("--schedule-dest", help="not possible yet")
+@flag("--schedule-every", help="not possible yet")
+@flag("--schedule-source", help="not possible yet")
+@flag("--schedule-ttl", help="not possible yet")
+@flag(
+    "--send-on", type=click.Choice(["newline", "eof"]), default="eof", show_default=True,
+    help="newline: each line of the cell body is a message",
+)  # fmt: skip
+@flag("--sleep", type=DURATION, help="pause between messages")
+@switch("--templates", default=True, help="fill in {{Count}}, {{Time}}, {{ID}}, {{Random 1 9}} and so on")
+@switch("--dry-run", help="let the server route it without delivering it, and show the way")
+async def publish(
+    line: Line, subject: str, body: str | None, reply: str | None, header: tuple[str, ...], atomic: bool,
+    count: int, force_stdin: bool, jetstream: bool, send_on: str, sleep: float | None, templates: bool,
+    dry_run: bool, **schedule: Any,
+) -> Published:  # fmt: skip
+    """Publish messages.
+
+    The payload is the argument or the cell body (%%nats pub SUBJECT), byte for byte. Templates in
+    subject, payload and headers: {{Count}} {{Time}} {{TimeStamp}} {{Unix}} {{UnixNano}} {{ID}}
+    {{Random 10 100}}.
+    """
+    if atomic:
+        impossible("natslab cannot publish atomic batches yet.", "Publish with -J, one message after the other.")
+    if any(schedule.values()):
+        impossible("natslab cannot schedule messages yet.", "Publish without the --schedule flags.")
+    _no_stdin(line, force_stdin, body)
+    out = Outgoing(line, subject, body, header, templates=templates, send_on=send_on)
+    if reply:
+        check_subject(reply)
+    total = count * out.per_count
+    async with line.client() as client:
+        before = client.last_error
+        if dry_run:
+            to, payload, headers = next(out.messages(1))
+            preview = await follow(line, client, to, payload, headers, deliver=False)
+            result = Published(to, 0, 0, preview=preview)
+        elif jetstream:
+            result = await _stored(line, client, out, subject, count, sleep)
+        else:
+            sent = await _sent(client, out, count, total, reply or "", sleep)
+            async with asyncio.timeout(line.timeout):
+                await sync(client)
+            if (error := error_after(client, before)) is not None:
+                raise error
+            result = Published(subject, total, sent)
+    result.notes += out.notes
+    return result
+
+
+async def _sent(client: Client, out: Outgoing, count: int, total: int, reply: str, sleep: float | None) -> int:
+    size = 0
+    headers = out.headers
+    if (
+        total > BULK
+        and not sleep
+        and isinstance(client, LabClient)
+        and out.constant_subject
+        and headers is not None
+    ):
+        same = out.constant
+        if same is not None:
+            await client.publish_many(out.subject, same, count, reply, headers or None)
+            return len(same) * count
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
+            for payload in out.payloads(count):
+                size += len(payload)
+                yield payload
+
+        await client.publish_many(out.subject, counted(), total, reply, headers or None)
+        return size
+    n = 0
+    for subject, payload, head in out.messages(count):
+        n += 1
+        await client.publish(subject, payload, reply=reply, headers=head or None)
+        size += len(payload)
+        if sleep and n < total:
+            await asyncio.sleep(sleep)
+        elif n % 500 == 0:
+            await asyncio.sleep(0)
+    return size
+
+
+async def _stored(
+    line: Line, client: Client, out: Outgoing, subject: str, count: int, sleep: float | None
+) -> Published:
+    acks: list[Ack] = []
+    size = 0
+    for to, payload, headers in out.messages(count):
+        if acks and sleep:
+            await asyncio.sleep(sleep)
+        try:
+            # Untraced: a stream would keep the trace header for ever.
+            with untraced():
+                answer = await client.request(to, payload, timeout=line.timeout, headers=headers or None)
+        except nats.errors.NoRespondersError:
+            raise NoResponders(
+                f"No stream takes messages on {to}.", "Publish without -J, or make a stream with that subject."
+            ) from None
+        if line.trace_on:
+            line.trace += [f">>> {to}", f"<<< {one_line(answer.data)}"]
+        size += len(payload)
+        acks.append(_ack(answer, to))
+    return Published(subject, len(acks), size, acks)
+
+
+def _ack(answer: Msg, subject: str) -> Ack:
+    try:
+        said = json.loads(answer.data)
+        if "error" in said:
+            raise trouble.jetstream(said["error"], f"The message to {subject} was not stored")
+        return Ack(said["stream"], said["seq"], said.get("duplicate", False), said.get("domain", ""), said.get("val", ""))
+    except (ValueError, TypeError, KeyError):
+        raise ClientError(
+            f"What answered on {subject} is no stream: {one_line(answer.data, 60)!r}.",
+            "A subscriber answers there. Publish without -J.",
+        ) from None
+
+
+_JETSTREAM_SUB = (
+    "durable", "start_sequence", "all", "new", "last", "since", "last_per_subject", "terminate_at_end", "stream",
+    "direct",
+)  # fmt: skip
+
+
+@NATS.verb("subscribe", "sub", example="%nats sub 'orders.>' --queue workers --count 10")
+@click.argument("subjects", nargs=-1)
+@flag("--queue", help="join this queue group")
+@flag("--durable", help="not possible yet")
+@switch("--raw", "-r", help="show only the payloads")
+@flag("--translate", help="run each payload through this program first")
+@switch("--ack", help="acknowledge JetStream messages")
+@switch("--match-replies", help="listen to the answers too, and show them with their requests")
+@switch("--inbox", "-i", help="subscribe to a new inbox")
+@flag("--count", type=COUNT, help="end after so many messages")
+@flag("--dump", type=FILE, help="write each message to a file in this folder")
+@switch("--headers-only", help="show only headers")
+@switch("--subjects-only", help="show only subjects")
+@flag("--start-sequence", help="not possible yet")
+@switch("--all", help="not possible yet")
+@switch("--new", help="not possible yet")
+@switch("--last", help="not possible yet")
+@flag("--since", help="not possible yet")
+@switch("--last-per-subject", help="not possible yet")
+@switch("--terminate-at-end", "-T", help="not possible yet")
+@flag("--stream", help="not possible yet")
+@many("--ignore-subject", "-I", help="leave out messages on this subject")
+@flag("--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long")
+@switch("--report-subjects", help="count by subject")
+@switch("--report-subscriptions", help="count by subscription")
+@flag("--report-top", type=COUNT, default=10, show_default=True, help="show so many of them")
+@switch("--timestamp", "-t", help="show when each came")
+@switch("--delta-time", "-d", help="show the time since the one before")
+@switch("--graph", help="not possible here")
+@switch("--direct", help="not possible yet")
+async def subscribe(line: Line, subjects: tuple[str, ...], **flags: Any) -> Handle:
+    """Subscribe, and go on: the messages gather in the handle.
+
+    h = %nats sub orders.new returns a handle at once: h.messages, h.count, h.wait(), h.stop().
+    """
+    _no_body(line, "subscribe")
+    for name in _JETSTREAM_SUB:
+        if flags[name]:
+            impossible(
+                f"natslab cannot subscribe to streams yet (--{name.replace('_', '-')}).",
+                "Leave the flag out to hear what is published from now on.",
+            )
+    if flags["graph"]:
+        impossible("A graph in a terminal makes no sense in a notebook.", "See it live: %natslab view routing")
+    if not subjects and not flags["inbox"]:
+        raise CommandError("subscribe needs a subject.", "For example: %nats sub 'orders.>'")
+    if subjects and flags["inbox"]:
+        raise CommandError("--inbox makes a subject of its own.", "Leave out the subject, or --inbox.")
+    if flags["timestamp"] and flags["delta_time"]:
+        raise CommandError("--timestamp and --delta-time exclude each other.", "Use one of them.")
+    for subject in (*subjects, *flags["ignore_subject"]):
+        check_subject(subject, wildcards=True)
+    group = flags["queue"] or ""
+    _check_group(group)
+    what = f"sub {' '.join(map(one_line, subjects)) or 'an inbox'}" + (f" in group {group}" if group else "")
+    limit = flags["count"] or 0
+    handle: Handle
+    if flags["report_subjects"] or flags["report_subscriptions"]:
+        handle = Report(line, what, limit, flags["report_top"], flags["report_subscriptions"])
+    else:
+        handle = Subscribed(line, what, limit, flags)
+    if any(s == ">" or s.startswith("_INBOX") for s in subjects) or flags["match_replies"]:
+        handle.notes.append(
+            "this subscription hears inboxes too: while it is there, a request to nobody is not refused at once "
+            "but times out."
+        )
+    await handle.begin(list(subjects), group)
+    await _wait(handle, flags["wait"])
+    return handle
+
+
+def _check_group(group: str) -> None:
+    if group and (not group.isprintable() or " " in group or len(group) > 200):
+        raise CommandError(f"{one_line(group, 60)!r} cannot be a queue group.", "Use a word without blanks.")
+
+
+def _no_body(line: Line, verb: str) -> None:
+    if line.body is not None:
+        raise CommandError(f"{verb} takes no cell body.", f"Write it with one %: %nats {verb} …")
+
+
+async def _wait(handle: Handle, wait: float | None) -> None:
+    if wait is None:
+        return
+    if handle.limit:
+        await handle.until(wait)
+    else:
+        await handle.until_quiet(wait)
+
+
+@NATS.verb("request", "req", example="%nats request help.please 'I need help'")
+@click.argument("subject")
+@click.argument("body", required=False)
+@switch("--wait", "-w", default=True, hidden=True, help="wait for an answer")
+@switch("--raw", "-r", help="show only the payloads")
+@_HEADER
+@flag("--count", type=COUNT, default=1, show_default=True, help="so many requests, one after the other")
+@flag("--replies", type=NUMBER, default=1, show_default=True, help="collect so many answers; 0: all in time")
+@flag("--reply-timeout", type=DURATION, default="300ms", show_default=True, help="longest gap between answers")
+@switch("--wait-for-empty", help="collect answers until an empty one")
+@flag("--translate", help="run each answer through this program first")
+@switch("--force-stdin", help="take the payload from the cell body")
+@flag(
+    "--send-on", type=click.Choice(["newline", "eof"]), default="eof", show_default=True,
+    help="newline: each line of the cell body is a request",
+)  # fmt: skip
+@switch("--templates", default=True, help="fill in {{Count}}, {{Time}}, {{ID}}, {{Random 1 9}} and so on")
+async def request(
+    line: Line, subject: str, body: str | None, wait: bool, raw: bool, header: tuple[str, ...], count: int,
+    replies: int, reply_timeout: float, wait_for_empty: bool, translate: str | None, force_stdin: bool,
+    send_on: str, templates: bool,
+) -> Reply:  # fmt: skip
+    """Ask, and show the answer.
+
+    Fails at once when nobody subscribes to the subject (no responders), and after --timeout when
+    nobody answers.
+    """
+    _no_stdin(line, force_stdin, body)
+    out = Outgoing(line, subject, body, header, templates=templates, send_on=send_on)
+    program = external.Program(translate) if translate else None
+    if not wait:
+        impossible("A request without waiting is a publish.", f"%nats pub {subject} … --reply SUBJECT")
+    result = Reply(subject, [], [], raw, 0 if wait_for_empty else replies)
+    async with line.client() as client:
+        for to, payload, headers in out.messages(count):
+            before = client.last_error
+            try:
+                async for message, took in _answers(
+                    line, client, to, payload, headers, replies, reply_timeout, wait_for_empty
+                ):
+                    if program is not None:
+                        _, message.data = await program.run(message.subject, message.data, stdin=message.data)
+                    result.replies.append(message)
+                    result.times.append(took)
+            except (nats.errors.NoRespondersError, NoResponders):
+                raise NoResponders(
+                    f"Nobody subscribes to {one_line(to)} (no responders).",
+                    f"Start somebody who answers: %nats reply {one_line(to)} 'an answer'",
+                ) from None
+            except (nats.errors.TimeoutError, TimeoutError):
+                if (error := error_after(client, before)) is not None:
+                    raise error from None
+                raise _unanswered(line, to) from None
+    if not result.replies:
+        raise _unanswered(line, subject)
+    short = replies * count * out.per_count - len(result.replies)
+    if replies and short > 0 and not wait_for_empty:
+        result.notes.append(f"{len(result.replies)} of {len(result.replies) + short} answers came in time.")
+    result.notes += out.notes
+    return result
+
+
+def _unanswered(line: Line, subject: str) -> Timeout:
+    return Timeout(
+        f"Nobody answered the request on {one_line(subject)} within {line.timeout:g} s.",
+        "Somebody subscribes there (else the server says so at once) and is slow or silent.",
+    )
+
+
+async def _answers(
+    line: Line, client: Client, subject: str, payload: bytes, headers: Headers, replies: int, gap: float,
+    until_empty: bool,
+) -> AsyncIterator[tuple[Message, float]]:  # fmt: skip
+    begun = time.monotonic()
+    if replies == 1 and not until_empty:
+        msg = await client.request(subject, payload, timeout=line.timeout, headers=headers or None)
+        yield _message(msg), time.monotonic() - begun
+        return
+    if isinstance(client, LabClient) and not until_empty:
+        for msg in await client.gather(
+            subject, payload, headers or None, replies, line.timeout, gap if replies else 0.0
+        ):
+            yield _message(msg), time.monotonic() - begun
+        return
+    inbox = client.new_inbox()
+    sub = await client.subscribe(inbox)
+    end = begun + line.timeout
+    got = 0
+    try:
+        await client.publish(subject, payload, reply=inbox, headers=headers or None)
+        while until_empty or not replies or got < replies:
+            left = end - time.monotonic()
+            if got and replies and not until_empty:
+                left = min(left, gap)
+            if left <= 0:
+                break
+            try:
+                msg = await sub.next_msg(left)
+            except nats.errors.TimeoutError:
+                break
+            if not msg.data and (msg.headers or {}).get("Status") == "503":
+                raise nats.errors.NoRespondersError
+            if until_empty and not msg.data:
+                if not got:
+                    raise ClientError(f"The first answer on {subject} is empty.", "Leave out --wait-for-empty.")
+                break
+            got += 1
+            yield _message(msg), time.monotonic() - begun
+    finally:
+        if not client.is_closed:
+            await sub.unsubscribe()
+
+
+def _message(msg: Msg) -> Message:
+    return Message(msg.subject, msg.data, dict(msg.headers or {}), msg.reply, "", time.time())
+
+
+@NATS.verb("reply", example="%nats reply help.please 'OK, I can help'")
+@click.argument("subject")
+@click.argument("body", required=False)
+@switch("--echo", help="answer with what was asked")
+@flag("--command", help="run this program and answer with its output; {{1}} is a word of the subject, from 0")
+@flag("--queue", "-q", default="NATS-RPLY-22", show_default=True, help="queue group")
+@flag("--sleep", type=DURATION, help="pause up to so long, by chance, before each answer")
+@_HEADER
+@flag("--count", type=COUNT, help="end after so many requests")
+@flag("--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long")
+async def reply(
+    line: Line, subject: str, body: str | None, echo: bool, command: str | None, queue: str, sleep: float | None,
+    header: tuple[str, ...], count: int | None, wait: float | None,
+) -> Replies:  # fmt: skip
+    """Answer requests, and go on: the requests gather in the handle.
+
+    The answer is the argument (with templates, {{Request}} is what was asked), an echo, a
+    program's output, or what the Python of the cell body returns: %%nats reply SUBJECT with
+    def handle(msg): return 'an answer'.
+    """
+    check_subject(subject, wildcards=True)
+    _check_group(queue)
+    ways = [n for n, v in (("a text", body), ("--echo", echo), ("--command", command), ("a cell body", line.body)) if v]
+    if len(ways) > 1:
+        raise CommandError(f"The answer is given twice: {ways[0]} and {ways[1]}.", "Use one of them.")
+    headers = [(k, Template(v, request=True)) for k, v in map(_header, header)]
+    what = f"reply {one_line(subject)}" + (f" in group {queue}" if queue else "")
+    notes: list[str] = []
+    worker: Worker | None = None
+    printed: list[str] = []
+    if line.body is not None:
+        handler = Handler(line.body, words.names(), printed.append)
+        worker = Worker(f"natslab {subject[:40]}")
+        answer = _by_handler(handler, worker, headers)
+    elif command is not None:
+        answer = _by_program(external.Program(command), headers)
+    elif body:
+        template = Template(body, request=True)
+        notes += [f"{u} is no template of the CLI and is sent as it is." for u in template.unknown]
+        if looks_eaten(body):
+            notes.append(f"{one_line(body, 60)} is the answer. {EATEN}")
+        answer = _by_template(template, headers)
+    else:
+        answer = _by_echo(headers)
+    handle = Replies(line, what, count or 0, answer, sleep or 0.0)
+    handle.worker, handle.output = worker, printed
+    handle.notes += notes
+    await handle.begin([subject], queue)
+    await _wait(handle, wait)
+    return handle
+
+
+Answering = Callable[[Message, int], Awaitable[Answer]]
+Templates = list[tuple[str, Template]]
+
+
+def _by_handler(handler: Handler, worker: Worker, headers: Templates) -> Answering:
+    async def answer(message: Message, n: int) -> Answer:
+        payload = await worker.call(lambda: handler(message))
+        return None if payload is None else (payload, _filled(headers, n, message))
+
+    return answer
+
+
+def _by_program(program: external.Program, headers: Templates) -> Answering:
+    async def answer(message: Message, n: int) -> Answer:
+        code, output = await program.run(message.subject, message.data)
+        if code != 0:
+            raise HandlerError(
+                f"{program.words[0]} ended with code {code}: {one_line(output, 100)}", "h.errors has them all."
+            )
+        return output, _filled(headers, n, message)
+
+    return answer
+
+
+def _by_template(template: Template, headers: Templates) -> Answering:
+    async def answer(message: Message, n: int) -> Answer:
+        return words.as_bytes(template.render(n, message.text)), _filled(headers, n, message)
+
+    return answer
+
+
+def _by_echo(headers: Templates) -> Answering:
+    async def answer(message: Message, n: int) -> Answer:
+        # The counter is what the CLI's echo adds.
+        return message.data, {**_filled(headers, n, message), **message.headers, "NATS-Reply-Counter": str(n)}
+
+    return answer
+
+
+def _filled(headers: Templates, n: int, message: Message) -> Headers:
+    return {k: v.render(n, message.text) for k, v in headers}
+
+
+@NATS.verb("trace", example="%nats trace orders.new --deliver")
+@click.argument("subject")
+@click.argument("payload", required=False)
+@switch("--deliver", help="deliver the message too")
+@switch("--timestamp", "-T", help="show the times")
+@_HEADER
+async def trace(
+    line: Line, subject: str, payload: str | None, deliver: bool, timestamp: bool, header: tuple[str, ...]
+) -> Traced:
+    """Show the way that a message takes through the servers, as they report it.
+
+    Without --deliver the message is only routed: nobody gets it and no stream stores it.
+    """
+    out = Outgoing(line, subject, payload, header, templates=False, send_on="eof")
+    async with line.client() as client:
+        to, data, headers = next(out.messages(1))
+        result = await follow(line, client, to, data, headers, deliver=deliver)
+    result.timestamps = timestamp
+    return result
+
+
+@NATS.verb("rtt", example="%nats rtt 10")
+@click.argument("iterations", type=COUNT, default=5)
+@switch("--json", "-j", help="show the times as JSON")
+async def rtt(line: Line, iterations: int) -> RoundTrips:
+    """Measure round trips to the server; the times are in the result."""
+    _no_body(line, "rtt")
+    async with line.client() as client:
+        times = [await client.rtt(line.timeout) for _ in range(iterations)]  # type: ignore[arg-type]
+        info = getattr(client, "_server_info", {})
+    server = info.get("server_name") if not line.elsewhere else line.where
+    return RoundTrips(str(server or line.where), times)
+
+
+@NATS.verb("events", "event", "e", example="%nats events --js-advisory --count 1", mark="")
+@switch("--all", "-a", help="all events")
+@switch("--json", "-j", help="show the events as JSON")
+@switch("--cloudevent", help="not possible yet")
+@switch("--short", help="one line each")
+@flag("--filter", default=".", show_default=True, help="only events that match this regular expression")
+@switch("--js-metric", help="JetStream metrics")
+@switch("--js-advisory", help="JetStream advisories")
+@switch("--srv-advisory", default=True, help="what the server tells of connections")
+@many("--subjects", help="what is published on these subjects")
+@flag("--stream", help="not possible yet")
+@flag("--since", help="not possible yet")
+@flag("--count", type=COUNT, help="end after so many events")
+@flag("--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long")
+async def events(line: Line, wait: float | None, **flags: Any) -> Events:
+    """Listen to what servers and JetStream tell, and go on: the events gather in the handle."""
+    _no_body(line, "events")
+    if flags["cloudevent"]:
+        impossible("natslab does not make CloudEvents.", "Leave out --cloudevent; h.json() has the events.")
+    if flags["stream"] or flags["since"]:
+        impossible("natslab cannot read events from a stream yet.", "Leave out --stream and --since.")
+    try:
+        pattern = re.compile(flags["filter"], re.IGNORECASE)
+    except (re.error, OverflowError, RecursionError) as e:
+        raise CommandError(f"--filter: {one_line(flags['filter'], 60)!r} is no regular expression: {e}.", "") from None
+    for subject in flags["subjects"]:
+        check_subject(subject, wildcards=True)
+    handle = Events(line, flags, pattern)
+    await handle.listen()
+    await _wait(handle, wait)
+    return handle
+

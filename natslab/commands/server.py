@@ -1,0 +1,282 @@
+"""`nats server`: what the servers say about themselves, over the system account."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import click
+import nats.errors
+from nats.aio.client import Client
+
+from natslab.commands import trouble
+from natslab.commands.connect import Line
+from natslab.commands.flags import NUMBER, flag, switch
+from natslab.commands.mapping import Mapping
+from natslab.commands.results import Facts, Rows, Text
+from natslab.commands.tree import NATS, impossible
+from natslab.errors import ClientError, CommandError, LabError, ServerError
+from natslab.servers.subject import check_subject
+
+SERVER = NATS.group("server", "srv", "sys", "system", says="What the servers say about themselves.")
+
+_GAP = 0.3  # seconds without a further answer that end the wait
+_SORTS = [
+    "name", "cluster", "conns", "conn", "subs", "sub", "routes", "route", "gw", "mem", "cpu", "slow", "uptime", "rtt",
+]  # fmt: skip
+_KEYS = {
+    "conns": "connections", "conn": "connections", "subs": "subscriptions", "sub": "subscriptions",
+    "route": "routes", "gw": "gateways", "slow": "slow_consumers",
+}  # fmt: skip
+
+
+async def ask_all(
+    line: Line, system: Client, what: str, body: dict[str, Any], expect: int = 0
+) -> list[dict[str, Any]]:
+    """What every server answers to `$SYS.REQ.SERVER.PING.<what>`, each with the seconds it took as `rtt`.
+
+    Waits for `expect` answers, or until no more come. Raises ClientError when none comes.
+    """
+    subject = f"$SYS.REQ.SERVER.PING.{what}"
+    inbox = system.new_inbox()
+    sub = await system.subscribe(inbox)
+    begun = time.monotonic()
+    answers: list[dict[str, Any]] = []
+    payload = json.dumps(body).encode() if body else b""
+    try:
+        await system.publish(subject, payload, reply=inbox)
+        if line.trace_on:
+            line.trace.append(f">>> {subject}: {payload.decode() or '(nothing)'}")
+        while not expect or len(answers) < expect:
+            left = begun + line.timeout - time.monotonic()
+            if answers:
+                left = min(left, _GAP)
+            if left <= 0:
+                break
+            try:
+                msg = await sub.next_msg(left)
+            except nats.errors.TimeoutError:
+                break
+            if not msg.data:
+                break  # 503: nobody there, or no right to ask
+            try:
+                answer = json.loads(msg.data)
+            except ValueError:
+                continue
+            if line.trace_on:
+                line.trace.append(f"<<< {msg.data.decode('utf-8', 'replace')[:2000]}")
+            if isinstance(answer, dict):
+                answer["rtt"] = time.monotonic() - begun
+                answers.append(answer)
+    finally:
+        if not system.is_closed:
+            await sub.unsubscribe()
+    if not answers:
+        raise ClientError(
+            f"No server answered {subject}.",
+            "Only users of the system account may ask; without --user the lab's own is used.",
+        )
+    return answers
+
+
+def _states(line: Line) -> dict[str, str]:
+    """The servers of the lab, when the line is about them, and their states."""
+    if line.elsewhere:
+        return {}
+    return {name: s.state for name, s in line.lab.fleet.servers.items()}
+
+
+def _awake(states: dict[str, str]) -> int:
+    return sum(state not in ("down", "frozen") for state in states.values())
+
+
+async def _varz(line: Line, expect: int = 0) -> list[dict[str, Any]]:
+    """One record for every server: what it says, or for a silent server of the lab only its state."""
+    states = _states(line)
+    if states and not _awake(states):
+        answers = []
+    else:
+        async with line.system() as system:
+            answers = await ask_all(line, system, "VARZ", {}, max(expect, _awake(states)) if states else expect)
+    out = []
+    for answer in answers:
+        data, server = answer.get("data", {}), answer.get("server", {})
+        name = server.get("name", "")
+        out.append(
+            {
+                "name": name,
+                "state": states.pop(name, "up"),
+                "cluster": server.get("cluster", ""),
+                "version": server.get("ver", ""),
+                "jetstream": bool(server.get("jetstream")),
+                "domain": server.get("domain", ""),
+                "connections": data.get("connections", 0),
+                "subscriptions": data.get("subscriptions", 0),
+                "routes": data.get("routes", 0),
+                "gateways": len((data.get("gateway") or {}).get("gateways") or {}),
+                "slow_consumers": data.get("slow_consumers", 0),
+                "mem": data.get("mem", 0),
+                "cpu": data.get("cpu", 0),
+                "cores": data.get("cores", 0),
+                "uptime": data.get("uptime", ""),
+                "rtt": round(answer["rtt"], 6),
+                "id": server.get("id", ""),
+                "varz": data,
+            }
+        )
+    out += [{"name": name, "state": state} for name, state in states.items()]
+    return sorted(out, key=lambda r: str(r["name"]))
+
+
+@SERVER.verb("list", "ls", example="%nats server list", mark="")
+@click.argument("expect", type=NUMBER, required=False)
+@switch("--json", "-j", help="show everything as JSON")
+@flag("--sort", type=click.Choice(_SORTS), default="name", show_default=True, help="sort by this")
+@switch("--reverse", "-R", help="the other way round")
+@switch("--compact", default=True, help="accepted; names are short here")
+@flag("--archive", help="not possible yet")
+async def list_servers(
+    line: Line, expect: int | None, sort: str, reverse: bool, compact: bool, archive: str | None
+) -> Rows:
+    """List the servers; --json has connections, memory and so on too."""
+    _no_archive(archive)
+    records = await _varz(line, expect or 0)
+    key = _KEYS.get(sort, sort)
+    records.sort(key=lambda r: (_rank(r.get(key)), str(r["name"])), reverse=reverse)
+    rows = [
+        [
+            r["name"], r.get("cluster", ""), ("yes" if r["jetstream"] else "no") if "jetstream" in r else "-",
+            r["state"], str(r.get("routes", "-")), str(r.get("gateways", "-")), str(r.get("slow_consumers", "-")),
+        ]
+        for r in records
+    ]  # fmt: skip
+    result = Rows("", ["Name", "Cluster", "JS", "State", "Routes", "GWs", "Slow"], rows, records)
+    if expect and len(records) < expect:
+        result.notes.append(f"{expect} servers were expected, {len(records)} answered.")
+    return result
+
+
+def _rank(value: Any) -> tuple[int, float, str]:
+    if isinstance(value, (int, float)):
+        return 0, float(value), ""
+    return 1, 0.0, str(value or "")
+
+
+def _no_archive(archive: str | None) -> None:
+    if archive:
+        impossible("natslab cannot read audit archives.", "Leave out --archive to ask the servers themselves.")
+
+
+@SERVER.verb("ping", example="%nats server ping", mark="")
+@click.argument("expect", type=NUMBER, required=False)
+@switch("--graph", help="accepted; there is no graph in a notebook")
+@switch("--id", help="show the servers' ids")
+async def ping(line: Line, expect: int | None, graph: bool, id: bool) -> Rows:
+    """Ask every server for a sign of life; the times are in the result."""
+    records = await _varz(line, expect or 0)
+    columns = ["Name", "Answer", *(["Id"] if id else [])]
+    rows = [
+        [r["name"], "yes" if "rtt" in r else f"no ({r['state']})", *([r.get("id", "")] if id else [])] for r in records
+    ]
+    facts = [{"name": r["name"], "state": r["state"], "rtt": r.get("rtt"), "id": r.get("id", "")} for r in records]
+    result = Rows("", columns, rows, facts)
+    if graph:
+        result.notes.append("a graph in a terminal makes no sense here; the times are in the result (.json()).")
+    if expect and len(records) < expect:
+        result.notes.append(f"{expect} servers were expected, {len(records)} answered.")
+    return result
+
+
+@SERVER.verb("info", "i", example="%nats server info n1", mark="")
+@click.argument("server", required=False)
+@flag("--archive", help="not possible yet")
+async def info(line: Line, server: str | None, archive: str | None) -> Facts:
+    """Show what one server says about itself; --json has everything."""
+    _no_archive(archive)
+    states = _states(line)
+    if states:
+        if server and server not in states and len(server) < 40:
+            line.lab.server(server)  # raises, with the names there are
+        for name, state in states.items():
+            if state in ("down", "frozen") and (server == name or (not server and len(states) == 1)):
+                verb = "restart" if state == "down" else "thaw"
+                raise ServerError(f"{name} is {state}.", f"%natslab {verb} {name}")
+    records = [r for r in await _varz(line) if "varz" in r]
+    wanted = server or line.on
+    found = next((r for r in records if not wanted or wanted in (r["name"], r["id"])), None)
+    if found is None:
+        names = ", ".join(str(r["name"]) for r in records) or "none"
+        raise CommandError(f"There is no server called {wanted!r}.", f"There is {names}.")
+    return _info(found)
+
+
+def _info(record: dict[str, Any]) -> Facts:
+    varz = record["varz"]
+    js = (varz.get("jetstream") or {}).get("config") or {}
+    sections = {
+        f"Server {record['name']}": [
+            ("Version", str(record["version"])),
+            ("State", str(record["state"])),
+            *([("Cluster", str(record["cluster"]))] if record["cluster"] else []),
+            ("Auth required", _yes(varz.get("auth_required"))),
+            ("TLS required", _yes(varz.get("tls_required"))),
+        ],
+        "Limits": [
+            ("Max connections", f"{varz.get('max_connections', 0):,}"),
+            ("Max payload", size(varz.get("max_payload", 0))),
+            ("Max control line", size(varz.get("max_control_line", 0))),
+            ("Max pending", size(varz.get("max_pending", 0))),
+        ],
+    }
+    if js:
+        sections["JetStream"] = [
+            *([("Domain", str(js["domain"]))] if js.get("domain") else []),
+            ("Max memory", size(js.get("max_memory", 0))),
+            ("Max storage", size(js.get("max_storage", 0))),
+        ]
+    return Facts(sections, {**{k: v for k, v in record.items() if k != "varz"}, "varz": varz})
+
+
+def _yes(value: Any) -> str:
+    return "yes" if value else "no"
+
+
+def size(number: int) -> str:
+    """Bytes as the CLI writes them."""
+    value = float(number)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if value < 1024 or unit == "TiB":
+            break
+        value /= 1024
+    return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+
+
+@SERVER.verb("mappings", "mapping", mark="",
+             example='%nats server mapping "ord.*.*" "shop.{{wildcard(2)}}.{{wildcard(1)}}" ord.1.2')  # fmt: skip
+@click.argument("source", required=False)
+@click.argument("dest", required=False)
+@click.argument("subject", required=False)
+def mappings(line: Line, source: str | None, dest: str | None, subject: str | None) -> Text:
+    """Try a subject mapping, here: no server is asked and nothing is changed."""
+    if not source or not dest:
+        raise CommandError(
+            "mappings needs a source and a destination.",
+            'For example: %nats server mapping "ord.*" "shop.{{wildcard(1)}}" ord.1',
+        )
+    made = Mapping(source, dest)
+    if subject is None:
+        return Text(
+            f"{source} → {dest} is a good mapping; add a subject to see where it goes.", source=source, dest=dest
+        )
+    to = made.apply(subject)
+    if to is None:
+        raise CommandError(f"{subject} does not match {source}.", "The mapping would leave this subject alone.")
+    try:
+        check_subject(to)
+    except CommandError as e:
+        raise CommandError(f"{subject} would become {to!r}, which is no subject.", e.what) from None
+    return Text(to, source=source, dest=dest, subject=subject, to=to)
+
+

@@ -1,0 +1,423 @@
+"""The tree of verbs: each declared once, as a function with click parameters. `parse` reads a line."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from natslab.commands import words as shell
+from natslab.commands.flags import common
+from natslab.errors import CommandError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Verbs of the nats CLI that natslab does not have yet, with all their names.
+NOT_YET = {
+    "audit": (), "auth": (), "backup": (), "bench": (), "cheat": (), "consumer": ("con", "obs", "c"),
+    "context": ("ctx",), "counter": ("ctr",), "errors": ("err", "error"), "kv": (), "latency": ("lat",),
+    "object": ("obj",), "restore": (), "schema": (), "service": ("micro",), "stream": ("str", "st", "ms", "s"),
+    "top": (), "traffic": (),
+}  # fmt: skip
+
+#: The same inside groups that natslab has.
+_NOT_YET_WITHIN = {
+    "server": (
+        "account", "acct", "check", "cluster", "r", "raft", "config", "consumer-check", "generate", "gen",
+        "graph", "passwd", "mkpasswd", "pass", "password", "report", "rep", "request", "req", "stream-check",
+        "watch",
+    ),
+    "account": ("backup", "snapshot", "report", "rep", "restore", "tls"),
+}  # fmt: skip
+
+
+class Help(Exception):  # noqa: N818 - not an error: help was asked for
+    """Raised inside the parser when help was asked for."""
+
+    def __init__(self, ctx: click.Context) -> None:
+        self.ctx = ctx
+
+
+def _help(ctx: click.Context, _param: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        raise Help(ctx)
+
+
+def _help_flag() -> click.Option:
+    return click.Option(
+        ["--help", "-h"], is_flag=True, is_eager=True, expose_value=False, callback=_help, help="this help"
+    )
+
+
+class Verb(click.Command):
+    """One verb: what it takes, and the function that does it."""
+
+    def __init__(
+        self,
+        name: str,
+        run: Callable[..., Any],
+        params: list[click.Parameter],
+        aliases: tuple[str, ...] = (),
+        example: str = "",
+        mark: str = "run",
+        common: list[click.Parameter] | None = None,
+    ) -> None:
+        summary, _, rest = inspect.cleandoc(run.__doc__ or "").partition("\n")
+        self.run = run
+        self.aliases = aliases
+        self.example = example
+        self.mark = mark
+        self.common = {p.name for p in common or []}
+        super().__init__(
+            name,
+            params=[*params, *(common or []), _help_flag()],
+            help=f"{summary}\n\n{rest.strip()}".strip(),
+            short_help=summary.rstrip("."),
+            add_help_option=False,
+            context_settings={"allow_extra_args": True, "terminal_width": 100},
+        )
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The usage line."""
+        formatter.write_usage(f"%{ctx.command_path}", " ".join(self.collect_usage_pieces(ctx)[1:] + ["[FLAGS]"]))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The verb's own flags; those that all verbs have are in the help of the tree."""
+        _write_flags(formatter, ctx, [p for p in self.params if p.name not in self.common])
+        if self.common:
+            formatter.write_paragraph()
+            formatter.write_text("Flags of all verbs: %nats --help")
+        if self.example:
+            with formatter.section("For example"):
+                formatter.write_text(self.example)
+
+
+def _write_flags(formatter: click.HelpFormatter, ctx: click.Context, params: list[click.Parameter]) -> None:
+    rows, later = [], []
+    for param in params:
+        record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+        if record is None:
+            continue
+        names = _NO.sub("", record[0])
+        if record[1].startswith("not possible"):
+            later.append(names.split(" ")[0].rstrip(","))
+        else:
+            rows.append((names, record[1]))
+    with formatter.section("Flags"):
+        formatter.write_dl(rows)
+    if later:
+        formatter.write_paragraph()
+        formatter.write_text(f"Flags of the CLI that are not possible here yet: {', '.join(later)}")
+
+
+_NO = re.compile(r" / --no-[\w-]+")
+
+
+class Group(click.Command):
+    """Verbs under one name, found by their aliases too."""
+
+    def __init__(
+        self, name: str, aliases: tuple[str, ...] = (), says: str = "", flags: bool = True, example: str = ""
+    ) -> None:
+        self.aliases = aliases
+        self.commands: dict[str, Verb | Group] = {}
+        self.flags = flags
+        self.example = example
+        super().__init__(
+            name,
+            params=[*(common() if flags else []), _help_flag()],
+            help=says,
+            short_help=says.partition("\n")[0].rstrip("."),
+            add_help_option=False,
+            context_settings={
+                "allow_extra_args": True,
+                "allow_interspersed_args": False,
+                "terminal_width": 100,
+            },
+        )
+
+    def verb(
+        self, name: str, *aliases: str, example: str = "", mark: str = "run"
+    ) -> Callable[[F], F]:
+        """Declare the decorated function, under its click parameters, as a verb of this group.
+
+        Its first parameter is the Line it belongs to. `mark` says what the run is on the tape:
+        run, fault, or "" for what only looks.
+        """
+
+        def declare(run: F) -> F:
+            params: list[click.Parameter] = list(reversed(getattr(run, "__click_params__", [])))
+            shared = common() if self.flags else []
+            taken = {o for p in params for o in (*p.opts, *p.secondary_opts)}
+            shared = [p for p in shared if not taken & {*p.opts, *p.secondary_opts}]
+            if self.flags and "--json" not in taken:
+                params.append(click.Option(["--json/--no-json"], default=False, help="show the facts as JSON"))
+            if "--quiet" not in taken:
+                short = [] if "-q" in taken else ["-q"]
+                params.append(click.Option(["--quiet/--no-quiet", *short], default=False, help="show nothing"))
+            self.commands[name] = Verb(name, run, params, aliases, example, mark, shared)
+            return run
+
+        return declare
+
+    def group(self, name: str, *aliases: str, says: str) -> Group:
+        """Declare a group inside this one."""
+        made = self.commands[name] = Group(name, aliases, says, self.flags)
+        return made
+
+    def find(self, name: str) -> Verb | Group | None:
+        """The verb or group of that name or alias."""
+        return self.commands.get(name) or next((c for c in self.commands.values() if name in c.aliases), None)
+
+    def names(self) -> list[str]:
+        """Every name and alias in it."""
+        return [n for c in self.commands.values() for n in (c.name or "", *c.aliases)]
+
+    def walk(self, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Verb]]:
+        """Every verb under it, with its path."""
+        for name, command in self.commands.items():
+            if isinstance(command, Group):
+                yield from command.walk((*path, name))
+            else:
+                yield (*path, name), command
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The usage line."""
+        formatter.write_usage(f"%{ctx.command_path}", "VERB …")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Its verbs, then its flags."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(
+                [
+                    (", ".join((n, *c.aliases)), c.short_help or "")
+                    for n, c in self.commands.items()
+                ]
+            )
+        if self.name in ("nats", "natslab"):
+            _write_flags(formatter, ctx, self.params)
+        if self.example:
+            with formatter.section("For example"):
+                formatter.write_text(self.example)
+
+
+NATS = Group(
+    "nats",
+    says="The nats command line, on the lab of this notebook.",
+    example='%nats pub orders.new "hello"',
+)
+NATSLAB = Group(
+    "natslab", says="The lab of this notebook.", flags=False, example="%natslab up"
+)
+
+
+def load() -> None:
+    """Fill both trees; each file of verbs declares its own."""
+    if not NATS.commands:
+        from natslab.commands import account, core, lab, server  # noqa: F401
+
+
+class Parsed:
+    """What a line means: the verb, its values, the flags common to all verbs."""
+
+    def __init__(self, root: Group, path: str, verb: Verb | None, values: dict[str, Any], common: dict[str, Any]) -> None:
+        self.root = root
+        self.path = path
+        self.verb = verb
+        self.values = values
+        self.common = common
+        self.help = ""
+
+
+def read(line: str, names: Mapping[str, Any] | None = None) -> Parsed:
+    """What the line means; nothing is done yet. Raises CommandError."""
+    load()
+    line = line.lstrip()
+    for sign in ("%%", "%"):
+        line = line.removeprefix(sign)
+    said = shell.split(line)
+    root = NATS
+    if said and said[0] in ("nats", "natslab"):
+        root = NATSLAB if said[0] == "natslab" else NATS
+        said = said[1:]
+    said = [shell.fill(word, names) for word in said]
+    try:
+        return _read(root, said)
+    except Help as asked:
+        found = Parsed(root, asked.ctx.command_path, None, {}, {})
+        found.help = asked.ctx.get_help()
+        return found
+    except CommandError as e:
+        raise _no_shell(said, e) from None
+    except (click.ClickException, click.Abort, click.exceptions.Exit) as e:
+        raise _no_shell(said, _sentence(root, e, said)) from None
+
+
+def _no_shell(said: list[str], error: CommandError) -> CommandError:
+    sign = shell.shell_sign(said)
+    if not sign:
+        return error
+    return CommandError(f"{error.what} The {sign} is an ordinary word here.", shell.NO_SHELL)
+
+
+def _read(root: Group, said: list[str]) -> Parsed:
+    command: Verb | Group = root
+    ctx: click.Context | None = None
+    rest = said
+    contexts: list[click.Context] = []
+    while True:
+        ctx = command.make_context(command.name or "", rest, parent=ctx)
+        contexts.append(ctx)
+        rest = ctx.args
+        if isinstance(command, Verb):
+            break
+        if not rest:
+            raise Help(ctx)
+        if rest[0] == "help":
+            raise Help(_context_of(command, ctx, rest[1:]))
+        found = command.find(rest[0])
+        if found is None:
+            raise _unknown(command, rest[0])
+        command, rest = found, rest[1:]
+    if rest:
+        raise _too_many(command, ctx, rest)
+    values = dict(ctx.params)
+    shared: dict[str, Any] = {}
+    for each in contexts:
+        for param in each.command.params:
+            name = param.name or ""
+            if name not in _COMMON or (each is ctx and name not in command.common):
+                continue
+            value = each.params.get(name)
+            if name not in shared or each.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+                shared[name] = value
+    for name in command.common:
+        values.pop(name or "", None)
+    shared["json"] = values.pop("json", False) if "json" in values else False
+    shared["quiet"] = values.pop("quiet", False) if "quiet" in values else False
+    return Parsed(root, ctx.command_path, command, values, shared)
+
+
+_COMMON = {p.name or "" for p in common()}
+
+
+def _context_of(command: Verb | Group, ctx: click.Context, path: list[str]) -> click.Context:
+    for name in path:
+        if not isinstance(command, Group):
+            break
+        found = command.find(name)
+        if found is None:
+            raise _unknown(command, name)
+        command = found
+        ctx = click.Context(
+            command, parent=ctx, info_name=command.name, terminal_width=100, resilient_parsing=True
+        )
+    return ctx
+
+
+def _unknown(group: Group, name: str) -> CommandError:
+    if group is NATS:
+        for verb, aliases in NOT_YET.items():
+            if name == verb or name in aliases:
+                return CommandError(
+                    f"natslab does not have `nats {verb}` yet.",
+                    "What it has: %nats --help. The nats command line has the rest.",
+                )
+    if name in _NOT_YET_WITHIN.get(group.name or "", ()):
+        return CommandError(
+            f"natslab does not have `nats {group.name} {name}` yet.", f"What it has: %nats {group.name} --help"
+        )
+    later = [n for v, aliases in NOT_YET.items() for n in (v, *aliases)] if group is NATS else []
+    near = difflib.get_close_matches(name, [*group.names(), "help", *later], 1, 0.5)
+    if near and near[0] in later:
+        return CommandError(
+            f"There is no verb {_quoted(name)} in {_path(group)}.",
+            f"Did you mean {near[0]}? natslab does not have that yet.",
+        )
+    if not near and group is NATS:
+        near = [f"natslab {n}" for n in difflib.get_close_matches(name, NATSLAB.names(), 1, 0.8)]
+    if not near and group is NATSLAB:
+        near = [f"%nats {n}" for n in difflib.get_close_matches(name, NATS.names(), 1, 0.8)]
+    hint = f"Did you mean {near[0]}?" if near else f"What there is: %{_path(group)} --help"
+    return CommandError(f"There is no verb {_quoted(name)} in {_path(group)}.", hint)
+
+
+def _path(group: Group) -> str:
+    return (group.name or "") if group in (NATS, NATSLAB) else f"nats {group.name}"
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def _too_many(verb: Verb, ctx: click.Context, rest: list[str]) -> CommandError:
+    spare = " ".join(rest)
+    what = f"{verb.name} cannot use the words {_quoted(spare)}."
+    first = next((v for k, v in ctx.params.items() if k in ("body", "payload") and isinstance(v, str)), "")
+    if looks_eaten(" ".join([first, *rest])):
+        return CommandError(what, EATEN)
+    if first:
+        return CommandError(what, "Put quotes around a text with blanks: 'like this'")
+    return CommandError(what, f"Help: %{ctx.command_path} --help")
+
+
+EATEN = "Single quotes around JSON keep its double quotes: '{\"id\": 1}'; or put it in the cell body: %%nats pub SUBJECT"
+_EATEN = re.compile(r"^\s*[\[{]+\s*[A-Za-z_][\w-]*\s*:")
+
+
+def looks_eaten(text: str) -> bool:
+    """Whether the text looks like JSON that lost its double quotes to the splitting."""
+    return _EATEN.match(text) is not None
+
+
+def _sentence(root: Group, error: Exception, said: list[str]) -> CommandError:
+    ctx = getattr(error, "ctx", None)
+    command = ctx.command if ctx is not None else root
+    name = command.name or ""
+    path = ctx.command_path if ctx is not None else name
+    hint = f"Help: %{path} --help"
+    if isinstance(error, click.NoSuchOption):
+        known = [o for p in command.params for o in (*p.opts, *p.secondary_opts)]
+        bare = error.option_name
+        near = difflib.get_close_matches(bare, known, 1, 0.5) if bare.startswith("--") else []
+        if near:
+            hint = f"Did you mean {near[0]}?"
+        elif isinstance(command, Verb) and any(p.name in ("body", "payload") for p in command.params):
+            hint = f"A text that begins with a dash goes after --: %{path} … -- {bare[:20]}"
+        return CommandError(f"There is no flag {_quoted(bare)} for {name}.", hint)
+    if isinstance(error, click.MissingParameter):
+        param = error.param
+        what = param.name if param is not None else "an argument"
+        if isinstance(command, Verb) and command.example:
+            hint = f"For example: {command.example}"
+        article = "an" if what and what[0] in "aeiou" else "a"
+        return CommandError(f"{name} needs {article} {what}.", hint)
+    if isinstance(error, click.BadParameter):
+        param = error.param
+        flag = ""
+        if isinstance(param, click.Option):
+            flag = max(param.opts, key=len)
+        elif param is not None:
+            flag = param.name or ""
+        return CommandError(f"{flag}: {_plain(error.message)}", hint)
+    if isinstance(error, click.ClickException):
+        return CommandError(f"{name}: {_plain(error.message)}", hint)
+    return CommandError(f"{_quoted(' '.join(said))} cannot be understood.", hint)
+
+
+def _plain(text: str) -> str:
+    text = " ".join(text.split())
+    text = text if len(text) <= 200 else text[:199] + "…"
+    return text if text.endswith((".", "?", "!", "…")) else text + "."
+
+
+Doing = Callable[..., Awaitable[Any] | Any]
+
+
+def impossible(what: str, hint: str) -> NoReturn:
+    """Refuse, in a verb: this makes no sense or is not there yet."""
+    raise CommandError(what, hint)
