@@ -209,6 +209,13 @@ class Client(NatsClient):
             self.hub.admit(self)
         self._tell_state("open")
 
+    async def _process_pong(self) -> None:
+        # nats-py sets the result of a waiter that gave up meanwhile (a timeout, an interrupt), and the
+        # exception ends its reading for ever (measured); so such a waiter gets one that can be set.
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
     def _process_op_err(self, e: Exception) -> Coroutine[Any, Any, None]:
         self._why = _words(e)
         return super()._process_op_err(e)
