@@ -1,4 +1,4 @@
-"""Deterministic places and text that fits: the same input always lands at the same spot."""
+"""Deterministic places, and text that fits: the same input always lands at the same spot."""
 
 from __future__ import annotations
 
@@ -30,18 +30,21 @@ def isolate(text: str) -> str:
 
 def wide(text: str, classes: str) -> float:
     """Room for `text` in pixels; characters of double width count twice."""
-    double = sum(1 for c in text if unicodedata.east_asian_width(c) in "WF")
+    double = sum(1 for c in text if c == "�" or unicodedata.east_asian_width(c) in "WF")
     return text_width(text, classes) * (1 + double / len(text)) if text else 0.0
 
 
-def fit(text: str, room: float, classes: str) -> str:
-    """Foreign text made plain and cut to `room` pixels with an ellipsis."""
+def fit(text: str, room: float, classes: str, tail: int = 0) -> str:
+    """Foreign text made plain and cut to `room` pixels with an ellipsis; its last `tail` characters stay."""
     text = plain(text)
     if wide(text, classes) > room:
-        kept = text[: max(1, int(room / text_width("x", classes)) - 1)]
-        while len(kept) > 1 and wide(kept + "…", classes) > room:
+        size = max(2, int(room / text_width("x", classes)) - 1)
+        tail = min(tail, size // 2)
+        end = text[len(text) - tail :] if tail else ""
+        kept = text[: size - tail]
+        while len(kept) > 1 and wide(f"{kept}…{end}", classes) > room:
             kept = kept[:-1]
-        text = kept + "…"
+        text = f"{kept}…{end}"
     return isolate(text)
 
 
@@ -69,7 +72,7 @@ def columns(wants: Sequence[float], room: float, gaps: tuple[float, float]) -> t
 
 
 def around(count: int, centre: float, pitch: float, top: float, bottom: float) -> list[float]:
-    """Places of `count` things one under the other, a middle one at `centre`, inside top to bottom if they fit."""
+    """Places of `count` things below each other, a middle one at `centre`, inside `top` to `bottom`."""
     first = centre - pitch * ((count - 1) // 2)
     first = min(first, bottom - pitch * (count - 1))
     return [max(first, top) + pitch * i for i in range(count)]
@@ -83,9 +86,22 @@ def straight(points: Sequence[Point]) -> list[Point]:
             continue
         if len(out) >= 2:
             (ax, ay), (bx, by) = out[-2], out[-1]
-            if (abs(ax - bx) < 0.01 and abs(bx - p[0]) < 0.01) or (
-                abs(ay - by) < 0.01 and abs(by - p[1]) < 0.01
-            ):
+            if max(abs(ax - bx), abs(bx - p[0])) < 0.01 or max(abs(ay - by), abs(by - p[1])) < 0.01:
                 out.pop()
         out.append(p)
     return out
+
+
+def amount(n: int) -> str:
+    """A whole number as people write it: 10 000."""
+    return f"{n:,}".replace(",", " ")
+
+
+def count_of(n: int, one: str, many: str = "") -> str:
+    """`n` with its noun, e.g. "1 message", "2 messages"."""
+    return f"{amount(n)} {one if n == 1 else many or one + 's'}"
+
+
+def listed(names: list[str]) -> str:
+    """At least one name, as in a sentence: "a, b and c"."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

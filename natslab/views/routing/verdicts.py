@@ -1,0 +1,185 @@
+"""The rule and the evidence: why each subscription got the shown message, or did not.
+
+The evidence is the server's trace of the message. The rule is our matcher, applied to the subscriptions
+that existed when it was published. Where they differ, the verdict says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from natslab.tape.event import Hop
+from natslab.tape.subject import matches, tokens
+from natslab.views.layout import amount, count_of
+from natslab.views.routing.state import HOPS, Burst, Message, State, Subscription
+
+Run = tuple[str, str]
+
+
+@dataclass
+class Verdict:
+    """One subscription and the shown message."""
+
+    sub: Subscription
+    there: bool  # it existed when the message was published
+    matched: bool  # the rule: our matcher
+    got: bool  # the evidence: the server's trace, or the clients' counts
+    hop: Hop | None = None  # its delivery in the trace
+    fail: int = -1  # the token of the pattern that did not match
+    why: list[Run] = field(default_factory=list)  # why not; classes "" or "mono"
+    short: list[Run] = field(default_factory=list)
+    note: str = ""  # "chosen, 1 of 3"
+    differs: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Why not, or what else there is to say."""
+        return "".join(t for t, _ in self.why) or self.note
+
+    @property
+    def word(self) -> str:
+        """For the table."""
+        if self.sub.queue and self.matched:
+            word = "chosen" if self.got else "not chosen"
+        else:
+            word = "yes" if self.got or self.matched else "no"
+        return f"Δ {word}" if self.differs else word
+
+
+@dataclass
+class Shown:
+    """The message or burst that the picture is about, with a verdict for each subscription."""
+
+    message: Message | None
+    burst: Burst | None
+    subject: str
+    verdicts: list[Verdict]
+    hidden: int  # subscriptions of the machinery
+
+    @property
+    def there(self) -> int:
+        """Subscriptions that existed when the message was published."""
+        return sum(v.there for v in self.verdicts)
+
+    @property
+    def reached(self) -> int:
+        """Deliveries; of a burst, subscriptions that got some of it."""
+        return self.message.deliveries if self.message else sum(v.got for v in self.verdicts)
+
+    @property
+    def differs(self) -> list[Verdict]:
+        """Where the trace and the matcher differ."""
+        return [v for v in self.verdicts if v.differs]
+
+    @property
+    def key(self) -> str:
+        """The key of the mark that stands for what is shown."""
+        return f"msg/{self.message.id}" if self.message else "burst" if self.burst else "field"
+
+
+def shown_of(state: State) -> Shown:
+    """The selected message, or else the newest, be it traced or counted."""
+    message, burst = state.last, None
+    chosen = next((m for m in state.messages if f"msg/{m.id}" == state.selection), None)
+    if chosen is not None:
+        message = chosen
+    elif state.burst.count and (message is None or state.burst.n > message.n):
+        message, burst = None, state.burst
+    hidden = sum(1 for s in state.subs.values() if s.open and state.hides(s.subject))
+    subs = [s for s in state.subs.values() if not state.hides(s.subject)]
+    if message is not None:
+        return Shown(message, None, message.subject, _traced(state, message, subs), hidden)
+    subject = burst.subject if burst is not None else ""
+    verdicts = []
+    for sub in subs:
+        if not sub.open and not (burst and sub.burst):
+            continue
+        v = Verdict(
+            sub, True, bool(subject) and matches(sub.subject, subject), burst is not None and sub.burst > 0
+        )
+        if burst is not None:
+            if v.got:
+                v.note = f"+{amount(sub.burst)}"
+            elif not v.matched:
+                _why_not(v, subject)
+        verdicts.append(v)
+    return Shown(None, burst, subject, verdicts, hidden)
+
+
+def _traced(state: State, message: Message, subs: list[Subscription]) -> list[Verdict]:
+    subject = message.subject
+    routed = not message.error and not message.lost
+    crossed = any(h.step in ("export", "import") for h in message.hops)
+    home = state.accounts.get(message.publisher, "")
+    egress = [h for h in message.hops if h.step == "egress" and h.via not in ("route", "gateway", "leafnode")]
+    waiting: dict[tuple[str, str, str], list[Hop]] = {}
+    for step in egress:
+        waiting.setdefault((step.client, step.sub, step.queue), []).append(step)
+
+    out: list[Verdict] = []
+    for sub in sorted(subs, key=lambda s: (not s.there(message.n), s.was, s.sid)):
+        there = sub.there(message.n)
+        hops = waiting.get((sub.client, sub.subject, sub.queue), [])
+        hop = hops.pop(0) if hops else None
+        if not there and not sub.open and hop is None:
+            continue
+        away = state.accounts.get(sub.client, home)
+        same = crossed or not home or not away or away == home
+        rule = routed and there and same and matches(sub.subject, subject)
+        v = Verdict(sub, there or hop is not None, rule, hop is not None and not hop.error)
+        v.hop = hop
+        if hop is not None and hop.error:
+            v.why = [(hop.error, "")]
+        elif v.got:
+            v.note = "" if sub.open else "left since"
+        elif not there:
+            v.why = [("was away" if sub.spans[0][0] < message.n else "joined later", "")]
+        elif not same:
+            v.why = [("is in another account", "")]
+        elif routed and not rule:
+            _why_not(v, subject)
+        out.append(v)
+
+    whole = len(egress) == sum(h.step == "egress" for h in message.hops) and len(message.hops) < HOPS
+    members: dict[tuple[str, str], list[Verdict]] = {}
+    for v in out:
+        if v.sub.queue:
+            members.setdefault((v.sub.subject, v.sub.queue), []).append(v)
+    for group in members.values():
+        alive = sum(v.there for v in group)
+        served = any(v.got or (v.why and v.matched) for v in group)
+        for v in group:
+            if v.got:
+                v.note = f"chosen, 1 of {alive}" + (f", {v.note}" if v.note else "")
+            v.differs = whole and not message.dry and (v.got if not v.matched else not served)
+    for v in out:
+        if not v.sub.queue and whole and not crossed:
+            spent = 0 < v.sub.limit <= v.sub.received
+            if v.matched and not v.got and not v.why and spent:
+                v.why = [(f"had the {amount(v.sub.limit)} it asked for", "")]
+            v.differs = v.got if not v.matched else not v.got and not v.why
+        if v.differs and not v.why:
+            v.why = [("the matcher says no" if v.got else "matches, yet not delivered", "")]
+    return out
+
+
+def _why_not(v: Verdict, subject: str) -> None:
+    """Fill in why a pattern does not match, and at which of its tokens."""
+    wanted, given = tokens(v.sub.subject), tokens(subject)
+    for i, want in enumerate(wanted):
+        if i >= len(given):
+            v.fail = i
+            if want == ">":
+                v.why = [("wants more after ", ""), (given[-1], "mono")]
+            else:
+                v.why = [(f"wants {count_of(len(wanted), 'token')}, got {len(given)}", "")]
+            v.short = [("too short", "")]
+            return
+        if want not in ("*", ">", given[i]):
+            v.fail = i
+            v.why = [("wants ", ""), (want, "mono"), (", got ", ""), (given[i], "mono")]
+            v.short = [("wants ", ""), (want, "mono")]
+            return
+    v.fail = len(wanted) - 1
+    v.why = [(f"wants {count_of(len(wanted), 'token')}, got {len(given)}", "")]
+    v.short = [("too long", "")]

@@ -1,0 +1,203 @@
+"""The routing view in words: the sentence, the note under it, and the table."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from natslab.views.layout import amount, count_of, fit, listed, plain, wide
+from natslab.views.routing.plan import plan_of
+from natslab.views.routing.state import RECENT, Message, State, by_name
+from natslab.views.routing.verdicts import Run, Shown, shown_of
+from natslab.views.view import Table
+
+TABLE = 50  # subscriptions in a row of their own in the table
+
+
+def _names(shown: Shown) -> list[str]:
+    """Who got it, in words: plain subscribers, then the chosen members of queue groups."""
+    got = [v for v in shown.verdicts if v.got]
+    out = []
+    for name, n in sorted(Counter(v.sub.client for v in got if not v.sub.queue).items()):
+        out.append(name if n == 1 else f"{name} twice" if n == 2 else f"{name} several times")
+    for v in sorted((v for v in got if v.sub.queue), key=lambda v: (v.sub.queue, v.sub.client)):
+        queue, name = v.sub.queue, v.sub.client
+        if shown.burst is not None:
+            out.append(name)
+        elif queue.isalpha() and queue.endswith("s") and not queue.endswith("ss"):
+            out.append(f"one {queue[:-1]}, {name}")
+        else:
+            out.append(f"{name} of {queue}")
+    return [plain(n) if len(n) <= 40 else fit(n, 300, "t16") for n in out]
+
+
+def sentence_of(state: State, shown: Shown) -> list[Run]:
+    """What happened, in one line that fits."""
+    if not state.servers and not state.subs and not state.published:
+        return [("There is no server yet.", "")]
+    if shown.message is None and shown.burst is None:
+        n = len(shown.verdicts)
+        about = f" to {fit(listed(list(state.of)), 240, 't16')}" if state.of else ""
+        if not n:
+            return [(f"Nobody subscribes yet, and nothing was published{about}.", "")]
+        waits = "subscription waits" if n == 1 else "subscriptions wait"
+        return [(f"Nothing was published{about} yet: {amount(n)} {waits}.", "")]
+    if shown.burst is not None:
+        burst = shown.burst
+        words = [(f"{count_of(burst.count, 'message')} to ", "")]
+        if len(burst.subjects) == 1:
+            words.append((fit(shown.subject, 330, "t15 mono"), "mono"))
+        else:
+            words.append(
+                (f"{len(burst.subjects)}{'+' if len(burst.subjects) >= RECENT else ''} subjects", "")
+            )
+        return [*words, (", counted, not drawn singly.", "")]
+    message = shown.message
+    assert message is not None
+    routed = message.outcome not in ("refused", "lost")
+    subject = (fit(shown.subject if routed else message.published_as, 330, "t15 mono"), "mono")
+    if message.outcome == "refused":
+        return [("The server refused ", ""), subject, (".", "")]
+    if message.outcome == "lost":
+        return [subject, (" was lost in a mapping.", "")]
+    verb = "would reach" if message.dry else "reached"
+    if not shown.there:
+        return [subject, (f" {verb} nobody: there is no subscription.", "")]
+    if not shown.reached:
+        if shown.there == 1:
+            return [subject, (f" {verb} nobody: the 1 subscription does not want it.", "")]
+        return [subject, (f" {verb} none of {count_of(shown.there, 'subscription')}.", "")]
+    head = f" {verb} {amount(shown.reached)} of {count_of(shown.there, 'subscription')}: "
+    room = 846 - wide(*subject[:1], "t15 mono") - wide(head, "t16")
+    names = _names(shown)
+    kept = list(names)
+    while (
+        len(kept) > 1 and wide(listed(kept if len(kept) == len(names) else [*kept, "others"]), "t16") > room
+    ):
+        kept.pop()
+    tail = listed(kept if len(kept) == len(names) else [*kept, "others"])
+    return [subject, (f"{head}{fit(tail, room, 't16')}.", "")]
+
+
+def note_of(state: State, shown: Shown) -> list[Run]:
+    """The second line: what happened on the way, in pieces as long as they fit."""
+    pieces: list[list[Run]] = []
+    message = shown.message
+    down = [
+        f"{n} is {s}" for n, s in sorted(state.servers.items()) if s not in ("up", "starting", "lame duck")
+    ]
+    if down:
+        pieces.append([(f"{listed(down)} now.", "")])
+    if not state.servers and not state.subs and not state.published:
+        pieces.append([("Start one: ", ""), ("%natslab up", "mono")])
+    elif message is None and shown.burst is None:
+        what = "one" if not shown.verdicts else "a message"
+        pieces.append([("This picture follows each message from its publisher to whoever subscribed.", "")])
+        pieces.append([(f"Publish {what}: ", ""), ("%nats pub orders.new hello", "mono")])
+    elif shown.burst is not None:
+        pieces.append([("Tracing each would slow it down; the clients count exactly.", "")])
+        if shown.burst.streams:
+            pieces.append([(f"Stored in {plain(listed(sorted(shown.burst.streams)))}.", "")])
+        if not shown.reached:
+            pieces.append([("Nobody received one.", "")])
+    elif message is not None:
+        pieces += _story(state, shown, message)
+    out: list[Run] = []
+    room = 852.0
+    for piece in pieces:
+        run = ([(" ", "")] if out else []) + piece
+        need = sum(wide(t, "t12 mono" if "mono" in c else "t13") for t, c in run)
+        if need <= room:
+            out += run
+            room -= need
+        elif not out:
+            out = [(fit("".join(t for t, _ in piece), room, "t13"), "")]
+            room = 0
+    return out
+
+
+def _story(state: State, shown: Shown, message: Message) -> list[list[Run]]:
+    pieces: list[list[Run]] = []
+    stored = [plain(s) for s in message.stored_in]
+    copy = f"a copy is stored in {listed(stored)}" if stored else ""
+    if message.dry and copy:
+        copy = f"a copy would be stored in {listed(stored)}"
+    if message.outcome == "refused":
+        return [[(f"In its words: {plain(message.error)}", "")]]
+    if message.outcome == "lost":
+        return [
+            [("Its destinations leave a rest of the weight, and this message fell into it.", "")],
+            [("Nothing told the publisher.", "")],
+        ]
+    if shown.differs:
+        who = sorted({plain(v.sub.client) for v in shown.differs})
+        pieces.append([(f"Δ The server's trace and the matcher differ: {listed(who[:4])}.", "")])
+    if message.dry:
+        pieces.append([("A dry run: nothing was delivered or stored.", "")])
+    if message.mapped_to:
+        piece = [("It was published as ", ""), (fit(message.published_as, 240, "t12 mono"), "mono")]
+        pieces.append([*piece, (f", mapped on the way in{', and ' + copy if copy else ''}.", "")])
+    if not shown.reached:
+        if copy:
+            if not message.mapped_to:
+                pieces.append([(f"Nobody was listening, but {copy}.", "")])
+        elif message.dry:
+            pass
+        elif message.reply:
+            pieces.append(
+                [("Nobody was listening, and the server told the requester so at once: no responders.", "")]
+            )
+        else:
+            pieces.append(
+                [("Nobody was listening: the message is gone, and nothing told the publisher.", "")]
+            )
+    elif copy and not message.mapped_to:
+        pieces.append([(f"{copy[0].upper()}{copy[1:]}.", "")])
+    refused = sorted({(h.stream, h.error) for h in message.hops if h.step == "store" and h.error})
+    for stream, error in refused:
+        pieces.append([(f"{plain(stream)} did not store it: {plain(error)}.", "")])
+    return pieces
+
+
+def describe(state: State) -> tuple[str, str]:
+    """Who got the message, and what happened to it on the way."""
+    shown = shown_of(state)
+    return "".join(t for t, _ in sentence_of(state, shown)), "".join(t for t, _ in note_of(state, shown))
+
+
+def table(state: State) -> Table:
+    """One row for each subscription, and one for the message."""
+    shown = shown_of(state)
+    plan = plan_of(state, shown)
+    known = bool(shown.message or shown.burst)
+    rows, keys = [], []
+    ordered = sorted(shown.verdicts, key=lambda v: by_name(v.sub))
+    for v in ordered[:TABLE]:
+        rows.append(
+            [
+                v.sub.client,
+                v.sub.subject,
+                v.sub.queue,
+                v.word if known else "",
+                amount(v.sub.received),
+                v.reason,
+            ]
+        )
+        keys.append(plan.keys[v.sub.key])
+    rest = ordered[TABLE:]
+    if rest:
+        some = f"{amount(sum(v.got for v in rest))} of {amount(len(rest))}" if known else ""
+        rows.append(
+            [f"{amount(len(rest))} more", "", "", some, amount(sum(v.sub.received for v in rest)), ""]
+        )
+        keys.append(plan.keys[rest[0].sub.key])
+    note = "".join(t for t, _ in note_of(state, shown))
+    reached = f"{amount(shown.reached)} of {amount(shown.there)}" if rows else ""
+    if shown.burst is not None:
+        subjects = count_of(len(shown.burst.subjects), "subject")
+        note = f"{count_of(shown.burst.count, 'message')} to {subjects}. {note}"
+    if rows or known:
+        total = amount(sum(v.sub.received for v in shown.verdicts))
+        subject = shown.subject or (shown.message.published_as if shown.message else "")
+        rows.append(["all", subject, "", reached, total, note if known else ""])
+        keys.append(shown.key)
+    return Table(["subscription", "subject", "queue", "matched", "received", "why"], rows, keys)
