@@ -1,7 +1,7 @@
 """The verbs. `parse(line)` reads a line as `%nats` and `%natslab` do; `.run()` does it.
 
-    parse("pub orders.new hello").run()
-    parse("natslab status").run()
+parse("pub orders.new hello").run()
+parse("natslab status").run()
 """
 
 from __future__ import annotations

@@ -25,9 +25,14 @@ async def info(line: Line) -> Facts:
         domain = line.js_domain or line.domain
         api = prefix or (f"$JS.{domain}.API" if domain else "$JS.API")
         js = await _ask(line, client, f"{api}.INFO")
-    facts: dict[str, Any] = {"user": user.get("user", ""), "account": user.get("account", ""), "permissions":
-                             user.get("permissions") or {}, "server": said.get("server_name", ""),
-                             "max_payload": said.get("max_payload", 0), "client_id": said.get("client_id", 0)}  # fmt: skip
+    facts: dict[str, Any] = {
+        "user": user.get("user", ""),
+        "account": user.get("account", ""),
+        "permissions": user.get("permissions") or {},
+        "server": said.get("server_name", ""),
+        "max_payload": said.get("max_payload", 0),
+        "client_id": said.get("client_id", 0),
+    }
     sections: dict[str, list[tuple[str, str]]] = {
         "Connection": [
             ("User", str(facts["user"])),

@@ -13,19 +13,34 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import nats
-from nats.aio.client import Client
+import nats.errors
+from nats.aio.client import Client, RawCredentials
 
 from natslab import lab as labs
 from natslab.commands import trouble
 from natslab.errors import ClientError, CommandError, LabError, NatslabError, ServerError
 
-_ELSEWHERE = ("server_url", "user", "password", "token", "creds", "nkey", "jwt", "seed", "tlscert", "tlskey", "tlsca")
+_ELSEWHERE = (
+    "server_url",
+    "user",
+    "password",
+    "token",
+    "creds",
+    "nkey",
+    "jwt",
+    "seed",
+    "tlscert",
+    "tlskey",
+    "tlsca",
+)
 _SECRET = re.compile(r"(?<=://)[^/@\s,'\"]*@")
 _SECRET_FLAG = re.compile(r"(--(?:password|token|seed|jwt)(?:=|\s+))('[^']*'|\"[^\"]*\"|\S+)")
 _REFUSED = {
     "socks_proxy": ("natslab connects without a proxy.", "Leave out --socks-proxy."),
-    "context": ("natslab has no contexts yet.", "Leave out --context to use the lab; --server names another place."),
+    "context": (
+        "natslab has no contexts yet.",
+        "Leave out --context to use the lab; --server names another place.",
+    ),
 }
 
 
@@ -176,7 +191,9 @@ class Line:
         used = [servers[on]] if on in servers else list(servers.values())
         for server in used:
             if server.state == "down":
-                return ServerError(f"{server.name} went down.", f"Start it again: %natslab restart {server.name}")
+                return ServerError(
+                    f"{server.name} went down.", f"Start it again: %natslab restart {server.name}"
+                )
             if server.state == "frozen":
                 return ServerError(
                     f"{server.name} is frozen and did not answer within {self.timeout:g} s.",
@@ -193,36 +210,23 @@ class Line:
             on = said.get("on")
             urls = [f"nats://127.0.0.1:{s.port}" for s in fleet.servers.values() if not on or s.name == on]
         settings = {**self._credentials(), **options}
-        last: BaseException | None = None
         limit = min(self.timeout, 5.0)
+        refusal: NatslabError | None = None
         for url in urls:
-            problems: list[Exception] = []
-
-            async def heard(e: Exception, into: list[Exception] = problems) -> None:
-                into.append(e)
-
             try:
                 async with asyncio.timeout(limit):
-                    made = await nats.connect(
-                        servers=[url],
-                        name=name,
-                        allow_reconnect=False,
-                        connect_timeout=max(1, int(limit)),
-                        error_cb=heard,
-                        **settings,
-                    )
-                made.natslab_errors = problems  # type: ignore[attr-defined]
-                return made
+                    return await _connect(url, name, settings, limit)
             except NatslabError:
                 raise
-            except ValueError:
-                raise ClientError(f"{_SECRET.sub('', url)!r} is not an address.", "Write it as nats://HOST:PORT") from None
             except Exception as e:
-                last = problems[-1] if problems and isinstance(e, nats.errors.NoServersError) else e
-                last.natslab_where = _SECRET.sub("", url)  # type: ignore[attr-defined]
-        assert last is not None
-        where = getattr(last, "natslab_where", self.where)
-        raise trouble.sentence(last, doing="Connecting", where=where, timeout=limit)
+                where = _SECRET.sub("", url)
+                if isinstance(e, ValueError) or "connect url" in str(e):
+                    raise ClientError(
+                        f"{where!r} is not an address.", "Write it as nats://HOST:PORT"
+                    ) from None
+                refusal = trouble.sentence(e, doing="Connecting", where=where, timeout=limit)
+        assert refusal is not None
+        raise refusal
 
     def _credentials(self) -> dict[str, Any]:
         said = self.common
@@ -230,7 +234,9 @@ class Line:
         for flag in ("creds", "nkey", "tlscert", "tlskey", "tlsca"):
             path: Path | None = said.get(flag)
             if path is not None and not _is_file(path):
-                raise ClientError(f"There is no file {str(path)!r} (--{flag}).", "Check the name of the file.")
+                raise ClientError(
+                    f"There is no file {str(path)!r} (--{flag}).", "Check the name of the file."
+                )
         if said.get("creds"):
             _check_creds(said["creds"])
             out["user_credentials"] = str(said["creds"])
@@ -238,8 +244,10 @@ class Line:
             out["nkeys_seed"] = str(said["nkey"])
         if said.get("jwt") or said.get("seed"):
             if not (said.get("jwt") and said.get("seed")):
-                raise CommandError("--jwt and --seed belong together.", "Give both, or a file with both: --creds")
-            out["user_credentials"] = nats.aio.client.RawCredentials(
+                raise CommandError(
+                    "--jwt and --seed belong together.", "Give both, or a file with both: --creds"
+                )
+            out["user_credentials"] = RawCredentials(
                 "-----BEGIN NATS USER JWT-----\n" + said["jwt"] + "\n------END NATS USER JWT------\n\n"
                 "-----BEGIN USER NKEY SEED-----\n" + said["seed"] + "\n------END USER NKEY SEED------\n"
             )
@@ -247,7 +255,11 @@ class Line:
             out["token"] = said["token"]
         elif said.get("user"):
             # As the CLI: a user without a password is a token.
-            out |= {"user": said["user"], "password": said["password"]} if said.get("password") else {"token": said["user"]}
+            out |= (
+                {"user": said["user"], "password": said["password"]}
+                if said.get("password")
+                else {"token": said["user"]}
+            )
         elif said.get("password"):
             raise CommandError("--password is given without --user.", "Name the user too.")
         if said.get("tlsca") or said.get("tlscert") or said.get("tlskey"):
@@ -261,10 +273,47 @@ class Line:
         try:
             context = ssl.create_default_context(cafile=str(said["tlsca"]) if said.get("tlsca") else None)
             if said.get("tlscert"):
-                context.load_cert_chain(str(said["tlscert"]), str(said["tlskey"]) if said.get("tlskey") else None)
+                context.load_cert_chain(
+                    str(said["tlscert"]), str(said["tlskey"]) if said.get("tlskey") else None
+                )
         except (ssl.SSLError, OSError) as e:
-            raise ClientError(f"The TLS files cannot be used: {trouble.said(e)}.", "Give PEM files.") from None
+            raise ClientError(
+                f"The TLS files cannot be used: {trouble.said(e)}.", "Give PEM files."
+            ) from None
         return context
+
+
+class _GiveUp(Exception):
+    """Ends nats-py's own round of retries at the first error."""
+
+
+async def _connect(url: str, name: str, settings: dict[str, Any], limit: float) -> Client:
+    client = Client()
+    problems: list[Exception] = []
+    connecting = True
+
+    async def heard(e: Exception) -> None:
+        problems.append(e)
+        if connecting:
+            raise _GiveUp
+
+    try:
+        await client.connect(
+            servers=[url],
+            name=name,
+            allow_reconnect=False,
+            connect_timeout=max(1, int(limit)),
+            error_cb=heard,
+            **settings,
+        )
+    except BaseException as e:
+        with contextlib.suppress(Exception):
+            await asyncio.shield(client.close())
+        if isinstance(e, _GiveUp | nats.errors.NoServersError) and problems:
+            raise problems[-1] from None
+        raise
+    connecting = False
+    return client
 
 
 def _is_file(path: Path) -> bool:
@@ -283,7 +332,8 @@ def _check_creds(path: Path) -> None:
         raise ClientError(f"{str(path)!r} cannot be read: {trouble.said(e)}.", "Check the file.") from None
     if b"BEGIN NATS USER JWT" not in text or b"BEGIN USER NKEY SEED" not in text:
         raise ClientError(
-            f"{str(path)!r} is not a credentials file.", "It holds a user JWT and an nkey seed, each between BEGIN and END lines."
+            f"{str(path)!r} is not a credentials file.",
+            "It holds a user JWT and an nkey seed, each between BEGIN and END lines.",
         )
 
 
@@ -292,7 +342,9 @@ def _inbox_prefix(text: str) -> str:
 
     check_subject(text.rstrip("."))
     if "*" in text or ">" in text:
-        raise CommandError(f"The inbox prefix {text!r} holds a wildcard.", "Use plain words: --inbox-prefix _INBOX_joe")
+        raise CommandError(
+            f"The inbox prefix {text!r} holds a wildcard.", "Use plain words: --inbox-prefix _INBOX_joe"
+        )
     return text.rstrip(".")
 
 

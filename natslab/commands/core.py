@@ -39,7 +39,14 @@ class Outgoing:
     """What a line sends: subject, payloads and headers, with the templates in them."""
 
     def __init__(
-        self, line: Line, subject: str, body: str | None, header: tuple[str, ...], *, templates: bool, send_on: str
+        self,
+        line: Line,
+        subject: str,
+        body: str | None,
+        header: tuple[str, ...],
+        *,
+        templates: bool,
+        send_on: str,
     ) -> None:
         if line.body is not None and body is not None:
             raise CommandError("There is a payload in the line and one in the cell body.", "Use one of them.")
@@ -48,7 +55,8 @@ class Outgoing:
         if send_on == "newline":
             if line.body is None and body is None:
                 raise CommandError(
-                    "--send-on newline takes its messages from a cell body.", "Write %%nats … and one message a line."
+                    "--send-on newline takes its messages from a cell body.",
+                    "Write %%nats … and one message a line.",
                 )
             texts = [t for t in text.split("\n") if t] or [""]
         else:
@@ -131,7 +139,8 @@ def _header(text: str) -> tuple[str, str]:
         raise CommandError(f"The header {one_line(text, 60)!r} has no name and value.", "Write -H Name:value")
     if not _KEY.fullmatch(key):
         raise CommandError(
-            f"{one_line(key, 60)!r} cannot be the name of a header.", "Use letters, digits and dashes: -H Order-Id:7"
+            f"{one_line(key, 60)!r} cannot be the name of a header.",
+            "Use letters, digits and dashes: -H Order-Id:7",
         )
     if "\r" in value or "\n" in value or "\0" in value:
         raise CommandError(f"The value of the header {key} has a line break in it.", "Put it in the payload.")
@@ -143,7 +152,10 @@ _HEADER = many("--header", "-H", help="add a header, as Name:value")
 
 def _no_stdin(line: Line, force: bool, body: str | None) -> None:
     if force and line.body is None and body is None:
-        impossible("There is no standard input behind the magic.", "Put the payload in the cell body: %%nats pub SUBJECT")
+        impossible(
+            "There is no standard input behind the magic.",
+            "Put the payload in the cell body: %%nats pub SUBJECT",
+        )
 
 
 @NATS.verb("publish", "pub", example="%nats pub orders.new 'order {{Count}}' --count 3 -H Region:eu")
@@ -171,10 +183,21 @@ def _no_stdin(line: Line, force: bool, body: str | None) -> None:
 @switch("--templates", default=True, help="fill in {{Count}}, {{Time}}, {{ID}}, {{Random 1 9}} and so on")
 @switch("--dry-run", help="let the server route it without delivering it, and show the way")
 async def publish(
-    line: Line, subject: str, body: str | None, reply: str | None, header: tuple[str, ...], atomic: bool,
-    count: int, force_stdin: bool, jetstream: bool, send_on: str, sleep: float | None, templates: bool,
-    dry_run: bool, **schedule: Any,
-) -> Published:  # fmt: skip
+    line: Line,
+    subject: str,
+    body: str | None,
+    reply: str | None,
+    header: tuple[str, ...],
+    atomic: bool,
+    count: int,
+    force_stdin: bool,
+    jetstream: bool,
+    send_on: str,
+    sleep: float | None,
+    templates: bool,
+    dry_run: bool,
+    **schedule: Any,
+) -> Published:
     """Publish messages.
 
     The payload is the argument or the cell body (%%nats pub SUBJECT), byte for byte. Templates in
@@ -182,7 +205,9 @@ async def publish(
     {{Random 10 100}}.
     """
     if atomic:
-        impossible("natslab cannot publish atomic batches yet.", "Publish with -J, one message after the other.")
+        impossible(
+            "natslab cannot publish atomic batches yet.", "Publish with -J, one message after the other."
+        )
     if any(schedule.values()):
         impossible("natslab cannot schedule messages yet.", "Publish without the --schedule flags.")
     _no_stdin(line, force_stdin, body)
@@ -209,7 +234,9 @@ async def publish(
     return result
 
 
-async def _sent(client: Client, out: Outgoing, count: int, total: int, reply: str, sleep: float | None) -> int:
+async def _sent(
+    client: Client, out: Outgoing, count: int, total: int, reply: str, sleep: float | None
+) -> int:
     size = 0
     headers = out.headers
     if (
@@ -232,9 +259,7 @@ async def _sent(client: Client, out: Outgoing, count: int, total: int, reply: st
 
         await client.publish_many(out.subject, counted(), total, reply, headers or None)
         return size
-    n = 0
-    for subject, payload, head in out.messages(count):
-        n += 1
+    for n, (subject, payload, head) in enumerate(out.messages(count), 1):
         await client.publish(subject, payload, reply=reply, headers=head or None)
         size += len(payload)
         if sleep and n < total:
@@ -258,7 +283,13 @@ async def _stored(
                 answer = await client.request(to, payload, timeout=line.timeout, headers=headers or None)
         except nats.errors.NoRespondersError:
             raise NoResponders(
-                f"No stream takes messages on {to}.", "Publish without -J, or make a stream with that subject."
+                f"No stream takes messages on {to}.",
+                "Publish without -J, or make a stream with that subject.",
+            ) from None
+        except nats.errors.TimeoutError:
+            raise Timeout(
+                f"No stream acknowledged the message to {to} within {line.timeout:g} s.",
+                "Somebody subscribes there, and no stream takes it: publish without -J, or make a stream.",
             ) from None
         if line.trace_on:
             line.trace += [f">>> {to}", f"<<< {one_line(answer.data)}"]
@@ -272,7 +303,13 @@ def _ack(answer: Msg, subject: str) -> Ack:
         said = json.loads(answer.data)
         if "error" in said:
             raise trouble.jetstream(said["error"], f"The message to {subject} was not stored")
-        return Ack(said["stream"], said["seq"], said.get("duplicate", False), said.get("domain", ""), said.get("val", ""))
+        return Ack(
+            said["stream"],
+            said["seq"],
+            said.get("duplicate", False),
+            said.get("domain", ""),
+            said.get("val", ""),
+        )
     except (ValueError, TypeError, KeyError):
         raise ClientError(
             f"What answered on {subject} is no stream: {one_line(answer.data, 60)!r}.",
@@ -281,8 +318,8 @@ def _ack(answer: Msg, subject: str) -> Ack:
 
 
 _JETSTREAM_SUB = (
-    "durable", "start_sequence", "all", "new", "last", "since", "last_per_subject", "terminate_at_end", "stream",
-    "direct",
+    "durable", "start_sequence", "all", "new", "last", "since", "last_per_subject", "terminate_at_end",
+    "stream", "direct",
 )  # fmt: skip
 
 
@@ -308,7 +345,9 @@ _JETSTREAM_SUB = (
 @switch("--terminate-at-end", "-T", help="not possible yet")
 @flag("--stream", help="not possible yet")
 @many("--ignore-subject", "-I", help="leave out messages on this subject")
-@flag("--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long")
+@flag(
+    "--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long"
+)
 @switch("--report-subjects", help="count by subject")
 @switch("--report-subscriptions", help="count by subscription")
 @flag("--report-top", type=COUNT, default=10, show_default=True, help="show so many of them")
@@ -329,7 +368,9 @@ async def subscribe(line: Line, subjects: tuple[str, ...], **flags: Any) -> Hand
                 "Leave the flag out to hear what is published from now on.",
             )
     if flags["graph"]:
-        impossible("A graph in a terminal makes no sense in a notebook.", "See it live: %natslab view routing")
+        impossible(
+            "A graph in a terminal makes no sense in a notebook.", "See it live: %natslab view routing"
+        )
     if not subjects and not flags["inbox"]:
         raise CommandError("subscribe needs a subject.", "For example: %nats sub 'orders.>'")
     if subjects and flags["inbox"]:
@@ -349,8 +390,8 @@ async def subscribe(line: Line, subjects: tuple[str, ...], **flags: Any) -> Hand
         handle = Subscribed(line, what, limit, flags)
     if any(s == ">" or s.startswith("_INBOX") for s in subjects) or flags["match_replies"]:
         handle.notes.append(
-            "this subscription hears inboxes too: while it is there, a request to nobody is not refused at once "
-            "but times out."
+            "this subscription hears inboxes too: while it is there, a request to nobody "
+            "is not refused at once but times out."
         )
     await handle.begin(list(subjects), group)
     await _wait(handle, flags["wait"])
@@ -370,10 +411,15 @@ def _no_body(line: Line, verb: str) -> None:
 async def _wait(handle: Handle, wait: float | None) -> None:
     if wait is None:
         return
-    if handle.limit:
-        await handle.until(wait)
-    else:
-        await handle.until_quiet(wait)
+    try:
+        if handle.limit:
+            await handle.until(wait)
+        else:
+            await handle.until_quiet(wait)
+    except BaseException:
+        # The command failed or was interrupted, and nobody holds the handle.
+        await asyncio.shield(handle.finish("the wait was over"))
+        raise
 
 
 @NATS.verb("request", "req", example="%nats request help.please 'I need help'")
@@ -384,7 +430,9 @@ async def _wait(handle: Handle, wait: float | None) -> None:
 @_HEADER
 @flag("--count", type=COUNT, default=1, show_default=True, help="so many requests, one after the other")
 @flag("--replies", type=NUMBER, default=1, show_default=True, help="collect so many answers; 0: all in time")
-@flag("--reply-timeout", type=DURATION, default="300ms", show_default=True, help="longest gap between answers")
+@flag(
+    "--reply-timeout", type=DURATION, default="300ms", show_default=True, help="longest gap between answers"
+)
 @switch("--wait-for-empty", help="collect answers until an empty one")
 @flag("--translate", help="run each answer through this program first")
 @switch("--force-stdin", help="take the payload from the cell body")
@@ -394,10 +442,21 @@ async def _wait(handle: Handle, wait: float | None) -> None:
 )  # fmt: skip
 @switch("--templates", default=True, help="fill in {{Count}}, {{Time}}, {{ID}}, {{Random 1 9}} and so on")
 async def request(
-    line: Line, subject: str, body: str | None, wait: bool, raw: bool, header: tuple[str, ...], count: int,
-    replies: int, reply_timeout: float, wait_for_empty: bool, translate: str | None, force_stdin: bool,
-    send_on: str, templates: bool,
-) -> Reply:  # fmt: skip
+    line: Line,
+    subject: str,
+    body: str | None,
+    wait: bool,
+    raw: bool,
+    header: tuple[str, ...],
+    count: int,
+    replies: int,
+    reply_timeout: float,
+    wait_for_empty: bool,
+    translate: str | None,
+    force_stdin: bool,
+    send_on: str,
+    templates: bool,
+) -> Reply:
     """Ask, and show the answer.
 
     Fails at once when nobody subscribes to the subject (no responders), and after --timeout when
@@ -446,9 +505,15 @@ def _unanswered(line: Line, subject: str) -> Timeout:
 
 
 async def _answers(
-    line: Line, client: Client, subject: str, payload: bytes, headers: Headers, replies: int, gap: float,
+    line: Line,
+    client: Client,
+    subject: str,
+    payload: bytes,
+    headers: Headers,
+    replies: int,
+    gap: float,
     until_empty: bool,
-) -> AsyncIterator[tuple[Message, float]]:  # fmt: skip
+) -> AsyncIterator[tuple[Message, float]]:
     begun = time.monotonic()
     if replies == 1 and not until_empty:
         msg = await client.request(subject, payload, timeout=line.timeout, headers=headers or None)
@@ -480,7 +545,9 @@ async def _answers(
                 raise nats.errors.NoRespondersError
             if until_empty and not msg.data:
                 if not got:
-                    raise ClientError(f"The first answer on {subject} is empty.", "Leave out --wait-for-empty.")
+                    raise ClientError(
+                        f"The first answer on {subject} is empty.", "Leave out --wait-for-empty."
+                    )
                 break
             got += 1
             yield _message(msg), time.monotonic() - begun
@@ -502,11 +569,21 @@ def _message(msg: Msg) -> Message:
 @flag("--sleep", type=DURATION, help="pause up to so long, by chance, before each answer")
 @_HEADER
 @flag("--count", type=COUNT, help="end after so many requests")
-@flag("--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long")
+@flag(
+    "--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long"
+)
 async def reply(
-    line: Line, subject: str, body: str | None, echo: bool, command: str | None, queue: str, sleep: float | None,
-    header: tuple[str, ...], count: int | None, wait: float | None,
-) -> Replies:  # fmt: skip
+    line: Line,
+    subject: str,
+    body: str | None,
+    echo: bool,
+    command: str | None,
+    queue: str,
+    sleep: float | None,
+    header: tuple[str, ...],
+    count: int | None,
+    wait: float | None,
+) -> Replies:
     """Answer requests, and go on: the requests gather in the handle.
 
     The answer is the argument (with templates, {{Request}} is what was asked), an echo, a
@@ -515,7 +592,11 @@ async def reply(
     """
     check_subject(subject, wildcards=True)
     _check_group(queue)
-    ways = [n for n, v in (("a text", body), ("--echo", echo), ("--command", command), ("a cell body", line.body)) if v]
+    ways = [
+        n
+        for n, v in (("a text", body), ("--echo", echo), ("--command", command), ("a cell body", line.body))
+        if v
+    ]
     if len(ways) > 1:
         raise CommandError(f"The answer is given twice: {ways[0]} and {ways[1]}.", "Use one of them.")
     headers = [(k, Template(v, request=True)) for k, v in map(_header, header)]
@@ -562,7 +643,8 @@ def _by_program(program: external.Program, headers: Templates) -> Answering:
         code, output = await program.run(message.subject, message.data)
         if code != 0:
             raise HandlerError(
-                f"{program.words[0]} ended with code {code}: {one_line(output, 100)}", "h.errors has them all."
+                f"{program.words[0]} ended with code {code}: {one_line(output, 100)}",
+                "h.errors has them all.",
             )
         return output, _filled(headers, n, message)
 
@@ -616,10 +698,21 @@ async def rtt(line: Line, iterations: int) -> RoundTrips:
     """Measure round trips to the server; the times are in the result."""
     _no_body(line, "rtt")
     async with line.client() as client:
-        times = [await client.rtt(line.timeout) for _ in range(iterations)]  # type: ignore[arg-type]
+        times = [await _round_trip(client, line.timeout) for _ in range(iterations)]
         info = getattr(client, "_server_info", {})
     server = info.get("server_name") if not line.elsewhere else line.where
     return RoundTrips(str(server or line.where), times)
+
+
+async def _round_trip(client: Client, timeout: float) -> float:
+    pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    begun = time.perf_counter()
+    await client._send_ping(pong)
+    # Not cancelled when the time is over: see handle.sync.
+    done, _ = await asyncio.wait({pong}, timeout=timeout)
+    if not done:
+        raise nats.errors.TimeoutError
+    return time.perf_counter() - begun
 
 
 @NATS.verb("events", "event", "e", example="%nats events --js-advisory --count 1", mark="")
@@ -635,7 +728,9 @@ async def rtt(line: Line, iterations: int) -> RoundTrips:
 @flag("--stream", help="not possible yet")
 @flag("--since", help="not possible yet")
 @flag("--count", type=COUNT, help="end after so many events")
-@flag("--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long")
+@flag(
+    "--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long"
+)
 async def events(line: Line, wait: float | None, **flags: Any) -> Events:
     """Listen to what servers and JetStream tell, and go on: the events gather in the handle."""
     _no_body(line, "events")
@@ -646,11 +741,12 @@ async def events(line: Line, wait: float | None, **flags: Any) -> Events:
     try:
         pattern = re.compile(flags["filter"], re.IGNORECASE)
     except (re.error, OverflowError, RecursionError) as e:
-        raise CommandError(f"--filter: {one_line(flags['filter'], 60)!r} is no regular expression: {e}.", "") from None
+        raise CommandError(
+            f"--filter: {one_line(flags['filter'], 60)!r} is no regular expression: {e}.", ""
+        ) from None
     for subject in flags["subjects"]:
         check_subject(subject, wildcards=True)
     handle = Events(line, flags, pattern)
     await handle.listen()
     await _wait(handle, wait)
     return handle
-

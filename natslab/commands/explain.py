@@ -16,33 +16,35 @@ _WHY = {
         "nobody listens, the message is gone (at most once)."
     ),
     "publish -J": (
-        "A JetStream publish is a request: the stream that captures the subject stores the message and answers "
-        "with its sequence, the PubAck. Without such a stream the server says at once that nobody is there."
+        "A JetStream publish is a request: the stream that captures the subject stores the message and "
+        "answers with its sequence, the PubAck. Without such a stream the server says at once that nobody "
+        "is there."
     ),
     "subscribe": (
-        "The client tells the server what it wants to hear and gives the subscription a number (sid). From then "
-        "on the server sends every message that matches; what was published before is not sent."
+        "The client tells the server what it wants to hear and gives the subscription a number (sid). From "
+        "then on the server sends every message that matches; what was published before is not sent."
     ),
     "request": (
-        "A request is a publish with a reply subject, an inbox that only the asker subscribes to. Whoever answers "
-        "publishes to that inbox. When nobody subscribes to the subject, the server itself answers with status 503."
+        "A request is a publish with a reply subject, an inbox that only the asker subscribes to. Whoever "
+        "answers publishes to that inbox. When nobody subscribes to the subject, the server itself answers "
+        "with status 503."
     ),
     "reply": (
-        "The client subscribes, in a queue group so that several responders share the work, and publishes its answer "
-        "to the reply subject of each request."
+        "The client subscribes, in a queue group so that several responders share the work, and publishes "
+        "its answer to the reply subject of each request."
     ),
     "trace": (
-        "The message carries two headers that ask every server on its way to report what it does with it. With "
-        "Nats-Trace-Only it is routed but neither delivered nor stored."
+        "The message carries two headers that ask every server on its way to report what it does with it. "
+        "With Nats-Trace-Only it is routed but neither delivered nor stored."
     ),
     "rtt": "The client sends PING and measures how long the PONG takes.",
     "events": (
-        "Servers publish what happens to them on subjects of the system account; JetStream publishes advisories on "
-        "$JS.EVENT.> in the account of the stream. Listening is a plain subscription."
+        "Servers publish what happens to them on subjects of the system account; JetStream publishes "
+        "advisories on $JS.EVENT.> in the account of the stream. Listening is a plain subscription."
     ),
     "server list": "A request to all servers at once, in the system account; each answers for itself.",
     "server ping": "A request to all servers at once, in the system account; each answers for itself.",
-    "server info": "A request to the servers in the system account; the answer of the one you named is shown.",
+    "server info": "A request to the servers in the system account; the answer of the one named is shown.",
     "server mappings": "Nothing is sent: the mapping is worked out here, by the server's rules.",
     "account info": "Two requests: who am I ($SYS.REQ.USER.INFO), and what does my account use of JetStream.",
 }
@@ -80,7 +82,9 @@ def _wire(path: str, values: dict[str, Any], body: str | None) -> list[str]:
         text = body if body is not None else values.get("body") or values.get("payload") or ""
         if values.get("templates", False):
             text = Template(text).render(1)
-        headers = [tuple(part.strip() for part in h.split(":", 1)) for h in values.get("header", ()) if ":" in h]
+        headers = [
+            tuple(part.strip() for part in h.split(":", 1)) for h in values.get("header", ()) if ":" in h
+        ]
         reply = values.get("reply") or ""
         lines = []
         if path == "request" or values.get("jetstream"):
@@ -113,7 +117,11 @@ def _wire(path: str, values: dict[str, Any], body: str | None) -> list[str]:
     if path == "events":
         lines = []
         if values.get("srv_advisory"):
-            lines += ["SUB $SYS.ACCOUNT.*.CONNECT 1", "SUB $SYS.ACCOUNT.*.DISCONNECT 2", "SUB $SYS.SERVER.*.CLIENT.AUTH.ERR 3"]
+            lines += [
+                "SUB $SYS.ACCOUNT.*.CONNECT 1",
+                "SUB $SYS.ACCOUNT.*.DISCONNECT 2",
+                "SUB $SYS.SERVER.*.CLIENT.AUTH.ERR 3",
+            ]
         if values.get("js_advisory") or values.get("all"):
             lines.append(f"SUB $JS.EVENT.ADVISORY.> {len(lines) + 1}")
         if values.get("js_metric") or values.get("all"):
@@ -136,5 +144,3 @@ def _publish(subject: str, reply: str, headers: list[tuple[str, ...]], payload: 
         "",
         shown,
     ]
-
-

@@ -23,7 +23,9 @@ _SIGN = re.compile(r"\{\{\s*\.?(\w+)\s*\}\}")
 
 
 class Program:
-    """A program with its arguments, which may hold `{{1}}` (a token of the subject), `{{Request}}`, `{{Subject}}`.
+    """A program with its arguments.
+
+    In them `{{1}}` is a word of the subject, counted from 0, `{{Subject}}` all of it, `{{Request}}` the payload.
 
     Raises CommandError when the line is empty or a placeholder decides which program runs.
     """
@@ -57,7 +59,9 @@ class Program:
                 )
         return filled
 
-    async def run(self, subject: str, request: bytes, *, stdin: bytes = b"", limit: float = TIME) -> tuple[int, bytes]:
+    async def run(
+        self, subject: str, request: bytes, *, stdin: bytes = b"", limit: float = TIME
+    ) -> tuple[int, bytes]:
         """Its exit code and what it wrote (errors included), after at most `limit` seconds.
 
         Raises CommandError when it is not there, cannot run or takes too long.
@@ -90,7 +94,9 @@ async def _run(arguments: list[str], env: Mapping[str, str], stdin: bytes, limit
         async with asyncio.timeout(max(0.0, limit - (time.monotonic() - begun))):
             out, _ = await process.communicate(stdin)
     except TimeoutError:
-        raise CommandError(f"{name} took longer than {limit:g} s and was ended.", "Make it quicker.") from None
+        raise CommandError(
+            f"{name} took longer than {limit:g} s and was ended.", "Make it quicker."
+        ) from None
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

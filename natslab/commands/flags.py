@@ -98,7 +98,9 @@ def many(*names: str, help: str, **more: Any) -> Callable[[F], F]:
     return click.option(*names, help=help, multiple=True, **more)
 
 
-def switch(name: str, *names: str, help: str, default: bool = False, hidden: bool = False) -> Callable[[F], F]:
+def switch(
+    name: str, *names: str, help: str, default: bool = False, hidden: bool = False
+) -> Callable[[F], F]:
     """A flag without a value, with its `--no-` form."""
     return click.option(
         f"{name}/--no-{name.removeprefix('--')}", *names, help=help, default=default, hidden=hidden
@@ -119,7 +121,12 @@ def common() -> list[click.Parameter]:
         return click.Option([f"--{name}/--no-{name}"], default=False, **more)
 
     return [
-        opt("--server", "-s", "server_url", help="connect to these servers (comma-separated) instead of the lab"),
+        opt(
+            "--server",
+            "-s",
+            "server_url",
+            help="connect to these servers (comma-separated) instead of the lab",
+        ),
         opt("--user", help="user name, or a token when there is no password"),
         opt("--password", help="password"),
         opt("--token", help="token"),
@@ -143,7 +150,9 @@ def common() -> list[click.Parameter]:
         opt("--colors", type=click.Choice(COLORS), help="accepted; outputs here have no colours"),
         opt("--context", help="not possible yet"),
         yes("trace", help="show the API requests and replies"),
-        click.Option(["--no-context"], is_flag=True, default=False, help="accepted; there are no contexts yet"),
+        click.Option(
+            ["--no-context"], is_flag=True, default=False, help="accepted; there are no contexts yet"
+        ),
         opt("--as", "as_name", help="the lab's client of this name does it"),
         opt("--on", help="on this server of the lab"),
         yes("explain", help="say what it would do and show the bytes on the wire; do nothing"),

@@ -24,6 +24,7 @@ from natslab.commands.connect import Line, error_after
 from natslab.commands.results import Message, Result, one_line, rows_html, rows_text, with_headers
 from natslab.errors import HandlerError, LabError, NatslabError, Timeout
 from natslab.loop import loop, run
+from natslab.servers.client import Client as LabClient
 
 KEPT = 100_000  # messages a handle keeps; its count goes on
 SHOWN = 20  # messages its text shows
@@ -137,9 +138,7 @@ class Handle(Result):
                 of = f" of {wanted}" if wanted else ""
                 raise Timeout(
                     f"{self.what}: {self.count}{of} messages came within {timeout:g} s.",
-                    "It goes on in the background; h.stop() ends it."
-                    if not self.ended
-                    else "It has ended.",
+                    "Did the publisher use that subject? %natslab picture routing shows who published what.",
                 ) from None
         if count and self.count < count:
             raise Timeout(
@@ -265,9 +264,7 @@ class Handle(Result):
         first = self.count - len(shown) + 1
         cells = [[f"#{first + i}", *self._row(m, first + i)] for i, m in enumerate(shown)]
         widths = [max((len(r[i]) for r in cells), default=0) for i in range(2)]
-        lines += [
-            "  ".join([r[0].ljust(widths[0]), r[1].ljust(widths[1]), *r[2:]]).rstrip() for r in cells
-        ]
+        lines += ["  ".join([r[0].ljust(widths[0]), r[1].ljust(widths[1]), *r[2:]]).rstrip() for r in cells]
         return "\n".join(lines)
 
     def _lead(self) -> str:
@@ -298,20 +295,26 @@ class Handle(Result):
 
 
 async def sync(client: Client) -> None:
-    """Wait until the server has processed all that was sent: two round trips (nats-py's one is no barrier)."""
-    own = getattr(client, "sync", None)
-    if own is not None:
-        await own()
-    else:
-        await client.flush()
-        await client.flush()
+    """Wait until the server has processed all that was sent: two round trips (one is no barrier)."""
+    if isinstance(client, LabClient):
+        await client.sync()
+        return
+    for _ in range(2):
+        if client.is_closed:
+            raise nats.errors.ConnectionClosedError
+        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        await client._send_ping(pong)
+        # Not to be cancelled: a PONG for a cancelled waiter ends nats-py's reading (measured).
+        await asyncio.wait({pong})
 
 
 class Worker:
     """One thread of the person's own code: handlers run there, one message after the other."""
 
     def __init__(self, name: str) -> None:
-        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = (
+            queue.SimpleQueue()
+        )
         self._loop = loop().asyncio
         # A daemon: a handler that sleeps for ever must not keep the kernel.
         threading.Thread(target=self._work, name=name, daemon=True).start()
@@ -342,7 +345,11 @@ def _settle(future: asyncio.Future[Any], result: Any, error: BaseException | Non
     if error is None:
         future.set_result(result)
     else:
-        future.set_exception(error if isinstance(error, Exception) else HandlerError(f"The handler raised {type(error).__name__}."))
+        future.set_exception(
+            error
+            if isinstance(error, Exception)
+            else HandlerError(f"The handler raised {type(error).__name__}.")
+        )
 
 
 Answer = tuple[bytes, dict[str, str]] | None
@@ -357,7 +364,9 @@ class Replies(Handle):
     pause: up to so many seconds, by chance, before each answer.
     """
 
-    def __init__(self, line: Line, what: str, limit: int, answer: Callable[[Message, int], Any], pause: float) -> None:
+    def __init__(
+        self, line: Line, what: str, limit: int, answer: Callable[[Message, int], Any], pause: float
+    ) -> None:
         super().__init__(line, "reply", what, limit)
         self.answers: list[bytes | None] = []  # one for each request; None: it was not answered
         self.errors: list[HandlerError] = []
@@ -378,7 +387,9 @@ class Replies(Handle):
             answer = self._failed(error, e.what)
         except Exception as e:
             words = f"{type(e).__name__}: {trouble.said(e)}" if str(e) else type(e).__name__
-            answer = self._failed(HandlerError(f"The handler raised {words}.", "h.errors has them all."), words)
+            answer = self._failed(
+                HandlerError(f"The handler raised {words}.", "h.errors has them all."), words
+            )
             self.errors[-1].__cause__ = e
         if answer is not None and message.reply and self._client is not None:
             payload, headers = answer

@@ -37,7 +37,8 @@ class Size(click.ParamType[int]):
         found = _SIZE.fullmatch(str(value).strip()[:24])
         if found is None:
             self.fail(f"{value!r} is no size; write 65536, 64k or 1M.", param, ctx)
-        return int(found[1]) * 1024 ** ("kmg".index(found[2].lower()) + 1 if found[2] else 0)
+        unit = 1024 ** ("kmg".index(found[2].lower()) + 1) if found[2] else 1
+        return int(found[1]) * int(unit)
 
 
 @NATSLAB.verb("up", example="%natslab up", mark="")
@@ -50,9 +51,16 @@ class Size(click.ParamType[int]):
 @switch("--http", help="open the unauthenticated monitoring port too")
 @switch("--js", default=True, hidden=True, help="accepted; JetStream is always on")
 def up(
-    line: Line, name: str | None, servers: int, port: int | None, store: Path | None, max_payload: int | None,
-    watch: bool, http: bool, js: bool,
-) -> Text:  # fmt: skip
+    line: Line,
+    name: str | None,
+    servers: int,
+    port: int | None,
+    store: Path | None,
+    max_payload: int | None,
+    watch: bool,
+    http: bool,
+    js: bool,
+) -> Text:
     """Start real nats-servers for this notebook."""
     if port is not None and not 1 <= port <= 65535:
         raise CommandError(f"{port} is not a port.", "Choose one from 1024 to 65535, or leave out --port.")
@@ -66,7 +74,14 @@ def up(
     if http:
         options["http"] = True
     before = _present()
-    lab = Lab.up(servers, name=name or (before.name if before else "lab"), store=store, port=port, watch=watch, **options)
+    lab = Lab.up(
+        servers,
+        name=name or (before.name if before else "lab"),
+        store=store,
+        port=port,
+        watch=watch,
+        **options,
+    )
     if lab is not before:
         lab.mark("run", line.text)
     names = " and ".join(lab.servers)
@@ -132,7 +147,9 @@ def kill(line: Line, server: str | None) -> Text:
     """End a server like a power cut (SIGKILL)."""
     one = _server(server)
     one.kill()
-    return Text(f"{one.name} is dead. Start it again: %natslab restart {one.name}", server=one.name, state=one.state)
+    return Text(
+        f"{one.name} is dead. Start it again: %natslab restart {one.name}", server=one.name, state=one.state
+    )
 
 
 @NATSLAB.verb("term", example="%natslab term n1", mark="fault")
@@ -141,7 +158,9 @@ def term(line: Line, server: str | None) -> Text:
     """Ask a server to end (SIGTERM)."""
     one = _server(server)
     one.stop()
-    return Text(f"{one.name} has ended. Start it again: %natslab restart {one.name}", server=one.name, state=one.state)
+    return Text(
+        f"{one.name} has ended. Start it again: %natslab restart {one.name}", server=one.name, state=one.state
+    )
 
 
 @NATSLAB.verb("freeze", "pause", example="%natslab freeze n1 --for 5s", mark="fault")
@@ -152,7 +171,9 @@ def freeze(line: Line, server: str | None, for_: float | None) -> Text:
     one = _server(server)
     one.freeze()
     if for_ is None:
-        return Text(f"{one.name} is frozen. Let it go on: %natslab thaw {one.name}", server=one.name, state=one.state)
+        return Text(
+            f"{one.name} is frozen. Let it go on: %natslab thaw {one.name}", server=one.name, state=one.state
+        )
     inner = labs.current().fleet.servers[one.name]
 
     async def later() -> None:
@@ -208,9 +229,14 @@ def reload(line: Line, server: str | None) -> Text:
 @flag("--tail", type=COUNT, help="only the last so many lines")
 @switch("--time", help="show the times too")
 def log(
-    line: Line, server: str | None, since: float | None, level: str | None, grep: str | None, tail: int | None,
+    line: Line,
+    server: str | None,
+    since: float | None,
+    level: str | None,
+    grep: str | None,
+    tail: int | None,
     time: bool,
-) -> Rows:  # fmt: skip
+) -> Rows:
     """Show a server's log."""
     one = _server(server)
     # The fleet's server, which wants a point in time.
@@ -219,7 +245,12 @@ def log(
     lines = lines[-tail:] if tail else lines
     rows = [[*([_clock(entry.time)] if time else []), entry.level, entry.text] for entry in lines]
     facts = [{"time": entry.time, "level": entry.level, "text": entry.text} for entry in lines]
-    return Rows("" if rows else f"{one.name} logged nothing of that kind.", [*(["Time"] if time else []), "Level", "Line"], rows, facts)
+    return Rows(
+        "" if rows else f"{one.name} logged nothing of that kind.",
+        [*(["Time"] if time else []), "Level", "Line"],
+        rows,
+        facts,
+    )
 
 
 def _now() -> float:
@@ -282,8 +313,15 @@ def jobs(line: Line) -> Rows:
     """List the live verbs that run: subscriptions, responders, listeners."""
     found = dict(running())
     rows = [[str(number), h.kind, h.name, one_line(h.what, 80), str(h.count)] for number, h in found.items()]
-    facts = [{"id": n, "verb": h.kind, "name": h.name, "line": h.line, "count": h.count} for n, h in found.items()]
-    return Rows("" if rows else "Nothing runs in the background.", ["Id", "Verb", "Client", "What", "Messages"], rows, facts)
+    facts = [
+        {"id": n, "verb": h.kind, "name": h.name, "line": h.line, "count": h.count} for n, h in found.items()
+    ]
+    return Rows(
+        "" if rows else "Nothing runs in the background.",
+        ["Id", "Verb", "Client", "What", "Messages"],
+        rows,
+        facts,
+    )
 
 
 @NATSLAB.verb("stop", example="%natslab stop 2")
@@ -298,7 +336,9 @@ def stop(line: Line, ids: tuple[int, ...]) -> Text:
     for number in ids or tuple(found):
         found[number].stop()
     count = len(ids or found)
-    return Text(f"Stopped {count} job{'s' if count != 1 else ''}." if count else "Nothing runs in the background.")
+    return Text(
+        f"Stopped {count} job{'s' if count != 1 else ''}." if count else "Nothing runs in the background."
+    )
 
 
 @NATSLAB.verb("doctor", example="%natslab doctor", mark="")

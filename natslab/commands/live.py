@@ -33,7 +33,9 @@ class Subscribed(Handle):
         self._dump: Path | None = flags["dump"]
         if self._dump is not None:
             if str(self._dump) == "-":
-                raise CommandError("There is no standard output behind the magic.", "Name a folder: --dump FOLDER")
+                raise CommandError(
+                    "There is no standard output behind the magic.", "Name a folder: --dump FOLDER"
+                )
             folder(self._dump)
 
     def _server_limit(self, subjects: list[str]) -> bool:
@@ -47,7 +49,9 @@ class Subscribed(Handle):
             async def answered(msg: Msg) -> None:
                 number = self._awaited.pop(msg.subject, None)
                 if number is not None:
-                    self.replies[number] = Message(msg.subject, msg.data, dict(msg.headers or {}), at=time.time())
+                    self.replies[number] = Message(
+                        msg.subject, msg.data, dict(msg.headers or {}), at=time.time()
+                    )
 
             await client.subscribe(f"{prefix}.>", cb=answered)
 
@@ -77,7 +81,9 @@ class Subscribed(Handle):
         try:
             path.write_text(json.dumps(facts), encoding="utf-8")
         except OSError as e:
-            self.errors.append(CommandError(f"{path} cannot be written: {e.strerror}.", "Name another folder."))
+            self.errors.append(
+                CommandError(f"{path} cannot be written: {e.strerror}.", "Name another folder.")
+            )
 
     def text(self) -> str:
         """As the flags say; with --raw the payloads and nothing else."""

@@ -113,7 +113,9 @@ class Mapping:
         if kind == "split" and len(args) == 2:
             star, sign = self._index(self._int(name, args[0])), args[1]
             if not sign or "." in sign or " " in sign:
-                raise CommandError(f"{name} cannot split at {sign!r}.", "Use a sign that is neither blank nor dot.")
+                raise CommandError(
+                    f"{name} cannot split at {sign!r}.", "Use a sign that is neither blank nor dot."
+                )
             return lambda stars: ".".join(p for p in stars[star].split(sign) if p)
         if kind in _CUTS and len(args) == 2:
             star, number = self._index(self._int(name, args[0])), self._positive(name, args[1])

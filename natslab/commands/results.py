@@ -37,7 +37,9 @@ def rows_text(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Aligned columns."""
     from natslab.views.view import Table
 
-    return Table(columns=list(columns), rows=[[one_line(c) for c in r] for r in rows], keys=[""] * len(rows)).text()
+    return Table(
+        columns=list(columns), rows=[[one_line(c) for c in r] for r in rows], keys=[""] * len(rows)
+    ).text()
 
 
 def rows_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -79,7 +81,12 @@ class Result:
         if self._show_json:
             return json.dumps(self.json(), indent=2, ensure_ascii=False, default=str)
         return "\n".join(
-            [*(plain(w) for w in self.wire), *([""] if self.wire else []), self.text(), *(f"Note: {n}" for n in self.notes)]
+            [
+                *(plain(w) for w in self.wire),
+                *([""] if self.wire else []),
+                self.text(),
+                *(f"Note: {n}" for n in self.notes),
+            ]
         ).rstrip("\n")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -211,7 +218,11 @@ class Published(Result):
             return "Nothing was delivered or stored (dry run).\n" + self.preview.text()
         size = f"{self.bytes} byte{'s' if self.bytes != 1 else ''}"
         subject = one_line(self.subject)
-        said = f"Published {size} to {subject}" if self.count == 1 else f"Published {self.count} messages to {subject}"
+        said = (
+            f"Published {size} to {subject}"
+            if self.count == 1
+            else f"Published {self.count} messages to {subject}"
+        )
         lines = [said]
         if len(self.acks) <= 10:
             for ack in self.acks:
@@ -223,7 +234,7 @@ class Published(Result):
                 )
         else:
             lines.append(
-                f"Stored in stream {one_line(self.stream)} with sequences {self.acks[0].seq} to {self.acks[-1].seq}"
+                f"Stored in stream {one_line(self.stream)} with sequences {self.acks[0].seq} to {self.seq}"
             )
         return "\n".join(lines)
 
@@ -281,7 +292,9 @@ class Reply(Result):
         """Every answer with the seconds it took."""
         return {
             "subject": self.subject,
-            "replies": [{**m.facts(), "took": round(t, 6)} for m, t in zip(self.replies, self.times, strict=True)],
+            "replies": [
+                {**m.facts(), "took": round(t, 6)} for m, t in zip(self.replies, self.times, strict=True)
+            ],
         }
 
     def __len__(self) -> int:

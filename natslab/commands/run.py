@@ -29,7 +29,7 @@ class Command:
     """
 
     def __init__(self, line: str, parsed: Parsed, body: str | None) -> None:
-        self.line = masked(line.strip())
+        self.line = _canonical(masked(line))
         self.verb = parsed.path.partition(" ")[2]
         self.values = parsed.values
         self._parsed = parsed
@@ -80,6 +80,12 @@ class Command:
             return
 
 
+def _canonical(line: str) -> str:
+    """As it would be typed in a terminal."""
+    line = line.strip().lstrip("%")
+    return line if line.split(None, 1)[:1] in (["nats"], ["natslab"]) else f"nats {line}".strip()
+
+
 async def _watched(line: Line, work: Coroutine[Any, Any, Any]) -> Any:
     """Do the work, and give up as soon as the server that it needs is down."""
     task = asyncio.ensure_future(work)
@@ -112,7 +118,9 @@ async def _watched(line: Line, work: Coroutine[Any, Any, Any]) -> Any:
         found = line.trouble()
         if found is not None:
             raise found from None
-        raise trouble.sentence(e, doing=line.path.partition(" ")[2], where=line.where, timeout=line.timeout) from None
+        raise trouble.sentence(
+            e, doing=line.path.partition(" ")[2], where=line.where, timeout=line.timeout
+        ) from None
     finally:
         if stop is not None:
             stop()
@@ -160,7 +168,9 @@ class Results(list[Any]):
         printer.text(repr(self))
 
 
-def parse(line: str, body: str | None = None, *, names: Mapping[str, Any] | None = None) -> Command | Script:
+def parse(
+    line: str, body: str | None = None, *, names: Mapping[str, Any] | None = None, python: bool = True
+) -> Command | Script:
     """Read one line, with or without the leading `nats`; `natslab ...` is a line of %natslab.
 
     Parameters
@@ -168,6 +178,7 @@ def parse(line: str, body: str | None = None, *, names: Mapping[str, Any] | None
     line: the words, as after `%nats` or in a terminal.
     body: the cell body of the `%%` form.
     names: what `{=expr}` may use, when not the notebook's own names.
+    python: whether `{=expr}` means anything; not so in a line that holds foreign words.
 
     Raises CommandError when the line makes no sense. Nothing is done before `run()`.
     """
@@ -178,9 +189,11 @@ def parse(line: str, body: str | None = None, *, names: Mapping[str, Any] | None
         bare = said[1:] if said and said[0] == "nats" else said
         if bare[:1] == ["script"]:
             return _script(bare, body, names)
-        parsed = read(line, names)
+        parsed = read(line, names, python)
         if body is not None and parsed.verb is not None and parsed.verb.name not in _TAKES_BODY:
-            raise CommandError(f"{parsed.verb.name} takes no cell body.", f"Write it with one %: %{parsed.path} …")
+            raise CommandError(
+                f"{parsed.verb.name} takes no cell body.", f"Write it with one %: %{parsed.path} …"
+            )
         if body == "" and parsed.verb is not None:
             raise CommandError(
                 "The cell body is empty.", f"Write it under the line, or send nothing: %{parsed.path} … ''"
@@ -194,12 +207,16 @@ def parse(line: str, body: str | None = None, *, names: Mapping[str, Any] | None
 
 def _script(said: list[str], body: str | None, names: Mapping[str, Any] | None) -> Script:
     if len(said) > 1:
-        raise CommandError(f"script cannot use the words {' '.join(said[1:])!r}.", "Put the lines in the cell body.")
+        raise CommandError(
+            f"script cannot use the words {' '.join(said[1:])!r}.", "Put the lines in the cell body."
+        )
     if body is None:
-        raise CommandError("script takes its lines from the cell body.", "Write %%nats script, and one line under the other.")
+        raise CommandError(
+            "script takes its lines from the cell body.", "Write %%nats script, and one line under the other."
+        )
     lines = words.script(body)
     if not lines:
-        raise CommandError("There is no line in the cell body.", "Write for example: nats pub orders.new hello")
+        raise CommandError(
+            "There is no line in the cell body.", "Write for example: nats pub orders.new hello"
+        )
     return Script(lines, names)
-
-

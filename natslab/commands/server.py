@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from typing import Any
@@ -11,20 +10,20 @@ import click
 import nats.errors
 from nats.aio.client import Client
 
-from natslab.commands import trouble
 from natslab.commands.connect import Line
 from natslab.commands.flags import NUMBER, flag, switch
 from natslab.commands.mapping import Mapping
 from natslab.commands.results import Facts, Rows, Text
 from natslab.commands.tree import NATS, impossible
-from natslab.errors import ClientError, CommandError, LabError, ServerError
+from natslab.errors import ClientError, CommandError, ServerError
 from natslab.servers.subject import check_subject
 
 SERVER = NATS.group("server", "srv", "sys", "system", says="What the servers say about themselves.")
 
 _GAP = 0.3  # seconds without a further answer that end the wait
 _SORTS = [
-    "name", "cluster", "conns", "conn", "subs", "sub", "routes", "route", "gw", "mem", "cpu", "slow", "uptime", "rtt",
+    "name", "cluster", "conns", "conn", "subs", "sub", "routes", "route", "gw", "mem", "cpu", "slow", "uptime",
+    "rtt",
 ]  # fmt: skip
 _KEYS = {
     "conns": "connections", "conn": "connections", "subs": "subscriptions", "sub": "subscriptions",
@@ -99,7 +98,9 @@ async def _varz(line: Line, expect: int = 0) -> list[dict[str, Any]]:
         answers = []
     else:
         async with line.system() as system:
-            answers = await ask_all(line, system, "VARZ", {}, max(expect, _awake(states)) if states else expect)
+            answers = await ask_all(
+                line, system, "VARZ", {}, max(expect, _awake(states)) if states else expect
+            )
     out = []
     for answer in answers:
         data, server = answer.get("data", {}), answer.get("server", {})
@@ -147,11 +148,14 @@ async def list_servers(
     records.sort(key=lambda r: (_rank(r.get(key)), str(r["name"])), reverse=reverse)
     rows = [
         [
-            r["name"], r.get("cluster", ""), ("yes" if r["jetstream"] else "no") if "jetstream" in r else "-",
-            r["state"], str(r.get("routes", "-")), str(r.get("gateways", "-")), str(r.get("slow_consumers", "-")),
+            r["name"],
+            r.get("cluster", ""),
+            _yes(r["jetstream"]) if "jetstream" in r else "-",
+            r["state"],
+            *(str(r.get(k, "-")) for k in ("routes", "gateways", "slow_consumers")),
         ]
         for r in records
-    ]  # fmt: skip
+    ]
     result = Rows("", ["Name", "Cluster", "JS", "State", "Routes", "GWs", "Slow"], rows, records)
     if expect and len(records) < expect:
         result.notes.append(f"{expect} servers were expected, {len(records)} answered.")
@@ -166,7 +170,9 @@ def _rank(value: Any) -> tuple[int, float, str]:
 
 def _no_archive(archive: str | None) -> None:
     if archive:
-        impossible("natslab cannot read audit archives.", "Leave out --archive to ask the servers themselves.")
+        impossible(
+            "natslab cannot read audit archives.", "Leave out --archive to ask the servers themselves."
+        )
 
 
 @SERVER.verb("ping", example="%nats server ping", mark="")
@@ -178,12 +184,17 @@ async def ping(line: Line, expect: int | None, graph: bool, id: bool) -> Rows:
     records = await _varz(line, expect or 0)
     columns = ["Name", "Answer", *(["Id"] if id else [])]
     rows = [
-        [r["name"], "yes" if "rtt" in r else f"no ({r['state']})", *([r.get("id", "")] if id else [])] for r in records
+        [r["name"], "yes" if "rtt" in r else f"no ({r['state']})", *([r.get("id", "")] if id else [])]
+        for r in records
     ]
-    facts = [{"name": r["name"], "state": r["state"], "rtt": r.get("rtt"), "id": r.get("id", "")} for r in records]
+    facts = [
+        {"name": r["name"], "state": r["state"], "rtt": r.get("rtt"), "id": r.get("id", "")} for r in records
+    ]
     result = Rows("", columns, rows, facts)
     if graph:
-        result.notes.append("a graph in a terminal makes no sense here; the times are in the result (.json()).")
+        result.notes.append(
+            "a graph in a terminal makes no sense here; the times are in the result (.json())."
+        )
     if expect and len(records) < expect:
         result.notes.append(f"{expect} servers were expected, {len(records)} answered.")
     return result
@@ -253,8 +264,12 @@ def size(number: int) -> str:
     return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
 
 
-@SERVER.verb("mappings", "mapping", mark="",
-             example='%nats server mapping "ord.*.*" "shop.{{wildcard(2)}}.{{wildcard(1)}}" ord.1.2')  # fmt: skip
+@SERVER.verb(
+    "mappings",
+    "mapping",
+    mark="",
+    example='%nats server mapping "ord.*.*" "shop.{{wildcard(2)}}.{{wildcard(1)}}" ord.1.2',
+)
 @click.argument("source", required=False)
 @click.argument("dest", required=False)
 @click.argument("subject", required=False)
@@ -268,15 +283,17 @@ def mappings(line: Line, source: str | None, dest: str | None, subject: str | No
     made = Mapping(source, dest)
     if subject is None:
         return Text(
-            f"{source} → {dest} is a good mapping; add a subject to see where it goes.", source=source, dest=dest
+            f"{source} → {dest} is a good mapping; add a subject to see where it goes.",
+            source=source,
+            dest=dest,
         )
     to = made.apply(subject)
     if to is None:
-        raise CommandError(f"{subject} does not match {source}.", "The mapping would leave this subject alone.")
+        raise CommandError(
+            f"{subject} does not match {source}.", "The mapping would leave this subject alone."
+        )
     try:
         check_subject(to)
     except CommandError as e:
         raise CommandError(f"{subject} would become {to!r}, which is no subject.", e.what) from None
     return Text(to, source=source, dest=dest, subject=subject, to=to)
-
-

@@ -20,8 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 NOT_YET = {
     "audit": (), "auth": (), "backup": (), "bench": (), "cheat": (), "consumer": ("con", "obs", "c"),
     "context": ("ctx",), "counter": ("ctr",), "errors": ("err", "error"), "kv": (), "latency": ("lat",),
-    "object": ("obj",), "restore": (), "schema": (), "service": ("micro",), "stream": ("str", "st", "ms", "s"),
-    "top": (), "traffic": (),
+    "object": ("obj",), "restore": (), "schema": (), "service": ("micro",),
+    "stream": ("str", "st", "ms", "s"), "top": (), "traffic": (),
 }  # fmt: skip
 
 #: The same inside groups that natslab has.
@@ -35,7 +35,7 @@ _NOT_YET_WITHIN = {
 }  # fmt: skip
 
 
-class Help(Exception):  # noqa: N818 - not an error: help was asked for
+class Help(Exception):
     """Raised inside the parser when help was asked for."""
 
     def __init__(self, ctx: click.Context) -> None:
@@ -83,7 +83,9 @@ class Verb(click.Command):
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The usage line."""
-        formatter.write_usage(f"%{ctx.command_path}", " ".join(self.collect_usage_pieces(ctx)[1:] + ["[FLAGS]"]))
+        formatter.write_usage(
+            f"%{ctx.command_path}", " ".join([*self.collect_usage_pieces(ctx)[1:], "[FLAGS]"])
+        )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The verb's own flags; those that all verbs have are in the help of the tree."""
@@ -140,9 +142,7 @@ class Group(click.Command):
             },
         )
 
-    def verb(
-        self, name: str, *aliases: str, example: str = "", mark: str = "run"
-    ) -> Callable[[F], F]:
+    def verb(self, name: str, *aliases: str, example: str = "", mark: str = "run") -> Callable[[F], F]:
         """Declare the decorated function, under its click parameters, as a verb of this group.
 
         Its first parameter is the Line it belongs to. `mark` says what the run is on the tape:
@@ -155,10 +155,14 @@ class Group(click.Command):
             taken = {o for p in params for o in (*p.opts, *p.secondary_opts)}
             shared = [p for p in shared if not taken & {*p.opts, *p.secondary_opts}]
             if self.flags and "--json" not in taken:
-                params.append(click.Option(["--json/--no-json"], default=False, help="show the facts as JSON"))
+                params.append(
+                    click.Option(["--json/--no-json"], default=False, help="show the facts as JSON")
+                )
             if "--quiet" not in taken:
                 short = [] if "-q" in taken else ["-q"]
-                params.append(click.Option(["--quiet/--no-quiet", *short], default=False, help="show nothing"))
+                params.append(
+                    click.Option(["--quiet/--no-quiet", *short], default=False, help="show nothing")
+                )
             self.commands[name] = Verb(name, run, params, aliases, example, mark, shared)
             return run
 
@@ -193,10 +197,7 @@ class Group(click.Command):
         """Its verbs, then its flags."""
         with formatter.section("Verbs"):
             formatter.write_dl(
-                [
-                    (", ".join((n, *c.aliases)), c.short_help or "")
-                    for n, c in self.commands.items()
-                ]
+                [(", ".join((n, *c.aliases)), c.short_help or "") for n, c in self.commands.items()]
             )
         if self.name in ("nats", "natslab"):
             _write_flags(formatter, ctx, self.params)
@@ -210,9 +211,7 @@ NATS = Group(
     says="The nats command line, on the lab of this notebook.",
     example='%nats pub orders.new "hello"',
 )
-NATSLAB = Group(
-    "natslab", says="The lab of this notebook.", flags=False, example="%natslab up"
-)
+NATSLAB = Group("natslab", says="The lab of this notebook.", flags=False, example="%natslab up")
 
 
 def load() -> None:
@@ -224,7 +223,9 @@ def load() -> None:
 class Parsed:
     """What a line means: the verb, its values, the flags common to all verbs."""
 
-    def __init__(self, root: Group, path: str, verb: Verb | None, values: dict[str, Any], common: dict[str, Any]) -> None:
+    def __init__(
+        self, root: Group, path: str, verb: Verb | None, values: dict[str, Any], common: dict[str, Any]
+    ) -> None:
         self.root = root
         self.path = path
         self.verb = verb
@@ -233,8 +234,8 @@ class Parsed:
         self.help = ""
 
 
-def read(line: str, names: Mapping[str, Any] | None = None) -> Parsed:
-    """What the line means; nothing is done yet. Raises CommandError."""
+def read(line: str, names: Mapping[str, Any] | None = None, python: bool = True) -> Parsed:
+    """What the line means; nothing is done yet. `python`: whether `{=expr}` is. Raises CommandError."""
     load()
     line = line.lstrip()
     for sign in ("%%", "%"):
@@ -244,7 +245,8 @@ def read(line: str, names: Mapping[str, Any] | None = None) -> Parsed:
     if said and said[0] in ("nats", "natslab"):
         root = NATSLAB if said[0] == "natslab" else NATS
         said = said[1:]
-    said = [shell.fill(word, names) for word in said]
+    if python:
+        said = [shell.fill(word, names) for word in said]
     try:
         return _read(root, said)
     except Help as asked:
@@ -293,7 +295,10 @@ def _read(root: Group, said: list[str]) -> Parsed:
             if name not in _COMMON or (each is ctx and name not in command.common):
                 continue
             value = each.params.get(name)
-            if name not in shared or each.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            if (
+                name not in shared
+                or each.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+            ):
                 shared[name] = value
     for name in command.common:
         values.pop(name or "", None)
@@ -329,7 +334,8 @@ def _unknown(group: Group, name: str) -> CommandError:
                 )
     if name in _NOT_YET_WITHIN.get(group.name or "", ()):
         return CommandError(
-            f"natslab does not have `nats {group.name} {name}` yet.", f"What it has: %nats {group.name} --help"
+            f"natslab does not have `nats {group.name} {name}` yet.",
+            f"What it has: %nats {group.name} --help",
         )
     later = [n for v, aliases in NOT_YET.items() for n in (v, *aliases)] if group is NATS else []
     near = difflib.get_close_matches(name, [*group.names(), "help", *later], 1, 0.5)
@@ -365,7 +371,10 @@ def _too_many(verb: Verb, ctx: click.Context, rest: list[str]) -> CommandError:
     return CommandError(what, f"Help: %{ctx.command_path} --help")
 
 
-EATEN = "Single quotes around JSON keep its double quotes: '{\"id\": 1}'; or put it in the cell body: %%nats pub SUBJECT"
+EATEN = (
+    "Single quotes around JSON keep its double quotes: '{\"id\": 1}'; or put it in the cell body: "
+    "%%nats pub SUBJECT"
+)
 _EATEN = re.compile(r"^\s*[\[{]+\s*[A-Za-z_][\w-]*\s*:")
 
 

@@ -20,7 +20,9 @@ def said(error: BaseException | str) -> str:
     return " ".join(text.removeprefix("nats: ").strip("'\"").split()).rstrip(".")
 
 
-def sentence(error: BaseException, *, doing: str, where: str = "the server", timeout: float = 0.0) -> NatslabError:
+def sentence(
+    error: BaseException, *, doing: str, where: str = "the server", timeout: float = 0.0
+) -> NatslabError:
     """The natslab error for whatever a command ran into.
 
     Parameters
@@ -34,10 +36,13 @@ def sentence(error: BaseException, *, doing: str, where: str = "the server", tim
         return error
     if isinstance(error, nats.errors.NoRespondersError):
         return NoResponders(
-            f"{doing}: nobody answers there.", "Is a subscriber or a stream on that subject? %nats trace SUBJECT shows."
+            f"{doing}: nobody answers there.",
+            "Is a subscriber or a stream on that subject? %nats trace SUBJECT shows.",
         )
     if isinstance(error, nats.errors.MaxPayloadError):
-        return ClientError(f"{doing}: the payload is larger than {where} takes.", "Send less, or raise max_payload.")
+        return ClientError(
+            f"{doing}: the payload is larger than {where} takes.", "Send less, or raise max_payload."
+        )
     if isinstance(error, nats.errors.AuthorizationError) or "authorization violation" in str(error).lower():
         return ClientError(
             f"{where} refused the login (authorization violation).",
@@ -46,20 +51,25 @@ def sentence(error: BaseException, *, doing: str, where: str = "the server", tim
     if (found := _PERMISSION.search(str(error))) is not None:
         act = "publish to" if found[1].lower() == "publish" else "subscribe to"
         return ClientError(
-            f"This user may not {act} {found[2]}.", "%nats account info shows what it may; or use another user."
+            f"This user may not {act} {found[2]}.",
+            "%nats account info shows what it may; or use another user.",
         )
-    if isinstance(error, (nats.errors.ConnectionClosedError, nats.errors.StaleConnectionError, ConnectionResetError)):
+    if isinstance(
+        error, (nats.errors.ConnectionClosedError, nats.errors.StaleConnectionError, ConnectionResetError)
+    ):
         return ClientError(
             f"{doing}: the connection to {where} was closed.", "Is the server up? %natslab status shows."
         )
     if isinstance(error, nats.errors.OutboundBufferLimitError):
         return ClientError(
-            f"{doing}: {where} is not connected and the client's buffer is full.", "%natslab status shows the server."
+            f"{doing}: {where} is not connected and the client's buffer is full.",
+            "%natslab status shows the server.",
         )
     if isinstance(error, (nats.errors.TimeoutError, TimeoutError, asyncio.TimeoutError)):
         waited = f" within {timeout:g} s" if timeout else ""
         return Timeout(
-            f"{doing}: {where} did not answer{waited}.", "Is it frozen or gone? %natslab status shows; --timeout waits longer."
+            f"{doing}: {where} did not answer{waited}.",
+            "Is it frozen or gone? %natslab status shows; --timeout waits longer.",
         )
     if isinstance(error, ConnectionRefusedError) or "connect call failed" in str(error).lower():
         return ClientError(
@@ -69,14 +79,20 @@ def sentence(error: BaseException, *, doing: str, where: str = "the server", tim
     if isinstance(error, nats.errors.NoServersError):
         return ClientError(f"No server could be reached at {where}.", "Check the address and the login.")
     if isinstance(error, ssl.SSLError):
-        return ClientError(f"{where}: the TLS handshake failed: {said(error)}.", "Check --tlsca, --tlscert and the address.")
+        return ClientError(
+            f"{where}: the TLS handshake failed: {said(error)}.", "Check --tlsca, --tlscert and the address."
+        )
     if isinstance(error, UnicodeError):
         return ClientError(f"{where} is not an address: {said(error)}.", "Write it as nats://HOST:PORT")
     if isinstance(error, OSError):
         why = error.strerror or said(error)
-        return ClientError(f"{where} cannot be reached: {why}.", "Check the address; without --server the lab is used.")
+        return ClientError(
+            f"{where} cannot be reached: {why}.", "Check the address; without --server the lab is used."
+        )
     if isinstance(error, nats.errors.Error):
-        return ClientError(f"{doing}: {said(error)}.", f"{where} said so; %natslab log shows the server's side.")
+        return ClientError(
+            f"{doing}: {said(error)}.", f"{where} said so; %natslab log shows the server's side."
+        )
     return ClientError(
         f"{doing} failed: {type(error).__name__}: {said(error)}.",
         "This is a fault of natslab; please report the line you typed.",

@@ -82,9 +82,7 @@ def _commands(text: str, *, newline: bool) -> Iterator[tuple[int, list[str], str
                 begun = number
         if c == "\\":
             if i == len(text):
-                raise CommandError(
-                    "The line ends in a backslash.", "Take it away, or write two to mean one."
-                )
+                raise CommandError("The line ends in a backslash.", "Take it away, or write two to mean one.")
             if text[i] == "\n":
                 number += 1
                 if not word:

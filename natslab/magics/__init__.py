@@ -1,0 +1,1 @@
+"""The magics: how a notebook speaks to the commands."""

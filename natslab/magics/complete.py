@@ -1,0 +1,225 @@
+"""Completion of `%nats` and `%natslab` lines: verbs, flags, and the names that the lab knows now."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import SimpleCompletion
+
+if TYPE_CHECKING:
+    import click
+
+    from natslab.commands.tree import Group, Verb
+
+_LINE = re.compile(r"^\s*(?:[\w.,\s()\[\]]+=\s*)?%{1,2}(nats|natslab)(?:\s+(.*))?$", re.DOTALL)
+_SCRIPT = re.compile(r"^\s*%%nats\s+script\b")
+_BUDGET = 0.1  # seconds
+_LOOKED_AT = 2000  # events of the tape
+_MOST = 200
+
+Found = tuple[str, str]  # the word, and what it is
+
+
+def matches(context: Any) -> dict[str, Any]:
+    """What IPython's completer asks: candidates for the word at the cursor."""
+    line = context.line_with_cursor[: context.cursor_position]
+    tree, text = _of(line, context.full_text, context.cursor_line)
+    if not tree:
+        return {"completions": [], "suppress": False}
+    candidates, alone = complete(tree, text)
+    fragment = _fragment(text)[1]
+    token = context.token
+    skip = len(fragment) - len(token) if fragment.endswith(token) else 0
+    found = [SimpleCompletion(text=word[skip:], type=kind) for word, kind in candidates]
+    return {"completions": found, "suppress": alone or bool(found), "ordered": True}
+
+
+def _of(line: str, full: str, number: int) -> tuple[str, str]:
+    """Which tree the line belongs to, and its words up to the cursor."""
+    found = _LINE.match(line)
+    if found is not None:
+        if found[2] is None and not line[-1:].isspace():
+            return "", ""
+        return found[1], found[2] or ""
+    if number > 0 and _SCRIPT.match(full):
+        text = line.lstrip()
+        for name in ("natslab", "nats"):
+            if text.startswith(f"{name} "):
+                return name, text[len(name) + 1 :]
+        return "nats", text
+    return "", ""
+
+
+def _fragment(text: str) -> tuple[str, str]:
+    """The text before the last word, and what was typed of that word, without quotes."""
+    start, quote, i = 0, "", 0
+    word: list[str] = []
+    while i < len(text):
+        c = text[i]
+        if quote:
+            if c == quote:
+                quote = ""
+            else:
+                word.append(c)
+        elif c in "'\"":
+            quote = c
+        elif c == "\\" and i + 1 < len(text):
+            i += 1
+            word.append(text[i])
+        elif c.isspace():
+            start, word = i + 1, []
+        else:
+            word.append(c)
+        i += 1
+    return text[:start], "".join(word)
+
+
+def complete(tree: str, text: str) -> tuple[list[Found], bool]:
+    """Candidates for the last word of `text`, and whether nothing else makes sense there."""
+    import click
+
+    from natslab.commands import tree as trees
+    from natslab.commands import words
+    from natslab.commands.flags import File
+    from natslab.errors import CommandError
+
+    trees.load()
+    before, fragment = _fragment(text)
+    try:
+        said = words.split(before)
+    except CommandError:
+        return [], False
+    command: Group | Verb = trees.NATSLAB if tree == "natslab" else trees.NATS
+    groups: list[Group] = []
+    waiting: click.Option | None = None
+    place = 0
+    for word in said:
+        if waiting is not None:
+            waiting = None
+        elif word.startswith("-") and word != "-":
+            option = _option(command, groups, word.partition("=")[0])
+            if option is not None and not option.is_flag and "=" not in word:
+                waiting = option
+        elif isinstance(command, trees.Group):
+            found = command.find(word)
+            if found is None:
+                return [], False
+            groups.append(command)
+            command = found
+        else:
+            place += 1
+    if waiting is None and fragment.startswith("--") and "=" in fragment:
+        flag, _, fragment_value = fragment.partition("=")
+        waiting = _option(command, groups, flag)
+        if waiting is None or waiting.is_flag:
+            return [], False
+        return [(f"{flag}={w}", k) for w, k in _values(waiting, fragment_value)], False
+    if waiting is not None:
+        return list(_values(waiting, fragment)), not isinstance(waiting.type, File)
+    if fragment.startswith("-"):
+        return _flags(command, groups, fragment), True
+    if isinstance(command, trees.Group):
+        return list(_verbs(command, fragment)), True
+    arguments = [p for p in command.params if isinstance(p, click.Argument)]
+    if not arguments or (place >= len(arguments) and arguments[-1].nargs != -1):
+        return [], True
+    argument = arguments[min(place, len(arguments) - 1)]
+    return list(_starting(_names(command.name or "", argument.name or ""), fragment)), True
+
+
+def _option(command: Group | Verb, groups: list[Group], flag: str) -> click.Option | None:
+    import click
+
+    for one in (command, *reversed(groups)):
+        for param in one.params:
+            if isinstance(param, click.Option) and flag in (*param.opts, *param.secondary_opts):
+                return param
+    return None
+
+
+def _verbs(group: Group, fragment: str) -> Iterator[Found]:
+    for name, command in group.commands.items():
+        if name.startswith(fragment):
+            yield name, command.short_help or "group"
+        elif fragment:
+            alias = next((a for a in command.aliases if a.startswith(fragment)), None)
+            if alias is not None:
+                yield alias, command.short_help or "group"
+    if "help".startswith(fragment):
+        yield "help", "what a verb does"
+
+
+def _flags(command: Group | Verb, groups: list[Group], fragment: str) -> list[Found]:
+    import click
+
+    found: dict[str, str] = {}
+    for one in (command, *reversed(groups)):
+        for param in one.params:
+            if not isinstance(param, click.Option) or param.hidden:
+                continue
+            names = param.secondary_opts if fragment.startswith("--no") else []
+            for name in (*(o for o in param.opts if o.startswith("--")), *names):
+                if name.startswith(fragment) and name not in found:
+                    found[name] = param.help or "flag"
+    return list(found.items())
+
+
+def _values(option: click.Option, fragment: str) -> Iterable[Found]:
+    import click
+
+    if isinstance(option.type, click.Choice):
+        return _starting([(str(c), option.name or "") for c in option.type.choices], fragment)
+    return _starting(_names("", option.name or ""), fragment)
+
+
+def _starting(found: Iterable[Found], fragment: str) -> list[Found]:
+    return [(word, kind) for word, kind in found if word.startswith(fragment)][:_MOST]
+
+
+def _names(verb: str, what: str) -> Iterable[Found]:
+    """Names that the lab knows now, for an argument or a flag called `what`."""
+    from natslab import lab as labs
+    from natslab.errors import LabError
+    from natslab.views import view as views
+
+    if what == "name" and verb in ("view", "picture"):
+        return [(name, "view") for name in views.names()]
+    try:
+        lab = labs.current()
+    except LabError:
+        return []
+    if what in ("server", "on"):
+        return [(name, f"server, {s.state}") for name, s in lab.fleet.servers.items()]
+    if what in ("as_name", "connection_name"):
+        return [(name, "client") for name in sorted(lab.hub.clients)]
+    if what == "ids":
+        return [(str(number), one_line) for number, one_line in ((n, h.line) for n, h in lab.jobs.items())]
+    if what == "queue":
+        return [(name, "queue group") for name in _on_tape(lab, "queue")]
+    if what in ("subject", "subjects", "of", "ignore_subject", "reply", "source", "dest"):
+        wildcards = verb in ("subscribe", "reply", "mappings", "")
+        return [(s, "subject") for s in _on_tape(lab, "subject") if wildcards or not _WILD.search(s)]
+    return []
+
+
+_WILD = re.compile(r"(^|\.)[*>](\.|$)")
+
+
+def _on_tape(lab: Any, field: str) -> list[str]:
+    """Subjects or queue groups that occurred lately, the newest first."""
+    end = time.monotonic() + _BUDGET
+    head = lab.tape.head
+    seen: dict[str, None] = {}
+    for event in reversed(lab.tape.between(max(0, head - _LOOKED_AT), head)):
+        if time.monotonic() > end:
+            break
+        kind = type(event).__name__
+        if kind not in ("Pub", "Sub", "Many"):
+            continue
+        value = getattr(event, field, "")
+        if value and not value.startswith(("_INBOX.", "_NATSLAB.")):
+            seen.setdefault(value)
+    return list(seen)

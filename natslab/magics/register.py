@@ -1,0 +1,248 @@
+"""`%nats`, `%%nats`, `%natslab` and `%%natslab`: taken on by `%load_ext natslab`, taken away again.
+
+Loading must be quick, so the commands, the lab and the NATS client are imported with the first line.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from IPython.core.magic import no_var_expand
+
+_NAMES = ("nats", "natslab")
+_CELL = re.compile(r"%%(nats|natslab)(?![\w?])[^\S\n]?(.*)")
+_TICK = 200  # ms
+
+
+def nats(line: str, cell: str | None = None) -> Any:
+    """Run one line of the `nats` command line on the lab of this notebook.
+
+    %nats pub orders.new hello          publish
+    h = %nats sub 'orders.>'            subscribe; the messages gather in h.messages
+    %nats request help.please 'hello?'  ask, and show the answer
+    %nats reply help.please 'OK'        answer
+    %nats trace orders.new              the way a message takes
+
+    %%nats pub orders.new               the cell body is the payload
+    %%nats reply help.please            the cell body is Python: def handle(msg): return 'OK'
+    %%nats script                       the cell body is one line of the command line per line
+
+    All verbs and flags: %nats --help, %nats pub --help
+    """
+    return _run("nats", line, cell)
+
+
+def natslab(line: str, cell: str | None = None) -> Any:
+    """Start, stop and look at the lab of this notebook.
+
+    %natslab up                         start a real nats-server
+    %natslab view routing               the live picture; queue and requests are others
+    %natslab picture routing            a still that stays in the notebook
+    %natslab kill n1                    end a server like a power cut; restart n1 starts it again
+    %natslab down                       stop everything
+
+    All verbs: %natslab --help
+    """
+    return _run("natslab", line, cell)
+
+
+def _run(name: str, line: str, cell: str | None) -> Any:
+    from natslab.commands import parse
+
+    if _loaded is not None:
+        _loaded.connect()
+    return parse(f"{name} {line}", _body(cell)).run()
+
+
+def _body(cell: str | None) -> str | None:
+    """The cell body as typed: IPython ends every cell with a line break that nobody typed."""
+    return cell if cell is None else cell.removesuffix("\n")
+
+
+class Raw:
+    """Hands `%%nats` cells on before IPython touches their body (it strips `>>>` and empty lines).
+
+    An empty body becomes one line break, so that our own error appears and not IPython's.
+    """
+
+    #: IPython then leaves it out when it asks whether the input is complete.
+    has_side_effects = True
+
+    def __call__(self, lines: list[str]) -> list[str]:
+        """The cell as one call of its magic, or as it was."""
+        first = next((i for i, text in enumerate(lines) if text.strip()), 0)
+        found = _CELL.fullmatch(lines[first].rstrip("\r\n")) if lines else None
+        if found is None:
+            return lines
+        body = "".join(lines[first + 1 :]) or "\n"
+        return [f"get_ipython().run_cell_magic({found[1]!r}, {found[2].rstrip()!r}, {body!r})\n"]
+
+
+class ShowEach(ast.NodeTransformer):
+    """Shows the result of every line of ours, not only of the last expression of a cell."""
+
+    def visit_Module(self, node: ast.Module) -> ast.Module:
+        """The cell: its last statement is left to IPython."""
+        node.body = [*map(self._shown, node.body[:-1]), *(self._inside(n) for n in node.body[-1:])]
+        return ast.fix_missing_locations(node)
+
+    def _shown(self, node: ast.stmt) -> ast.stmt:
+        if not (isinstance(node, ast.Expr) and _is_ours(node.value)):
+            return self._inside(node)
+        module = ast.Call(
+            ast.Name("__import__", ast.Load()),
+            [ast.Constant("natslab.magics.display")],
+            [ast.keyword("fromlist", ast.List([ast.Constant("show")], ast.Load()))],
+        )
+        show = ast.Call(ast.Attribute(module, "show", ast.Load()), [node.value], [])
+        return ast.copy_location(ast.Expr(show), node)
+
+    def _inside(self, node: ast.stmt) -> ast.stmt:
+        # Blocks that run once. A loop could show a thousand results.
+        if isinstance(node, (ast.If, ast.With, ast.AsyncWith, ast.Try)):
+            for name in ("body", "orelse", "finalbody"):
+                block = getattr(node, name, None)
+                if block:
+                    setattr(node, name, [self._shown(n) for n in block])
+        if isinstance(node, ast.Try):
+            for handler in node.handlers:
+                handler.body = [self._shown(n) for n in handler.body]
+        return node
+
+
+def _is_ours(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("run_line_magic", "run_cell_magic")
+        and bool(node.args)
+        and isinstance(node.args[0], ast.Constant)
+        and node.args[0].value in _NAMES
+    )
+
+
+class Loaded:
+    """What one IPython shell got from us, and how it is taken back."""
+
+    def __init__(self, ip: Any) -> None:
+        self.ip = ip
+        self.raw = Raw()
+        self.each = ShowEach()
+        self._before: dict[tuple[str, str], Any] = {}
+        self._tick: Any = None
+        self._complete: Callable[..., Any] | None = None
+
+    def take_on(self) -> None:
+        """Register everything."""
+        ip = self.ip
+        magics = ip.magics_manager.magics
+        for name, run in (("nats", nats), ("natslab", natslab)):
+            for kind in ("line", "cell"):
+                self._before[kind, name] = magics[kind].get(name)
+            ip.register_magic_function(no_var_expand(run), "line_cell", name)
+        ip.input_transformers_cleanup.insert(0, self.raw)
+        ip.ast_transformers.append(self.each)
+        ip.events.register("post_run_cell", self._after_cell)
+        completer = getattr(ip, "Completer", None)
+        if completer is not None and hasattr(completer, "custom_matchers"):
+            from IPython.core.completer import context_matcher
+
+            @context_matcher(identifier="natslab", priority=1000.0)  # type: ignore[untyped-decorator]
+            def complete(context: Any) -> Any:
+                from natslab.magics.complete import matches
+
+                return matches(context)
+
+            self._complete = complete
+            completer.custom_matchers.append(complete)
+        if getattr(ip, "kernel", None) is not None:
+            self._start_tick()
+        from natslab.errors import NatslabError
+        from natslab.servers.supervisor import supervisor
+
+        try:
+            supervisor()  # begins to start now, so that the first server need not wait for it
+        except (OSError, NatslabError):
+            return  # the first `up` says why
+
+    def _start_tick(self) -> None:
+        from tornado.ioloop import PeriodicCallback
+
+        # Without it an interrupt does not reach a cell that awaits (ipykernel issue 881).
+        self._tick = PeriodicCallback(lambda: None, _TICK)
+        self._tick.start()
+
+    def _after_cell(self, *_: Any) -> None:
+        # natslab may also be used without a magic, as `natslab.Lab.up()`.
+        if "natslab.lab" in sys.modules:
+            self.connect()
+
+    def connect(self) -> None:
+        """Tell commands and lab about this notebook; they are imported now."""
+        from natslab import lab
+        from natslab.commands import words
+
+        words.set_names(lambda: self.ip.user_ns)
+        lab.set_runner(act)
+        self._forget_hook()
+
+    def _forget_hook(self) -> None:
+        callbacks = self.ip.events.callbacks.get("post_run_cell", [])
+        if self._after_cell in callbacks:
+            self.ip.events.unregister("post_run_cell", self._after_cell)
+
+    def take_back(self) -> None:
+        """Leave the shell as it was."""
+        ip = self.ip
+        magics = ip.magics_manager.magics
+        for (kind, name), before in self._before.items():
+            if before is None:
+                magics[kind].pop(name, None)
+            else:
+                magics[kind][name] = before
+        for place, one in ((ip.input_transformers_cleanup, self.raw), (ip.ast_transformers, self.each)):
+            if one in place:
+                place.remove(one)
+        self._forget_hook()
+        matchers = getattr(getattr(ip, "Completer", None), "custom_matchers", [])
+        if self._complete in matchers:
+            matchers.remove(self._complete)
+        if self._tick is not None:
+            self._tick.stop()
+        if "natslab.commands.words" in sys.modules:
+            sys.modules["natslab.commands.words"].set_names(None)
+        if "natslab.lab" in sys.modules:
+            sys.modules["natslab.lab"].set_runner(None)
+
+
+_loaded: Loaded | None = None
+
+
+def load(ip: Any) -> None:
+    """`%load_ext natslab`."""
+    global _loaded
+    if _loaded is not None:
+        if _loaded.ip is ip:
+            return
+        _loaded.take_back()
+    _loaded = Loaded(ip)
+    _loaded.take_on()
+
+
+def unload(ip: Any) -> None:
+    """`%unload_ext natslab`; a lab that is up stays up."""
+    global _loaded
+    if _loaded is not None:
+        _loaded.take_back()
+        _loaded = None
+
+
+def act(line: str) -> None:
+    """Run the line behind a button of a live view. Names of the notebook mean nothing in it."""
+    from natslab.commands import parse
+
+    parse(line, python=False).run()
