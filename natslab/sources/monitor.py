@@ -99,9 +99,11 @@ class Monitor:
         self._one = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._subs: list[Subscription] = []
+        self._stopped = False
 
     async def start(self) -> None:
         """Begin, with one poll. Raises ServerError when no server answers."""
+        self._stopped = False
         self._hub.traceable = self._traceable
         # A stream or a stranger is noticed at once, not at the next poll.
         for connection, subject in (
@@ -114,6 +116,7 @@ class Monitor:
 
     async def stop(self) -> None:
         """End."""
+        self._stopped = True
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -136,9 +139,12 @@ class Monitor:
             await asyncio.gather(*(self._poll(name) for name in self._fleet.servers))
 
     async def _follow(self) -> None:
-        while True:
+        # In Python 3.11 wait_for (nats-py's requests use it) swallows a cancellation that comes
+        # together with the answer, so that stopping must also be seen here.
+        while not self._stopped:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), QUICK if self.watching else SLOW)
+                async with asyncio.timeout(QUICK if self.watching else SLOW):
+                    await self._wake.wait()
                 await asyncio.sleep(0.02)  # several reasons to wake are one
             self._wake.clear()
             await self.poll()

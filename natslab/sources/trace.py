@@ -138,7 +138,8 @@ class Traces:
             if not open_ or left <= 0:
                 return not self._hub.awaited
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._ended.wait()
 
     async def _hear(self, msg: Msg) -> None:
         try:

@@ -158,8 +158,10 @@ class Frames:
                 self._cursor.walk()
             elif self._cursor.mode == "live":
                 # Without events the clock of a live view still goes on, twice a second.
+                # timeout and not wait_for, which in Python 3.11 can swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._awake.wait(), 0.5)
+                    async with asyncio.timeout(0.5):
+                        await self._awake.wait()
             else:
                 await self._awake.wait()
             self._awake.clear()
