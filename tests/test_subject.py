@@ -1,12 +1,12 @@
 import random
 
 import pytest
-from tests.watching import watching
 
 from natslab.errors import CommandError
 from natslab.loop import run
 from natslab.servers.subject import check_subject
 from natslab.tape.subject import matches, overlaps, tokens
+from tests.watching import watching
 
 WORDS = ["a", "b", "c", "orders", "*", ">"]
 

@@ -274,9 +274,17 @@ class Client(NatsClient):
             await told()
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
-        await super()._close(status, do_cbs)
-        if self.is_closed:
-            self._end()
+        try:
+            await super()._close(status, do_cbs)
+        except OSError:
+            # What was still buffered went nowhere: the connection is broken. nats-py has thrown the
+            # buffer away and stopped half-way; the second time it comes to the end.
+            self._status = NatsClient.DISCONNECTED
+            with contextlib.suppress(OSError):
+                await super()._close(status, do_cbs)
+        finally:
+            if self.is_closed:
+                self._end()
 
     def _end(self) -> None:
         if self.no and self._phase != "closed":
@@ -547,10 +555,7 @@ class Client(NatsClient):
         done = 0
         for chunk, messages, size in frames:
             if self._status != NatsClient.CONNECTED or self._transport is None:
-                raise ClientError(
-                    f"The connection of {self.label} was lost after {done} messages.",
-                    "Publish the rest when it is connected again.",
-                )
+                raise self._lost_after(done)
             self.push()  # what was published before goes first
             self._out.add(subject, subject, size, count=messages, fast=False)
             self.stats["out_msgs"] += messages
@@ -559,10 +564,16 @@ class Client(NatsClient):
             done += messages
             try:
                 await self._transport.drain()  # type: ignore[no-untyped-call]
-                await asyncio.sleep(0)  # others on this loop have their turn
             except OSError:
-                continue  # the state is looked at before the next one
+                raise self._lost_after(done) from None
+            await asyncio.sleep(0)  # others on this loop have their turn
         return done
+
+    def _lost_after(self, done: int) -> ClientError:
+        return ClientError(
+            f"The connection of {self.label} was lost after {done} messages.",
+            "Publish the rest when it is connected again.",
+        )
 
     def _frames(
         self,

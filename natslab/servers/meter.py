@@ -14,7 +14,7 @@ from natslab.servers.report import Bulk, Way
 WINDOW = 0.1  # seconds that one Bulk report covers
 LIMIT = 2000  # messages a second that are still reported one by one
 SAMPLES = 3  # subjects that a Bulk report names
-SUBJECTS = 256  # tallies of one client and way; the rest shares one, called ">"
+SUBJECTS = 64  # tallies of one client and way; the rest shares one, called ">"
 
 
 class Tally:
