@@ -113,6 +113,10 @@ class Fleet:
         it = self.server(server)
         if it.state in ("down", "starting"):
             raise ServerError(f"Server {server} is {it.state}.", f"`%natslab restart {server}` starts it.")
+        if it.state == "frozen":
+            raise ServerError(
+                f"Server {server} is frozen: it does not answer.", f"`%natslab thaw {server}` ends that."
+            )
         # One option with two names in the server's source: a wrong one would silently mean all accounts.
         account = "acc" if what.lower() == "connz" else "account"
         body = {account if key in ("acc", "account") else key: value for key, value in body.items()}
@@ -165,10 +169,9 @@ class Fleet:
 
     async def _stop(self) -> None:
         connections, self._connections = self._connections, {}
-        for connection in connections.values():
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(connection.close(), 0.5)
+        closing = [asyncio.ensure_future(connection.close()) for connection in connections.values()]
         await asyncio.gather(*(self._end(server) for server in self.servers.values()))
+        await asyncio.gather(*closing, return_exceptions=True)
         await _clear(self._supervisor, self.folder, self.store)
 
     async def _end(self, server: Server) -> None:

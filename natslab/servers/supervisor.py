@@ -60,6 +60,7 @@ class Supervisor:
         self._heard: dict[int, Heard] = {}
         self._folders: set[Path] = set()
         self.alive = True
+        self._closed = False
         atexit.register(self.close)
 
     @property
@@ -121,6 +122,7 @@ class Supervisor:
         """Let the supervisor end everything; waits at most so many seconds. From any thread."""
         if os.getpid() != self._owner:
             return
+        self._closed = True
         with contextlib.suppress(OSError):
             self._to.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -187,9 +189,14 @@ class Supervisor:
         self.alive = False
         assert self._loop is not None
         self._loop.remove_reader(self._from.fileno())
+        self._from.close()
+        with contextlib.suppress(OSError):
+            self._to.close()
         for future, _ in self._asked.values():
             if not future.done():
                 future.set_exception(_lost())
+        if self._closed:  # we are going, and so is whoever would hear it
+            return
         heard, self._heard = self._heard, {}
         for one in heard.values():
             one("lost", -signal.SIGKILL)  # they die with it
