@@ -619,8 +619,9 @@ def _verb(lane: Lane) -> str:
 
 def _range(lane: Lane) -> str:
     """A fair share with its two sigma: "14 ± 6"."""
-    digits = 0 if lane.mean >= ENOUGH else 1
-    return f"{lane.mean:.{digits}f} ± {2 * lane.sigma:.{digits}f}"
+    if lane.mean < ENOUGH:
+        return f"{lane.mean:.1f} ± {2 * lane.sigma:.1f}"
+    return f"{amount(round(lane.mean))} ± {amount(round(2 * lane.sigma))}"
 
 
 def _there(group: Group) -> list[Lane]:
@@ -1217,7 +1218,7 @@ class _Canvas:
             for i, brick in enumerate(lane.bricks):
                 key = self.key(brick, lane, None)
                 marks.append(
-                    _rect(key, x0 + i * pitch, y - 10.5, pitch * 0.775, 20, "flight fill", 1.5 if pitch > 5 else 0.8,
+                    _rect(key, x0 + i * pitch, y - 10.5, pitch * 0.775, 20, "flight fill", pitch / 6,
                           title=self.story(brick, lane, None), state={"message": brick.n},
                           light=self.light(brick, key))
                 )  # fmt: skip
