@@ -7,7 +7,7 @@ import type { Flight } from './wire';
 
 const SHORTEST = 250; // ms; the true time is in the title
 const LONGEST = 600;
-const MANY = 60; // more new ones at once are placed without travel
+const MANY = 60; // more at once are placed without travel
 
 interface Dot {
   flight: Flight;
@@ -19,6 +19,7 @@ interface Dot {
 export class Flights {
   private dots = new Map<string, Dot>();
   private owner = new WeakMap<Element, Dot>();
+  private travelling = 0;
 
   /** `travels` says whether messages may move now. */
   constructor(
@@ -65,7 +66,7 @@ export class Flights {
         fresh.push(dot);
       }
     }
-    if (fresh.length && fresh.length <= MANY && this.travels()) {
+    if (fresh.length && fresh.length + this.travelling <= MANY && this.travels()) {
       const groups = new Map<string, Dot[]>();
       for (const dot of fresh) {
         const name = dot.flight.group || `\u0000${dot.flight.key}`;
@@ -97,6 +98,7 @@ export class Flights {
       }
       const delay = Math.min(1, Math.max(0, num(dot.flight.delay))) * duration;
       dot.travels = true;
+      this.travelling++;
       dot.el.classList.add('nl-travels');
       const draw = (now: number): boolean => {
         const gone = Math.max(0, now - start - delay) * speed;
@@ -118,6 +120,7 @@ export class Flights {
   /** From the end of its way to the place where the scene shows it. */
   private rest(dot: Dot, way: SVGPathElement, length: number): void {
     dot.travels = false;
+    this.travelling--;
     dot.el.classList.remove('nl-travels');
     if (dot.gone) {
       this.leave(dot);
@@ -154,6 +157,7 @@ export class Flights {
     const classes = safeClasses(flight.classes ?? 'flight fill');
     attr(el, 'aria-label', plain(flight.title ?? ''));
     attr(el, 'role', flight.title ? 'img' : '');
+    el.classList.toggle('nl-named', Boolean(flight.title));
     const parts: SVGElement[] = [s('circle', { class: `halo ${classes}`, r: short(r) })];
     if (flight.end === 'lost' || flight.end === 'refused') {
       const a = short(r * 0.42);

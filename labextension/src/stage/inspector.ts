@@ -35,6 +35,7 @@ export class Inspector {
 
   private tip = h('span', { class: 'nl-tip' });
   private title = h('p', { class: 'nl-card-title' });
+  private more = h('p', { class: 'nl-card-more' });
   private facts = h('dl');
   private actions = h('div', { class: 'nl-acts' });
   private close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'close' }, 'Esc');
@@ -46,6 +47,7 @@ export class Inspector {
       { class: 'nl-card', role: 'dialog', 'aria-label': 'Inspector', tabindex: -1, hidden: true },
       this.tip,
       h('div', { class: 'nl-card-head' }, this.title, this.close),
+      this.more,
       this.facts,
       this.actions
     );
@@ -59,7 +61,11 @@ export class Inspector {
 
   show(mark: Pick<Mark, 'key' | 'title' | 'state' | 'actions'>, live: boolean): void {
     this.key = mark.key;
-    say(this.title, plain(mark.title ?? mark.key));
+    // The first sentence names it, the others say more.
+    const [, first, rest] = /^(.*?[.!?])\s+(.+)$/s.exec(mark.title ?? '') ?? ['', mark.title || mark.key, ''];
+    say(this.title, plain(first));
+    say(this.more, plain(rest));
+    this.more.hidden = !rest;
     const facts = Object.entries(mark.state ?? {}).map(([name, raw]) =>
       h('div', {}, h('dt', {}, plain(words(name))), h('dd', CODE.test(name) ? { class: 'nl-mono' } : {}, plain(value(raw))))
     );

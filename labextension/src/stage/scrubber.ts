@@ -86,7 +86,9 @@ export class Scrubber {
   private opened = new Set<number>(); // gaps shown to scale, by their start
   private width = 560;
   private held: number | null = null; // tape time under a dragging pointer
+  private shown = Infinity; // up to where the track is painted as past
   private asked = 0;
+  private sought = -1; // what this drag asked for last
   private later = 0;
 
   constructor(
@@ -283,6 +285,7 @@ export class Scrubber {
       signs.forEach(({ sign, x }, i) => parts.push(...this.sign(sign, x, signs[i + 1]?.x ?? width + 40)));
     }
     this.painted.replaceChildren(...parts);
+    this.shown = Infinity;
   }
 
   /** Signs that would stand on each other: the newest is drawn, its text says it. */
@@ -378,8 +381,12 @@ export class Scrubber {
     say(this.time, clockTime(t));
     const lag = this.held === null ? this.lag : Math.max(0, (this.track?.t1 ?? cursor.now) - t);
     say(this.behind, !live && lag >= 0.05 ? `\u2212${lag >= 120 ? duration(lag) : `${lag.toFixed(1)} s`}` : '');
-    for (const part of this.painted.querySelectorAll('[data-t]')) {
-      part.classList.toggle('later', !live && Number(part.getAttribute('data-t')) > t + 1e-6);
+    const shown = live ? Infinity : t + 1e-6;
+    if (shown !== this.shown) {
+      this.shown = shown;
+      for (const part of this.painted.querySelectorAll('[data-t]')) {
+        part.classList.toggle('later', Number(part.getAttribute('data-t')) > shown);
+      }
     }
   }
 
@@ -403,6 +410,7 @@ export class Scrubber {
     }
     this.slider.setPointerCapture(event.pointerId);
     this.held = this.tOf(this.pointer(event));
+    this.sought = -1;
     this.seek();
     this.place();
   }
@@ -439,9 +447,11 @@ export class Scrubber {
       this.later = window.setTimeout(() => this.held !== null && this.seek(), wait);
       return;
     }
-    this.asked = performance.now();
-    if (this.held !== null) {
-      this.send({ op: 'seek', n: this.nOf(this.held) });
+    const n = this.held === null ? -1 : this.nOf(this.held);
+    if (n >= 0 && n !== this.sought) {
+      this.asked = performance.now();
+      this.sought = n;
+      this.send({ op: 'seek', n });
     }
   }
 

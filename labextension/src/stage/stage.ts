@@ -19,6 +19,7 @@ const WIDTH = 900; // of every scene
 const TOP = 44; // height of the header
 const NARROW = 560; // a picture narrower than this scrolls sideways
 const WIDEST = 1400;
+const CROWD = 300; // more marks that change at once change without a transition
 
 const START: Head = {
   view: '',
@@ -42,6 +43,8 @@ export class Stage {
   private asked = -Infinity; // when hello was last said
   private onScreen = true;
   private calm = matchMedia('(prefers-reduced-motion: reduce)');
+  private dimming = false;
+  private crowd = false; // too many changes at once to animate
   private first = true;
   private newest = 0; // the newest event shown since the view was last live
   private rewound = false;
@@ -66,7 +69,7 @@ export class Stage {
   private headPicture = s('svg', { class: 'nl-head-picture', viewBox: `0 0 ${WIDTH} ${TOP}`, role: 'presentation' });
   private picture = s('svg', { class: 'nl-picture', role: 'presentation' });
   private legendPicture = s('svg', { class: 'nl-legend-picture', viewBox: `0 0 ${WIDTH} 44`, role: 'presentation' });
-  private world = s('g');
+  private world = s('g', { class: 'nl-world' });
   private ringLayer = s('g', { class: 'nl-rings', 'aria-hidden': 'true' });
   private body = h('div', { class: 'nl-body' });
   private bubble = h('div', { class: 'nl-bubble', 'aria-hidden': 'true', hidden: true });
@@ -93,7 +96,7 @@ export class Stage {
       clock: this.clock,
       index: new Map(),
       owner: new WeakMap(),
-      moves: () => !this.first && !this.calm.matches && this.onScreen && !document.hidden
+      moves: () => !this.first && !this.crowd && !this.calm.matches && this.onScreen && !document.hidden
     };
     const markLayer = s('g');
     const flightLayer = s('g', { class: 'nl-flights' });
@@ -245,6 +248,7 @@ export class Stage {
       this.head.controls = delta.controls;
     }
     this.follow(delta.cursor);
+    this.crowd = (delta.set?.length ?? 0) > CROWD;
     this.keepFocus(() => {
       delta.del?.forEach(key => this.marks.remove(key));
       delta.set?.forEach(mark => this.marks.put(mark));
@@ -258,6 +262,7 @@ export class Stage {
         this.legendMarks.replace(delta.legend);
       }
     });
+    this.crowd = false;
     this.flights.apply(delta.flights ?? [], delta.gone ?? []);
     this.frame();
   }
@@ -352,6 +357,7 @@ export class Stage {
       right = Math.max(right, ...mark.marks.map(end));
     }
     this.legendRow.classList.toggle('nl-wide', right > 770);
+    this.legendRow.classList.toggle('nl-filtering', this.filter !== null);
   }
 
   private showControls(controls: Act[]): void {
@@ -372,11 +378,16 @@ export class Stage {
 
   private applyDim(): void {
     const light = this.pointed?.mark.light ?? [];
+    let lit: ((item: Item) => boolean) | null = null;
     if (this.pointed && light.length) {
-      this.marks.dim(among(new Set([this.pointed.key, ...light])));
-    } else {
-      this.marks.dim(this.filter ? matcher(this.filter) : null);
+      lit = among(new Set([this.pointed.key, ...light]));
+    } else if (this.filter) {
+      lit = matcher(this.filter);
     }
+    if (lit || this.dimming) {
+      this.marks.dim(lit);
+    }
+    this.dimming = lit !== null;
   }
 
   private drawRings(): void {
@@ -588,9 +599,28 @@ export class Stage {
     return null;
   }
 
+  /** The mark under a pointer, or one so near that a finger would mean it. */
+  private under(event: MouseEvent): Item | null {
+    const found = this.itemAt(event.target as Element, ({ mark }) => opens(mark));
+    if (found || !this.picture.contains(event.target as Element)) {
+      return found;
+    }
+    const root = this.el.getRootNode() as Document | ShadowRoot;
+    for (const by of [5, 10]) {
+      for (const [dx, dy] of [[0, -by], [0, by], [-by, 0], [by, 0]]) {
+        const el = root.elementFromPoint(event.clientX + dx, event.clientY + dy);
+        const near = this.world.contains(el) && this.itemAt(el, ({ mark }) => opens(mark));
+        if (near) {
+          return near;
+        }
+      }
+    }
+    return null;
+  }
+
   private point(event: PointerEvent): void {
     const target = event.target as Element;
-    const item = this.itemAt(target, ({ mark }) => opens(mark) || Boolean(mark.light?.length));
+    const item = this.under(event);
     if (item !== this.pointed) {
       this.pointed = item;
       this.table.light(item?.key ?? '');
@@ -643,10 +673,14 @@ export class Stage {
       },
       on
     );
+    // A class, because :has(:focus-visible) would be weighed again with every mark that changes.
+    const outline = (): boolean => el.classList.toggle('nl-focus', el.querySelector(':focus-visible') !== null);
+    el.addEventListener('focusin', outline, on);
+    el.addEventListener('focusout', event => !el.contains(event.relatedTarget as Node | null) && el.classList.remove('nl-focus'), on);
     this.picture.addEventListener(
       'click',
       event => {
-        const item = this.itemAt(event.target as Element, ({ mark }) => opens(mark));
+        const item = this.under(event);
         if (item) {
           this.inspect(item);
         } else if (this.inspector.open) {

@@ -30,7 +30,6 @@ window.model = (attributes) => {
     emit(content) { for (const f of [...heard]) f(content, []); }
   };
 };
-window.frames_ = [];
 window.nextFrame = (n = 2) => new Promise(done => {
   const go = () => n-- > 0 ? requestAnimationFrame(go) : done();
   go();
@@ -40,7 +39,16 @@ window.nextFrame = (n = 2) => new Promise(done => {
 
 def cursor(mode: str = "live", **given: Any) -> dict[str, Any]:
     """A cursor as the kernel sends it."""
-    return {"mode": mode, "n": 100, "head": 100, "t": 107.412, "now": 107.412, "speed": 1.0, "selection": "", **given}
+    return {
+        "mode": mode,
+        "n": 100,
+        "head": 100,
+        "t": 107.412,
+        "now": 107.412,
+        "speed": 1.0,
+        "selection": "",
+        **given,
+    }
 
 
 def strip(scene: Scene) -> dict[str, Any]:
@@ -95,13 +103,11 @@ class StagePage:
 
     def settled(self) -> None:
         """Until nothing moves: longer than any change and any flight."""
-        self.page.wait_for_function(
-            "() => !document.querySelector('.nl-travels, .nl-gone')", timeout=5_000
-        )
+        self.page.wait_for_function("() => !document.querySelector('.nl-travels, .nl-gone')", timeout=5_000)
         self.page.wait_for_timeout(200)
 
     def mark(self, key: str) -> Locator:
-        return self.page.locator(f"[data-key={json.dumps(key)}]")
+        return self.page.locator(f".natslab svg [data-key={json.dumps(key)}]")
 
     def attribute(self, key: str, name: str) -> str | None:
         return self.mark(key).get_attribute(name)
@@ -137,13 +143,14 @@ def open_stage(browser: Browser) -> Iterator[Callable[..., StagePage]]:
         )
         page.evaluate(MODEL)
         if setup:
-            page.evaluate(setup)
+            page.evaluate(f"() => {{ {setup} }}")
         page.evaluate(
             """async ([code, measure]) => {
                  const url = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
                  window.stageModule = (await import(url)).default;
                  window.m = window.model({ measure });
-                 window.end = window.stageModule.render({ model: window.m, el: document.getElementById('host') });
+                 const el = document.getElementById('host');
+                 window.end = window.stageModule.render({ model: window.m, el });
                }""",
             [module.read_text(encoding="utf-8"), measure],
         )
