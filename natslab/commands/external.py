@@ -25,7 +25,8 @@ _SIGN = re.compile(r"\{\{\s*\.?(\w+)\s*\}\}")
 class Program:
     """A program with its arguments.
 
-    In them `{{1}}` is a word of the subject, counted from 0, `{{Subject}}` all of it, `{{Request}}` the payload.
+    In them `{{1}}` is a word of the subject, counted from 0, `{{Subject}}` all of it, and
+    `{{Request}}` the payload.
 
     Raises CommandError when the line is empty or a placeholder decides which program runs.
     """

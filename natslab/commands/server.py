@@ -22,8 +22,8 @@ SERVER = NATS.group("server", "srv", "sys", "system", says="What the servers say
 
 _GAP = 0.3  # seconds without a further answer that end the wait
 _SORTS = [
-    "name", "cluster", "conns", "conn", "subs", "sub", "routes", "route", "gw", "mem", "cpu", "slow", "uptime",
-    "rtt",
+    "name", "cluster", "conns", "conn", "subs", "sub", "routes", "route", "gw", "mem", "cpu", "slow",
+    "uptime", "rtt",
 ]  # fmt: skip
 _KEYS = {
     "conns": "connections", "conn": "connections", "subs": "subscriptions", "sub": "subscriptions",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
 
@@ -214,9 +215,12 @@ NATS = Group(
 NATSLAB = Group("natslab", says="The lab of this notebook.", flags=False, example="%natslab up")
 
 
+_loading = threading.Lock()
+
+
 def load() -> None:
     """Fill both trees; each file of verbs declares its own."""
-    if not NATS.commands:
+    with _loading:  # one thread may be about it while another needs it
         from natslab.commands import account, core, lab, server  # noqa: F401
 
 
@@ -337,6 +341,11 @@ def _unknown(group: Group, name: str) -> CommandError:
             f"natslab does not have `nats {group.name} {name}` yet.",
             f"What it has: %nats {group.name} --help",
         )
+    other = NATSLAB if group is NATS else NATS
+    if name in other.names():
+        return CommandError(
+            f"There is no verb {_quoted(name)} in {_path(group)}.", f"Did you mean %{other.name} {name}?"
+        )
     later = [n for v, aliases in NOT_YET.items() for n in (v, *aliases)] if group is NATS else []
     near = difflib.get_close_matches(name, [*group.names(), "help", *later], 1, 0.5)
     if near and near[0] in later:
@@ -344,10 +353,6 @@ def _unknown(group: Group, name: str) -> CommandError:
             f"There is no verb {_quoted(name)} in {_path(group)}.",
             f"Did you mean {near[0]}? natslab does not have that yet.",
         )
-    if not near and group is NATS:
-        near = [f"natslab {n}" for n in difflib.get_close_matches(name, NATSLAB.names(), 1, 0.8)]
-    if not near and group is NATSLAB:
-        near = [f"%nats {n}" for n in difflib.get_close_matches(name, NATS.names(), 1, 0.8)]
     hint = f"Did you mean {near[0]}?" if near else f"What there is: %{_path(group)} --help"
     return CommandError(f"There is no verb {_quoted(name)} in {_path(group)}.", hint)
 

@@ -6,8 +6,10 @@ Loading must be quick, so the commands, the lab and the NATS client are imported
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -164,6 +166,7 @@ class Loaded:
         from natslab.errors import NatslabError
         from natslab.servers.supervisor import supervisor
 
+        threading.Thread(target=_warm, name="natslab warm", daemon=True).start()
         try:
             supervisor()  # begins to start now, so that the first server need not wait for it
         except (OSError, NatslabError):
@@ -217,6 +220,14 @@ class Loaded:
             sys.modules["natslab.commands.words"].set_names(None)
         if "natslab.lab" in sys.modules:
             sys.modules["natslab.lab"].set_runner(None)
+
+
+def _warm() -> None:
+    """Import what the first line needs, while the person still reads."""
+    with contextlib.suppress(Exception):  # the first line says what is wrong
+        from natslab.commands import tree
+
+        tree.load()
 
 
 _loaded: Loaded | None = None
