@@ -1,0 +1,73 @@
+"""What the benchmarks share: a row of the table, medians of interleaved repeats, fresh processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).parents[2]
+
+
+class Row(msgspec.Struct):
+    """One number against its aim. `value` is what is compared, a ratio where there is a bare thing."""
+
+    what: str
+    value: float | None  # None: could not be measured, `note` says why
+    aim: str
+    met: bool | None
+    ours: str = ""
+    bare: str = ""
+    note: str = ""
+    samples: dict[str, list[float]] = {}
+
+
+def at_most(what: str, value: float, limit: float, unit: str = "x", **more: Any) -> Row:
+    """A row whose value must not be above `limit`."""
+    return Row(what, value, f"<= {limit:g} {unit}", value <= limit, **more)
+
+
+def at_least(what: str, value: float, limit: float, unit: str = "x", **more: Any) -> Row:
+    """A row whose value must not be below `limit`."""
+    return Row(what, value, f">= {limit:g} {unit}", value >= limit, **more)
+
+
+def interleaved(repeats: int, **measured: Callable[[], float]) -> dict[str, list[float]]:
+    """Run each once, `repeats` times over; every other round backwards, so that no one is always first."""
+    samples: dict[str, list[float]] = {name: [] for name in measured}
+    for i in range(repeats):
+        for name in list(measured)[:: -1 if i % 2 else 1]:
+            samples[name].append(measured[name]())
+    return samples
+
+
+def middle(samples: list[float]) -> float:
+    """The median."""
+    return statistics.median(samples)
+
+
+def child(module: str, *arguments: str, timeout: float = 120) -> dict[str, Any]:
+    """Run a module of this package in a fresh interpreter; what its last line of JSON says."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    ran = subprocess.run(
+        [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    if ran.returncode:
+        raise RuntimeError(
+            f"{module} {' '.join(arguments)} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}"
+        )
+    said: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
+    return said
