@@ -104,14 +104,9 @@ def _heads(state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float]]
         label("head/subs", TEXT, y, subs, "t11 ink3"),
     ]
     if shown.hidden:
-        words = f"and {count_of(shown.hidden, 'inbox', 'inboxes')}" if len(shown.verdicts) < 100 else ""
-        x = TEXT + wide(subs, "t11") + 6
-        if words and x + wide(words, "t11") < RIGHT - 64:
-            marks.append(
-                label(
-                    "head/hidden", x, y, words, "t11 ink3", title="Subscriptions of the machinery; not drawn."
-                )
-            )
+        verb = "is" if shown.hidden == 1 else "are"
+        words = f"{count_of(shown.hidden, 'inbox', 'inboxes')} {verb} not drawn"
+        marks.append(label("head/hidden", TEXT, plan.bottom + 12, words, "t11 ink3"))
     if state.published and shown.verdicts:
         marks.append(label("head/received", RIGHT, y, "received", "t11 ink3 end"))
 
@@ -309,7 +304,7 @@ def _publishers(
                         f"{key}/name",
                         0,
                         -4,
-                        fit(title, 96, "t14", 3),
+                        fit(title, 96, "t14 w6", 3),
                         "t14 w6" if on or not known else "t14 ink3",
                     ),
                     label(f"{key}/subject", 0, 13, second, "t11 mono ink2" if on else "t11 mono ink3"),
@@ -346,7 +341,7 @@ def _stream_rows(state: State, shown: Shown) -> list[str]:
     """Streams that took a copy of the shown message, or of any that is still kept."""
     names = {s for m in state.messages for s in m.stored_in}
     if shown.burst is not None:
-        names |= set(shown.burst.streams)
+        names |= set(shown.burst.streams) & set(state.streams)
     here = set(shown.message.stored_in) if shown.message is not None else set()
     kept = sorted(names, key=lambda n: (n not in here, n))[:3]
     return sorted(kept)
@@ -361,7 +356,7 @@ def _streams(
 ) -> None:  # fmt: skip
     here = shown.message.stored_in if shown.message is not None else []
     if shown.burst is not None:
-        here = list(shown.burst.streams)
+        here = shown.burst.streams
     newest = TREE_R - 9
     for i, name in enumerate(names):
         stream = state.streams.get(name, Stream())
@@ -388,7 +383,7 @@ def _streams(
             )  # fmt: skip
         what = ", ".join(stream.subjects)
         tally = count_of(stream.messages, "message")
-        title = fit(name, 144 - wide(tally, "t11"), "t14")
+        title = fit(name, 144 - wide(tally, "t11"), "t14 w6")
         runs = beside([(title, "t14 w6" if got else "t14 ink3")], [(tally, "t11 ink3")])
         marks.append(Text(key=f"stream/{name}/name", x=162, y=1, runs=runs))
         if what:

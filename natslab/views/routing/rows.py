@@ -159,9 +159,10 @@ def _head(leaf: Leaf, name: str, known: bool) -> Group:
     missed = [v for v in leaf.verdicts if v.fail >= 0]
     why = missed[0] if missed and not got else None
     if name:
-        text = fit(name, 110 if why else right - TEXT, "t14")
-        reason = _reason(why, right - TEXT - wide(text, "t14") - 14) if why else []
-        runs: list[Run] = [(text, "t14 w6" if got or not known else "t14 ink3")]
+        look = "t14 w6" if got or not known else "t14 ink3"
+        text = fit(name, 110 if why else right - TEXT, look)
+        reason = _reason(why, right - TEXT - wide(text, look) - 14) if why else []
+        runs: list[Run] = [(text, look)]
         marks.append(Text(key=f"{leaf.key}/name", x=TEXT, y=leaf.top + 22, runs=beside(runs, reason)))
         pattern = _pattern(leaf.pattern, first.fail if why else -1, right - TEXT, ink)
         marks.append(Text(key=f"{leaf.key}/subject", x=TEXT, y=leaf.top + 39, runs=pattern))
@@ -191,9 +192,10 @@ def _row(leaf: Leaf, v: Verdict, known: bool) -> Group:
     x0 = TEXT - PORT
     width = RIGHT - TEXT
     said = bool(v.why or v.note)
-    name = fit(v.sub.client, 112 if said and wide(v.sub.client, "t14") > 90 else width, "t14", 3)
-    runs: list[Run] = [(name, "t14 w6" if strong else "t14 ink3")]
-    aside = _reason(v, width - wide(name, "t14") - 14)
+    look = "t14 w6" if strong else "t14 ink3"
+    name = fit(v.sub.client, 112 if said and wide(v.sub.client, look) > 90 else width, look, 3)
+    runs: list[Run] = [(name, look)]
+    aside = _reason(v, width - wide(name, look) - 14)
     marks.append(Text(key=f"{key}/name", x=x0, y=-4, runs=beside(runs, aside)))
     count = _tally(v, known)
     marks.append(label(f"{key}/count", RIGHT - PORT, 13, count, "t11 num ink3 end"))
@@ -233,9 +235,10 @@ def _line(
     x0 = text - port
     room = right - text - wide(count, "t11") - 10
     said = v is not None and v.fail < 0 and bool(v.why or v.note)
-    name = fit(name, min(room, 96.0) if said else room, "t13", 3)
-    runs: list[Run] = [(name, "t13 w6" if strong else "t13 ink3")]
-    aside = _reason(v, room - wide(name, "t13") - 14) if v is not None and said else []
+    look = "t13 w6" if strong else "t13 ink3"
+    name = fit(name, min(room, 96.0) if said else room, look, 3)
+    runs: list[Run] = [(name, look)]
+    aside = _reason(v, room - wide(name, look) - 14) if v is not None and said else []
     marks.append(Text(key=f"{key}/name", x=x0, y=4.5, runs=beside(runs, aside)))
     marks.append(label(f"{key}/count", right - port, 4.5, count, "t11 num ink3 end"))
     lights = [*leaf.lights, f"way/{key}"]

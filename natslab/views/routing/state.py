@@ -20,6 +20,7 @@ PENDING = 200  # messages whose trace is not complete yet
 HOPS = 256  # hops kept of one message; all are counted
 
 
+PATIENCE = 2.0  # seconds after which the rest of a trace will not come
 GAP = 1.0  # seconds of silence that end a burst of counted messages
 
 
@@ -70,6 +71,7 @@ class Message(msgspec.Struct, omit_defaults=True):
     deliveries: int = 0  # exact
     verdict: str = ""
     took: float = 0.0
+    torn: bool = False  # a part of its trace is missing
 
     @property
     def subject(self) -> str:
@@ -141,7 +143,8 @@ class Burst(msgspec.Struct, omit_defaults=True):
     count: int = 0
     subjects: dict[str, int] = {}
     publishers: dict[str, int] = {}
-    streams: dict[str, int] = {}  # copies that streams acknowledged
+    bulk: bool = False  # too many to trace each
+    streams: list[str] = []  # that took copies
 
     @property
     def subject(self) -> str:
@@ -176,7 +179,8 @@ class State(ViewState, kw_only=True):
     rules: dict[str, dict[str, list[tuple[str, int]]]] = {}  # account -> source -> (destination, percent)
     branches: dict[str, dict[str, int]] = {}  # source -> destination -> messages seen to take it
     streams: dict[str, Stream] = {}
-    accounts: dict[str, str] = {}
+    accounts: dict[str, str] = {}  # client -> account
+    strangers: list[str] = []  # clients that are not the lab's own
 
     @property
     def last(self) -> Message | None:
@@ -228,6 +232,8 @@ def is_delivery(hop: Hop) -> bool:
 def fold(state: State, event: Event) -> None:
     """Take one event into the state."""
     fold_common(state, event)
+    if state.pending:
+        _overdue(state, event.t)
     if isinstance(event, Recv):
         _recv(state, event)
     elif isinstance(event, Hop):
@@ -244,8 +250,8 @@ def fold(state: State, event: Event) -> None:
     elif isinstance(event, Conn):
         _conn(state, event)
     elif isinstance(event, Store):
-        if event.id and not event.error and state.burst.count and event.stream:
-            state.burst.streams[event.stream] = state.burst.streams.get(event.stream, 0) + 1
+        if not event.error and state.burst.count and event.stream:
+            _kept(state.burst, event.stream)
     elif isinstance(event, Snap):
         _snap(state, event)
 
@@ -281,6 +287,8 @@ def _close(sub: Subscription, n: int) -> None:
 def _conn(state: State, event: Conn) -> None:
     if event.account:
         state.accounts[event.client] = event.account
+    if event.state == "open" and not event.no and event.client not in state.strangers:
+        state.strangers.append(event.client)
     for sub in state.subs.values():
         if sub.client != event.client:
             continue
@@ -296,6 +304,8 @@ def _conn(state: State, event: Conn) -> None:
             sub.limit = max(0, sub.limit)
     if event.state == "closed":
         state.accounts.pop(event.client, None)
+        if event.client in state.strangers:
+            state.strangers.remove(event.client)
 
 
 def _publisher(state: State, client: str, subject: str, count: int) -> Publisher:
@@ -342,6 +352,9 @@ def _hop(state: State, event: Hop) -> None:
         if state.hides(event.subject):
             return
         message = _pend(state, Message(id=event.id, n=event.n, t=event.t))
+    if event.step in ("export", "import") and message.id in state.pending:
+        # The server ends the trace at the border unless the other account allows it.
+        _finish(state, state.pending.pop(message.id))
     if event.step == "in" and not message.published_as:
         message.publisher, message.published_as = event.client, event.subject
     if len(message.hops) < HOPS:
@@ -377,6 +390,20 @@ def _end(state: State, event: End) -> None:
     if message is None:
         return
     message.verdict, message.took = event.outcome, event.took
+    _finish(state, message)
+
+
+def _overdue(state: State, t: float) -> None:
+    """A trace of which a part is missing will not be complete any more: show what is known."""
+    message = next(iter(state.pending.values()))
+    if t - message.t > PATIENCE:
+        del state.pending[message.id]
+        if message.hops:
+            message.torn = True
+            _finish(state, message)
+
+
+def _finish(state: State, message: Message) -> None:
     who = state.publishers.get(message.publisher)
     if who is not None:
         who.mapped = bool(message.mapped_to) or message.lost
@@ -460,6 +487,7 @@ def _many(state: State, event: Many) -> None:
     _publisher(state, event.client, event.subject, event.count)
     if state.wants(event.subject):
         _burst(state, event)
+        state.burst.bulk = True
         _add(state.burst, event.client, event.subject, event.count)
 
 
@@ -488,15 +516,40 @@ def _snap(state: State, event: Snap) -> None:
             if rules or account in state.rules:
                 state.rules[account] = rules
     elif event.what == "jsz":
-        for account in event.data.get("account_details") or []:
-            for s in account.get("stream_detail") or []:
-                facts, config = s.get("state") or {}, s.get("config") or {}
-                if s.get("name") in state.streams or config.get("subjects"):
-                    state.streams[str(s.get("name"))] = Stream(
-                        subjects=[str(x) for x in config.get("subjects") or []],
-                        messages=int(facts.get("messages", 0)),
-                        last=int(facts.get("last_seq", 0)),
-                    )
+        before = state.streams
+        state.streams = {}
+        for s in event.data.get("streams") or []:
+            name, subjects = str(s.get("name", "")), [str(x) for x in s.get("subjects") or []]
+            now = Stream(
+                subjects=subjects, messages=int(s.get("messages", 0)), last=int(s.get("last_seq", 0))
+            )
+            state.streams[name] = now
+            if now.last > before.get(name, Stream()).last and any(
+                matches(p, subject) for p in subjects for subject in state.burst.subjects
+            ):
+                _kept(state.burst, name)
+    elif event.what == "connz":
+        for conn in event.data.get("connections") or []:
+            client = str(conn.get("client", ""))
+            if client in state.strangers:
+                _told(state, client, conn.get("subscriptions") or [])
+
+
+def _kept(burst: Burst, stream: str) -> None:
+    if stream not in burst.streams:
+        burst.streams.append(stream)
+
+
+def _told(state: State, client: str, subs: list[dict[str, Any]]) -> None:
+    """Only the server counts for a client that is not the lab's own."""
+    total = 0
+    for said in subs:
+        sub = state.subs.get(f"sub/{client}/{said.get('sid')}")
+        if sub is not None and not state.hides(sub.subject):
+            sub.received = int(said.get("msgs", 0))
+            total += sub.received
+    if subs:
+        state.received[client] = total
 
 
 def _weights(mappings: dict[str, Any]) -> dict[str, list[tuple[str, int]]]:

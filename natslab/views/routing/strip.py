@@ -91,6 +91,8 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
     differs = [plain(v.sub.client) for v in shown.differs]
     if message.error:
         verdict = ""
+    elif message.torn:
+        verdict = "is not complete"
     elif differs:
         verdict = f"differs from the matcher: {fit(listed(sorted(set(differs))), 240, 't12')}"
     else:
@@ -177,9 +179,9 @@ def _step(step: Step, x: float, y: float, pitch: float, first: float, whole: boo
     else:
         glyph = Circle(key=f"{step.key}/dot", x=0, y=0, r=5.5, classes="fill flight halo")
     room = WIDTH_END - x - 10 if whole else pitch - 12
-    word = fit(step.word, room if not step.detail else room * 0.75, "t12", 3)
+    word = fit(step.word, room if not step.detail else room * 0.75, "t12 w6", 3)
     runs: list[Run] = [(word, "t12 w6")]
-    left = room - wide(word, "t12") - 8
+    left = room - wide(word, "t12 w6") - 8
     if step.detail and left > 24:
         runs.append((" " + fit(step.detail, left, "t12"), "t12 ink2"))
     marks: list[Mark] = [

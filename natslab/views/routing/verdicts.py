@@ -140,7 +140,11 @@ def _traced(state: State, message: Message, subs: list[Subscription]) -> list[Ve
             _why_not(v, subject)
         out.append(v)
 
-    whole = len(egress) == sum(h.step == "egress" for h in message.hops) and len(message.hops) < HOPS
+    whole = (
+        len(egress) == sum(h.step == "egress" for h in message.hops)
+        and len(message.hops) < HOPS
+        and not message.torn
+    )
     members: dict[tuple[str, str], list[Verdict]] = {}
     for v in out:
         if v.sub.queue:

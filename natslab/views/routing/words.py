@@ -21,7 +21,7 @@ def _names(shown: Shown) -> list[str]:
         out.append(name if n == 1 else f"{name} twice" if n == 2 else f"{name} several times")
     for v in sorted((v for v in got if v.sub.queue), key=lambda v: (v.sub.queue, v.sub.client)):
         queue, name = v.sub.queue, v.sub.client
-        if shown.burst is not None:
+        if shown.burst is not None and shown.burst.count > 1:
             out.append(name)
         elif queue.isalpha() and queue.endswith("s") and not queue.endswith("ss"):
             out.append(f"one {queue[:-1]}, {name}")
@@ -43,6 +43,8 @@ def sentence_of(state: State, shown: Shown) -> list[Run]:
         return [(f"Nothing was published{about} yet: {amount(n)} {waits}.", "")]
     if shown.burst is not None:
         burst = shown.burst
+        if burst.count == 1:
+            return _reached(shown, (fit(shown.subject, 330, "t15 mono"), "mono"), "reached")
         words = [(f"{count_of(burst.count, 'message')} to ", "")]
         if len(burst.subjects) == 1:
             words.append((fit(shown.subject, 330, "t15 mono"), "mono"))
@@ -59,12 +61,18 @@ def sentence_of(state: State, shown: Shown) -> list[Run]:
         return [("The server refused ", ""), subject, (".", "")]
     if message.outcome == "lost":
         return [subject, (" was lost in a mapping.", "")]
-    verb = "would reach" if message.dry else "reached"
+    return _reached(shown, subject, "would reach" if message.dry else "reached")
+
+
+def _reached(shown: Shown, subject: Run, verb: str) -> list[Run]:
     if not shown.there:
         return [subject, (f" {verb} nobody: there is no subscription.", "")]
     if not shown.reached:
         if shown.there == 1:
-            return [subject, (f" {verb} nobody: the 1 subscription does not want it.", "")]
+            return [
+                subject,
+                (f" {'would' if verb.startswith('would') else 'did'} not reach the only subscription.", ""),
+            ]
         return [subject, (f" {verb} none of {count_of(shown.there, 'subscription')}.", "")]
     head = f" {verb} {amount(shown.reached)} of {count_of(shown.there, 'subscription')}: "
     room = 846 - wide(*subject[:1], "t15 mono") - wide(head, "t16")
@@ -94,11 +102,17 @@ def note_of(state: State, shown: Shown) -> list[Run]:
         pieces.append([("This picture follows each message from its publisher to whoever subscribed.", "")])
         pieces.append([(f"Publish {what}: ", ""), ("%nats pub orders.new hello", "mono")])
     elif shown.burst is not None:
-        pieces.append([("Tracing each would slow it down; the clients count exactly.", "")])
-        if shown.burst.streams:
+        if shown.burst.bulk:
+            pieces.append([("Tracing each would slow it down; the clients count exactly.", "")])
+        elif shown.burst.streams:
+            where = plain(listed(sorted(shown.burst.streams)))
+            pieces.append([(f"Stored in {where}; what a stream stores is not traced but counted.", "")])
+        else:
+            pieces.append([("The server did not trace this; the clients counted.", "")])
+        if shown.burst.streams and shown.burst.bulk:
             pieces.append([(f"Stored in {plain(listed(sorted(shown.burst.streams)))}.", "")])
-        if not shown.reached:
-            pieces.append([("Nobody received one.", "")])
+        elif not shown.reached and not shown.burst.streams:
+            pieces.append([("No client received any of it.", "")])
     elif message is not None:
         pieces += _story(state, shown, message)
     out: list[Run] = []

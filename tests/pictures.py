@@ -1,0 +1,128 @@
+"""What every view must hold, whatever it shows: for the tests of views.
+
+from pictures import check
+check(routing, state)          # vocabulary, keys, numbers, rows, equal bytes, legible text
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+from xml.etree import ElementTree
+
+import msgspec
+
+from natslab.views.scene import (
+    WIDTH,
+    Group,
+    Mark,
+    Scene,
+    Text,
+    header,
+    headline,
+    text_width,
+    to_svg,
+    unknown_classes,
+    walk,
+)
+
+
+class Box(NamedTuple):
+    """Where a line of text stands: left, top, right, bottom."""
+
+    key: str
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+def text_boxes(scene: Scene) -> list[Box]:
+    """The room of each line of text in the widest common font, header and labels of flights included."""
+    marks = [*header(scene), *headline(scene), *scene.marks]
+    boxes = list(_boxes(marks, 0, 0))
+    for flight in scene.flights:
+        if flight.label:
+            half = text_width(flight.label, "t11") / 2
+            base = flight.y - flight.r - 7
+            boxes.append(Box(flight.key, flight.label, flight.x - half, base - 8, flight.x + half, base + 2))
+    return boxes
+
+
+def _boxes(marks: Iterable[Mark], dx: float, dy: float) -> Iterator[Box]:
+    for mark in marks:
+        if isinstance(mark, Group):
+            yield from _boxes(mark.marks, dx + mark.x, dy + mark.y)
+        elif isinstance(mark, Text) and any(text for text, _ in mark.runs):
+            wide = sum(text_width(text, classes) for text, classes in mark.runs)
+            size = max(
+                [int(c[1:]) for _, classes in mark.runs for c in classes.split() if re.fullmatch(r"t\d\d", c)]
+                or [13]
+            )
+            names = mark.classes.split() + (mark.runs[0][1].split() if mark.runs else [])
+            left = mark.x + dx - (wide / 2 if "middle" in names else wide if "end" in names else 0)
+            base = mark.y + dy
+            text = "".join(text for text, _ in mark.runs)
+            yield Box(mark.key, text, left, base - 0.74 * size, left + wide, base + 0.18 * size)
+
+
+def assert_legible(scene: Scene, *, width: float = WIDTH) -> None:
+    """No line of text touches another, and none leaves the picture."""
+    boxes = text_boxes(scene)
+    for box in boxes:
+        assert box.x0 >= 0 and box.x1 <= width + 0.5, f"{box.key} {box.text!r} leaves the picture: {box[2:]}"
+        assert box.y0 >= 0 and box.y1 <= scene.height + 0.5, (
+            f"{box.key} {box.text!r} leaves the picture: {box[2:]}"
+        )
+    boxes.sort(key=lambda b: b.x0)
+    for i, a in enumerate(boxes):
+        for b in boxes[i + 1 :]:
+            if b.x0 >= a.x1 - 0.5:
+                break
+            if min(a.y1, b.y1) - max(a.y0, b.y0) > 1:
+                raise AssertionError(f"{a.key} {a.text!r} {a[2:]} and {b.key} {b.text!r} {b[2:]} overlap")
+
+
+def numbers(text: str) -> set[str]:
+    """Every number in a text; 10 000 is one."""
+    return {n.replace(" ", "") for n in re.findall(r"\d{1,3}(?: \d{3})+(?!\d)|\d+", text)}
+
+
+def keys(scene: Scene) -> Counter[str]:
+    """How often each key of a mark or flight occurs."""
+    return Counter([m.key for m in walk(scene.marks)] + [f.key for f in scene.flights])
+
+
+def check(view: Any, state: Any, *, timed: bool = False) -> Scene:
+    """Hold `view` against what every view promises, in this state; gives back the scene.
+
+    `timed`: the headline of the picture also tells times, which words and table leave out.
+    """
+    scene: Scene = view.draw(state)
+    assert unknown_classes(scene) == set()
+    doubled = [key for key, n in keys(scene).items() if n > 1]
+    assert not doubled, f"keys twice: {doubled}"
+
+    table = view.table(state)
+    assert all(len(row) == len(table.columns) for row in table.rows)
+    assert len(table.keys) == len(table.rows)
+    missing = [key for key in table.keys if key not in keys(scene)]
+    assert not missing, f"rows without a mark: {missing}"
+
+    words = " ".join(view.describe(state))
+    assert words.strip() and "\n" not in words
+    assert timed or "".join(t for t, _ in scene.sentence) == view.describe(state)[0]
+    lost = numbers(words) - numbers(table.text()) - numbers(" ".join(c for row in table.rows for c in row))
+    assert not lost, f"numbers of the sentence that the table lacks: {lost} in {words!r}"
+
+    svg = to_svg(scene)
+    again = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=type(state))
+    assert again == state
+    assert to_svg(view.draw(again)) == svg
+    assert view.describe(again) == view.describe(state)
+    ElementTree.fromstring(svg)
+    assert_legible(scene)
+    return scene

@@ -1,0 +1,858 @@
+"""The routing view: from hand-written events, and from a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from natslab.loop import run
+from natslab.servers.config import Target
+from natslab.tape.event import (
+    Conn,
+    End,
+    Event,
+    Hop,
+    Many,
+    Pub,
+    Recv,
+    Server,
+    Snap,
+    Store,
+    Sub,
+)
+from natslab.tape.subject import matches
+from natslab.views import routing
+from natslab.views.routing import State
+from natslab.views.scene import Group, Path, Scene, Text, to_svg, walk
+from tests.pictures import check, keys
+from tests.watching import Watched, watching
+
+
+class Story:
+    """Events as a lab would put them on its tape; routes by the rules of NATS."""
+
+    def __init__(self, *of: str, up: bool = True) -> None:
+        self.state = routing.start(of)
+        self.n = 0
+        self.t = 1.0
+        self.subs: list[Sub] = []
+        self.ids = 0
+        self.luck = random.Random(7)
+        if up:
+            self.add(Server(name="n1", state="up"))
+
+    def add(self, event: Event) -> Story:
+        self.n += 1
+        event.n = self.n
+        event.t = event.t or self.t
+        routing.fold(self.state, event)
+        return self
+
+    def sub(self, client: str, subject: str, queue: str = "", limit: int = 0) -> Story:
+        sid = 1 + sum(s.client == client for s in self.subs)
+        event = Sub(client=client, sid=sid, subject=subject, queue=queue, limit=limit)
+        self.subs.append(event)
+        return self.add(event)
+
+    def unsub(self, client: str) -> Story:
+        gone = next(s for s in self.subs if s.client == client)
+        self.subs.remove(gone)
+        return self.add(
+            Sub(client=client, sid=gone.sid, subject=gone.subject, queue=gone.queue, state="closed")
+        )
+
+    def pub(
+        self,
+        client: str,
+        subject: str,
+        *,
+        to: str | None = None,
+        stores: tuple[str, ...] = (),
+        refused: str = "",
+        reply: str = "",
+        dry: bool = False,
+        without: str = "",
+        end: bool = True,
+    ) -> str:
+        self.ids += 1
+        self.t += 0.5
+        id, t, reached = f"c/1/{self.ids}", self.t, 0
+        self.add(Pub(id=id, client=client, subject=subject, traced=True, reply=reply, dry=dry))
+        self.add(Hop(id=id, step="in", client=client, subject=subject, error=refused))
+        if to is not None:
+            self.add(Hop(id=id, step="map", subject=subject, to=to, t=t + 9e-6))
+        routed = subject if to is None else to
+        for stream in stores:
+            self.add(Hop(id=id, step="store", stream=stream, subject=routed, t=t + 31e-6))
+        chosen: dict[tuple[str, str], list[Sub]] = {}
+        for s in self.subs:
+            if routed and not refused and s.client != without and matches(s.subject, routed):
+                chosen.setdefault((s.subject, s.queue) if s.queue else (s.client, str(s.sid)), []).append(s)
+        for i, group in enumerate(chosen.values()):
+            s = self.luck.choice(group)
+            reached += 1
+            hop = Hop(id=id, step="egress", client=s.client, subject=routed, sub=s.subject, queue=s.queue)
+            hop.t = t + (44 + 3 * i) * 1e-6
+            self.add(hop)
+            if not dry:
+                self.add(
+                    Recv(id=id, client=s.client, sid=s.sid, subject=routed, pattern=s.subject, queue=s.queue)
+                )
+        if end:
+            outcome = "refused" if refused else "delivered" if reached else "nobody"
+            self.add(End(of="trace", id=id, client=client, outcome=outcome, count=reached, took=1e-4))
+        return id
+
+    def many(self, client: str, subject: str, count: int) -> Story:
+        self.t += 0.1
+        self.add(Many(client=client, way="pub", subject=subject, count=count, t=self.t))
+        for s in self.subs:
+            if not s.queue and matches(s.subject, subject):
+                self.add(
+                    Many(client=s.client, way="recv", subject=s.subject, sid=s.sid, count=count, t=self.t)
+                )
+        return self
+
+    def snap(self, what: str, **data: Any) -> Story:
+        return self.add(Snap(what=what, data=data))
+
+    @property
+    def words(self) -> str:
+        return " ".join(s for s in routing.describe(self.state) if s)
+
+    @property
+    def row(self) -> dict[str, list[str]]:
+        return {row[0]: row for row in routing.table(self.state).rows}
+
+    def check(self) -> Scene:
+        return check(routing, self.state)
+
+
+def shop() -> Story:
+    """The example of the lessons: seven subscriptions, a queue group of three."""
+    story = Story().sub("eu-desk", "orders.eu.paid")
+    for worker in ("w1", "w2", "w3"):
+        story.sub(worker, "orders.eu.*", "workers")
+    return story.sub("us-desk", "orders.us.*").sub("billing", "orders.*.new").sub("audit", "orders.>")
+
+
+def texts(scene: Scene) -> list[str]:
+    return ["".join(t for t, _ in mark.runs) for mark in walk(scene.marks) if isinstance(mark, Text)]
+
+
+def way(scene: Scene, key: str) -> Path:
+    found = [m for m in walk(scene.marks) if m.key == key]
+    assert len(found) == 1 and isinstance(found[0], Path), key
+    return found[0]
+
+
+# --- what it says -----------------------------------------------------------------------------
+
+
+def test_nothing_yet_is_a_sentence() -> None:
+    assert Story(up=False).words == "There is no server yet. Start one: %natslab up"
+    empty = Story()
+    assert empty.words.startswith("Nobody subscribes yet, and nothing was published.")
+    empty.check()
+    empty.sub("audit", "orders.>")
+    assert empty.words.startswith("Nothing was published yet: 1 subscription waits.")
+    assert empty.state.last is None
+    assert empty.state.reached("orders.new") == []
+    scene = empty.check()
+    assert "none yet" in texts(scene)
+    assert not scene.flights
+
+
+def test_who_got_it_and_why_not() -> None:
+    story = shop()
+    story.pub("shop", "orders.eu.new")
+    chosen = [c for c in story.state.reached("orders.eu.new") if c.startswith("w")]
+    assert story.words == (
+        f"orders.eu.new reached 3 of 7 subscriptions: audit, billing and one worker, {chosen[0]}."
+    )
+    assert story.row["eu-desk"][3:] == ["no", "0", "wants paid, got new"]
+    assert story.row["us-desk"][3:] == ["no", "0", "wants us, got eu"]
+    assert story.row["audit"][3:] == ["yes", "1", ""]
+    assert story.row[chosen[0]][3:] == ["chosen", "1", "chosen, 1 of 3"]
+    assert story.row["all"] == ["all", "orders.eu.new", "", "3 of 7", "3", ""]
+    scene = story.check()
+    assert way(scene, "way/node/orders.eu").width == 3
+    assert way(scene, "way/node/orders.us").width == 1
+    assert way(scene, "way/leaf/orders.>").width == 3
+    assert "agrees with the matcher" in " ".join(texts(scene))
+    under = [t for m in walk(scene.marks) if isinstance(m, Text) for t, c in m.runs if "under" in c]
+    assert sorted(under) == ["paid", "us"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "subject", "why"),
+    [
+        ("orders.*", "orders", "wants 2 tokens, got 1"),
+        ("orders", "orders.new", "wants 1 token, got 2"),
+        ("orders.>", "orders", "wants more after orders"),
+        ("orders.*.new", "orders.eu.paid", "wants new, got paid"),
+        ("*.b", "a.c", "wants b, got c"),
+    ],
+)
+def test_every_reason(pattern: str, subject: str, why: str) -> None:
+    story = Story().sub("a", pattern).sub("b", "zebra")
+    story.pub("p", subject)
+    assert story.row["a"][5] == why
+    story.check()
+
+
+def test_nobody() -> None:
+    story = Story().sub("audit", "payments.>").sub("other", "x")
+    story.pub("shop", "orders.new")
+    assert story.state.last is not None and story.state.last.outcome == "nobody"
+    assert story.words == (
+        "orders.new reached none of 2 subscriptions. "
+        "Nobody was listening: the message is gone, and nothing told the publisher."
+    )
+    (flight,) = story.check().flights
+    assert flight.end == "lost" and flight.label == "gone"
+    alone = Story()
+    alone.pub("shop", "orders.new")
+    assert alone.words.startswith("orders.new reached nobody: there is no subscription.")
+    alone.check()
+
+
+def test_a_requester_is_told() -> None:
+    story = Story()
+    story.pub("shop", "orders.new", reply="_INBOX.x.1")
+    assert "told the requester so at once" in story.words
+    assert "nothing told" not in story.words
+
+
+def test_a_mapping_declared_and_observed() -> None:
+    story = shop()
+    story.snap(
+        "accountz",
+        account_name="A",
+        mappings={"orders.old.*": [{"subject": "orders.eu.{{wildcard(1)}}", "weight": 100}]},
+    )
+    story.pub("shop", "orders.old.new", to="orders.eu.new", stores=("ORDERS",))
+    last = story.state.last
+    assert last is not None
+    assert (last.subject, last.published_as, last.mapped_to) == (
+        "orders.eu.new",
+        "orders.old.new",
+        "orders.eu.new",
+    )
+    assert last.stored_in == ["ORDERS"]
+    assert story.words.endswith(
+        "It was published as orders.old.new, mapped on the way in, and a copy is stored in ORDERS."
+    )
+    scene = story.check()
+    card = next(m for m in scene.marks if m.key == "map/orders.old.*")
+    assert isinstance(card, Group)
+    struck = [t for m in card.marks if isinstance(m, Text) for t, c in m.runs if "strike" in c]
+    assert struck == ["old"]
+    assert way(scene, "way/store/ORDERS").width == 3
+
+
+def test_weights_declared_and_observed() -> None:
+    # The server reports running totals (measured): 10, 50 and 100 mean 10, 40 and 50 percent.
+    story = Story().snap(
+        "accountz",
+        account_name="A",
+        mappings={
+            "w.x": [
+                {"subject": "w.v2", "weight": 10},
+                {"subject": "w.x", "weight": 50},
+                {"subject": "w.v1", "weight": 100},
+            ]
+        },
+    )
+    story.sub("old", "w.v1").sub("new", "w.v2")
+    for i in range(10):
+        story.pub("web", "w.x", to="w.v1" if i != 3 else "w.v2")
+    said = " ".join(texts(story.check()))
+    assert "declared 50 %, seen 90 %" in said
+    assert "declared 10 %, seen 10 %" in said
+    assert "declared 40 %, seen 0 %" in said
+    assert story.state.received == {"old": 9, "new": 1}
+
+
+def test_lost_in_a_mapping() -> None:
+    story = Story().snap("accountz", account_name="A", mappings={"a.b": [{"subject": "a.b", "weight": 50}]})
+    story.sub("x", "a.*")
+    story.pub("web", "a.b", to="")
+    assert story.state.last is not None and story.state.last.outcome == "lost"
+    assert story.words.startswith("a.b was lost in a mapping.")
+    scene = story.check()
+    assert scene.flights[0].label == "lost"
+    assert "nowhere: lost" in texts(scene)
+
+
+def test_refused_in_the_servers_own_words() -> None:
+    words = 'Permissions Violation for Publish to "secret.x"'
+    story = Story().sub("audit", "orders.>")
+    story.pub("shop", "secret.x", refused=words)
+    assert story.words == f"The server refused secret.x. In its words: {words}"
+    assert story.state.last is not None and story.state.last.outcome == "refused"
+    assert any(words in t for t in texts(story.check()))
+
+
+def test_no_echo_is_no_disagreement() -> None:
+    story = Story().sub("chat", "room").sub("other", "room")
+    id = story.pub("chat", "room", without="chat", end=False)
+    words = "Not delivered because of no echo"
+    story.add(Hop(id=id, step="egress", client="chat", sub="room", error=words))
+    story.add(End(of="trace", id=id, outcome="delivered", count=1))
+    assert story.row["chat"][3:] == ["yes", "0", words]
+    assert "Δ" not in story.words
+    assert story.state.last is not None and story.state.last.receivers == ["other"]
+    story.check()
+
+
+def test_the_trace_and_the_matcher_differ() -> None:
+    story = Story().sub("audit", "orders.>").sub("billing", "orders.*")
+    id = story.pub("shop", "orders.new", without="audit", end=False)
+    story.add(Hop(id=id, step="egress", client="ghost", sub="payments.*"))
+    story.add(End(of="trace", id=id, outcome="delivered", count=2))
+    assert "Δ The server's trace and the matcher differ: audit and ghost." in story.words
+    assert story.row["audit"][3] == "Δ yes" and story.row["billing"][3] == "yes"
+    scene = story.check()
+    assert any(e.glyph == "diamond" and e.count == 2 for e in scene.legend)
+    assert way(scene, "way/leaf/payments.*").width == 3
+
+
+def test_late_and_left() -> None:
+    story = Story().sub("once", "orders.>", limit=1).sub("stays", "orders.*")
+    story.pub("shop", "orders.new")
+    story.unsub("once").sub("late", "orders.>")
+    assert story.state.reached("orders.new") == ["once", "stays"]
+    assert story.row["late"][3:] == ["no", "0", "joined later"]
+    assert story.row["once"][3:] == ["yes", "1", "left since"]
+    assert story.words.startswith("orders.new reached 2 of 2 subscriptions")
+    story.check()
+    story.pub("shop", "orders.new")
+    assert story.state.reached("orders.new") == ["late", "stays"]
+    assert "once" not in story.row
+    assert story.state.received == {"once": 1, "stays": 2, "late": 1}
+
+
+def test_a_place_taken_again() -> None:
+    story = Story().sub("cli", "orders.>")
+    story.pub("shop", "orders.new")
+    story.unsub("cli").sub("cli", "payments.>")
+    assert [s.subject for s in story.state.subscriptions] == ["payments.>"]
+    story.check()
+    assert story.state.reached("orders.new") == ["cli"]
+
+
+def test_away_and_back() -> None:
+    story = Story().add(Conn(client="a", no=1)).sub("a", "x").sub("b", "x")
+    story.add(Conn(client="a", no=1, state="lost"))
+    story.pub("p", "x", without="a")
+    assert story.words == "x reached 1 of 1 subscription: b."
+    story.add(Conn(client="a", no=1, state="open"))
+    assert story.row["a"][5] == "was away"
+    story.check()
+    story.pub("p", "x")
+    assert story.state.reached("x") == ["a", "b"]
+    story.add(Conn(client="a", no=1, state="closed"))
+    assert [s.client for s in story.state.subscriptions] == ["b"]
+
+
+def test_a_client_with_two_matching_subscriptions() -> None:
+    story = Story().sub("a", "x.*").sub("a", "x.>").sub("a", "x.*")
+    story.pub("p", "x.y")
+    assert story.words == "x.y reached 3 of 3 subscriptions: a several times."
+    assert story.state.last is not None and story.state.last.receivers == ["a", "a", "a"]
+    assert story.state.received == {"a": 3}
+    story.check()
+
+
+def test_the_machinery_is_left_out_unless_asked_for() -> None:
+    story = Story().sub("shop", "_INBOX.abc.*").sub("svc", "orders.new")
+    story.pub("shop", "orders.new", reply="_INBOX.abc.1")
+    story.pub("svc", "_INBOX.abc.1")
+    assert story.state.last is not None and story.state.last.subject == "orders.new"
+    assert [s.client for s in story.state.subscriptions] == ["svc"]
+    assert story.state.published == 1
+    assert "1 inbox is not drawn" in texts(story.check())
+    asked = Story("_INBOX.>").sub("shop", "_INBOX.abc.*")
+    asked.pub("svc", "_INBOX.abc.1")
+    assert asked.state.reached("_INBOX.abc.1") == ["shop"]
+
+
+def test_of_narrows_to_a_pattern() -> None:
+    story = Story("orders.>").sub("a", ">")
+    story.pub("p", "orders.new")
+    story.pub("p", "payments.new")
+    assert [m.subject for m in story.state.messages] == ["orders.new"]
+    assert story.state.received == {"a": 2}
+    story.check()
+    assert "to payments.>" in Story("payments.>").sub("a", ">").words
+
+
+def test_the_selected_message_is_shown() -> None:
+    story = Story().sub("a", "x").sub("b", "y")
+    first = story.pub("p", "x")
+    story.pub("p", "y")
+    assert story.words.startswith("y reached")
+    story.state.selection = f"msg/{first}"
+    assert story.words == "x reached 1 of 2 subscriptions: a."
+    assert f"msg/{first}" in keys(story.check())
+
+
+def test_a_dry_run_would_reach() -> None:
+    story = Story().sub("a", "x")
+    story.pub("p", "x", dry=True)
+    assert story.words == "x would reach 1 of 1 subscription: a. A dry run: nothing was delivered or stored."
+    assert story.state.published == 0 and story.state.received == {"a": 0}
+    story.check()
+
+
+def test_a_trace_of_which_a_part_is_missing() -> None:
+    story = Story().sub("a", "x").sub("b", "x")
+    story.pub("p", "x", without="b", end=False)
+    assert story.state.last is None
+    story.t += 5
+    story.add(Conn(client="p"))
+    assert story.state.last is not None and story.state.last.receivers == ["a"]
+    assert "Δ" not in story.words  # what is missing proves nothing
+    assert any("is not complete" in t for t in texts(story.check()))
+
+
+def test_across_accounts() -> None:
+    story = Story()
+    for client, account in (("p", "A"), ("mine", "A"), ("theirs", "B")):
+        story.add(Conn(client=client, no=1, account=account))
+    story.sub("mine", "x").sub("theirs", "x")
+    story.pub("p", "x", without="theirs")
+    assert story.row["theirs"][5] == "is in another account"
+    assert "Δ" not in story.words
+    id = story.pub("p", "y", end=False)
+    story.add(Hop(id=id, step="export", account="B", subject="y", to="from.a.y"))
+    assert story.state.last is not None and story.state.last.id == id
+    story.check()
+
+
+# --- what is counted --------------------------------------------------------------------------
+
+
+def test_bulk_is_counted_not_drawn() -> None:
+    story = Story().sub("audit", "orders.>").sub("other", "x")
+    story.pub("shop", "orders.new")
+    story.t += 2
+    for _ in range(4):
+        story.many("loader", "orders.new", 2500)
+    assert story.words.startswith("10 000 messages to orders.new, counted, not drawn singly.")
+    assert story.state.received == {"audit": 10_001, "other": 0}
+    assert story.state.published == 10_001
+    assert story.row["audit"][3:] == ["yes", "10 001", "+10 000"]
+    scene = story.check()
+    assert not scene.flights
+    assert way(scene, "way/leaf/orders.>").width == 3
+    assert any("10 000 published by loader; 10 000 received by audit" in t for t in texts(scene))
+    story.t += 2
+    story.pub("shop", "orders.new")
+    assert story.words.startswith("orders.new reached 1 of 2")
+
+
+def test_what_a_stream_stores_is_counted() -> None:
+    story = Story().sub("audit", "orders.>").sub("w1", "orders.*", "workers").sub("w2", "orders.*", "workers")
+    story.snap("jsz", streams=[{"name": "ORDERS", "subjects": ["orders.>"], "messages": 4, "last_seq": 4}])
+    story.t += 2
+    story.add(Pub(id="c/1/1", client="shop", subject="orders.new"))
+    story.add(Recv(id="", client="audit", sid=1, subject="orders.new"))
+    story.add(Recv(id="", client="w2", sid=1, subject="orders.new", queue="workers"))
+    story.snap("jsz", streams=[{"name": "ORDERS", "subjects": ["orders.>"], "messages": 5, "last_seq": 5}])
+    assert story.words.startswith("orders.new reached 2 of 3 subscriptions: audit and one worker, w2.")
+    assert "Stored in ORDERS" in story.words
+    scene = story.check()
+    assert "msg/ORDERS/5" in keys(scene)
+    story.t += 2
+    story.add(Pub(id="c/1/2", client="shop", subject="orders.new"))
+    story.add(Store(id="c/1/2", client="shop", stream="ORDERS", seq=6))
+    assert "Stored in ORDERS" in story.words
+
+
+def test_strangers_are_counted_by_the_server() -> None:
+    story = Story().add(Conn(client="theirs", no=0)).sub("theirs", "x.*")
+    story.pub("p", "x.y")
+    conn = {"client": "theirs", "subscriptions": [{"sid": "1", "subject": "x.*", "msgs": 12}]}
+    story.snap("connz", connections=[conn])
+    assert story.state.received["theirs"] == 12
+    assert story.row["theirs"][4] == "12"
+    story.check()
+
+
+def test_an_unknown_receiver_becomes_a_row_and_then_itself() -> None:
+    story = Story()
+    id = story.pub("p", "x", end=False)
+    story.add(Hop(id=id, step="egress", client="stranger", sub="x"))
+    story.add(End(of="trace", id=id, outcome="delivered", count=1))
+    assert story.words == "x reached 1 of 1 subscription: stranger."
+    story.check()
+    story.add(Sub(client="stranger", sid=4, subject="x"))
+    assert [s.key for s in story.state.subscriptions] == ["sub/stranger/4"]
+    assert story.words == "x reached 1 of 1 subscription: stranger."
+
+
+def test_a_hundred_thousand_messages_do_not_grow_the_state() -> None:
+    story = shop()
+    for _ in range(100):
+        story.pub("shop", "orders.eu.new")
+    before = len(msgspec.msgpack.encode(story.state))
+    for _ in range(1_000):
+        story.pub("shop", "orders.eu.new")
+    for i in range(300):
+        story.sub(f"short-{i}", "orders.eu.new").unsub(f"short-{i}")
+    for i in range(1_000):
+        story.many("shop", f"orders.{i}", 100)
+    assert len(story.state.messages) == 50
+    assert len(msgspec.msgpack.encode(story.state)) < before + 40_000
+    assert story.state.published == 101_100
+    story.check()
+
+
+# --- how it looks -----------------------------------------------------------------------------
+
+
+def test_a_row_never_moves_with_the_message() -> None:
+    story = shop()
+    story.pub("shop", "orders.eu.new")
+    places = rows(story.check())
+    for subject in ("orders.us.paid", "orders.eu.paid", "nothing.at.all", "orders.x"):
+        story.pub("shop", subject)
+        assert rows(story.check()) == places
+
+
+def rows(scene: Scene) -> dict[str, tuple[float, float]]:
+    return {m.key: (m.x, m.y) for m in scene.marks if isinstance(m, Group) and m.key.startswith("sub/")}
+
+
+def test_children_stand_literal_then_star_then_rest() -> None:
+    story = Story()
+    for pattern in ("a.>", "a.*", "a.c", "a.b", "a"):
+        story.sub(pattern, pattern)
+    at = rows(story.check())
+    order = sorted(at, key=lambda key: at[key][1])
+    assert [key.split("/")[1] for key in order] == ["a", "a.b", "a.c", "a.*", "a.>"]
+
+
+def test_more_rows_than_fit_are_counted() -> None:
+    story = Story()
+    for i in range(30):
+        story.sub(f"c{i:02}", f"x.{i % 15}.>" if i % 2 else f"y.{i}")
+    story.sub("busy", "z.>")
+    for _ in range(3):
+        story.pub("p", "z.a")
+    scene = story.check()
+    drawn = [key for key in keys(scene) if key in {s.key for s in story.state.subscriptions}]
+    assert len(drawn) == 12 and "sub/busy/1" in drawn
+    assert any(t.startswith("×19 more") for t in texts(scene))
+    assert len(routing.table(story.state).rows) == 32
+
+
+def test_a_dot_splits_where_the_ways_part() -> None:
+    story = Story().sub("a", "x.y").sub("b", "x.*").sub("c", "x.>")
+    id = story.pub("p", "x.y")
+    flights = story.check().flights
+    assert {f.key for f in flights} == {f"fly/{id}/sub/{c}/1" for c in "abc"}
+    assert {f.group for f in flights} == {f"msg/{id}"}
+    assert len({f.d.split("L")[0] for f in flights}) == 1  # all begin at the publisher
+    assert [f.key.split("/")[5] for f in flights] == ["a", "b", "c"]  # in the order of the trace
+
+
+def test_messages_that_come_together_fly_together() -> None:
+    story = Story().sub("a", "x")
+    ids = []
+    for _ in range(12):
+        ids.append(story.pub("p", "x"))
+        story.t -= 0.499
+    groups = {f.group for f in story.check().flights}
+    assert groups == {f"msg/{id}" for id in ids[-8:]}
+    at = {(f.x, f.y) for f in routing.draw(story.state).flights}
+    assert len(at) == 1  # a still shows one dot at the receiver
+
+
+def test_hover_lights_the_way_to_the_root() -> None:
+    story = shop()
+    story.pub("shop", "orders.eu.new")
+    scene = story.check()
+    billing = next(m for m in scene.marks if m.key == "sub/billing/1")
+    assert {"way/node/orders.*.new", "node/orders.*.new", "way/node/orders", "way/leaf/orders.*.new"} <= set(
+        billing.light
+    )
+    known = keys(scene)
+    for mark in walk(scene.marks):
+        if mark.key.startswith("sub/"):
+            assert all(key in known for key in mark.light if key != "way/in"), mark.key
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "a" * 256,
+    "שלום עולם",
+    "x\u202eevil",
+    "tab\tline\nnul\x00",
+    "漢字" * 30,
+    "e" + "\u0301" * 50,
+    "\"quote'&amp;",
+    "👩‍👩‍👧‍👦" * 10,
+    "%s{0}{{x}}",
+]
+
+
+def test_hostile_text_stays_text() -> None:
+    story = Story()
+    for i, text in enumerate(HOSTILE):
+        story.sub(text, f"{text}.{i}.*", text if i % 2 else "")
+    for text in HOSTILE:
+        story.pub(text, f"{text}.1.{text}", to=f"{text}.2.{text}" if len(text) < 20 else None)
+        svg = to_svg(story.check())
+        assert "<script" not in svg and "\u202e" not in svg
+    story.pub("p", "x", refused=HOSTILE[4])
+    story.check()
+    routing.dot(story.state).encode("utf-8", "replace")
+
+
+def test_deep_subjects_fit() -> None:
+    deep = "a.building.floor.room.rack.shelf.device.sensor.temperature.celsius.raw.v1"
+    story = Story().snap(
+        "accountz", account_name="A", mappings={"old.>": [{"subject": "new.>", "weight": 100}]}
+    )
+    story.sub("deep", deep).sub("rest", "a.building.>").sub("other", deep.replace("temperature", "humidity"))
+    story.sub("long", ".".join("abcdefghijklmnopqrstuvwxyz" * 4))
+    story.pub("p", deep)
+    assert story.state.reached(deep) == ["deep", "rest"]
+    story.check()
+    story.pub("p", ".".join("abcdefghijklmnopqrstuvwxyz" * 4))
+    story.check()
+
+
+TOKENS = st.sampled_from(["a", "b", "orders", "temperature-sensor-17", "*", "x" * 40])
+PATTERNS = st.builds(
+    lambda parts, rest: ".".join([*parts, ">"] if rest else parts),
+    st.lists(TOKENS, min_size=1, max_size=6),
+    st.booleans(),
+)
+NAMES = st.sampled_from([*(f"client-{i}" for i in range(9)), "a", "a very long name of a client", "w"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(NAMES, PATTERNS, st.sampled_from(["", "", "q", "workers", "z" * 50])), max_size=40),
+    st.lists(
+        st.tuples(NAMES, st.lists(TOKENS, min_size=1, max_size=7).map(".".join), st.integers(0, 5)),
+        max_size=8,
+    ),
+)
+def test_any_number_of_subscriptions(
+    subs: list[tuple[str, str, str]], pubs: list[tuple[str, str, int]]
+) -> None:
+    story = Story()
+    for client, pattern, queue in subs:
+        story.sub(client, pattern, queue)
+    for client, subject, what in pubs:
+        if what == 0:
+            story.many(client, subject, 12_345)
+        elif what == 1:
+            story.pub(client, subject, to="mapped." + subject, stores=("S", "T"))
+        elif what == 2:
+            story.pub(client, subject, to="")
+        else:
+            story.pub(client, subject)
+    story.check()
+    routing.dot(story.state)
+
+
+# --- from a real server -----------------------------------------------------------------------
+
+
+async def played(watched: Watched, *of: str) -> Story:
+    """The state of the view after everything that the tape has."""
+    await watched.settle()
+    await watched.monitor.poll()
+    story = Story(*of, up=False)
+    for event in watched.tape.between(0, watched.tape.head):
+        routing.fold(story.state, event)
+    return story
+
+
+def test_a_real_fan_out() -> None:
+    async def go() -> Story:
+        async with watching() as lab:
+            for i in range(5):
+                screen = await lab.connect(f"screen-{i}")
+                await screen.subscribe("news.sport")
+                await screen.sync()
+            editor = await lab.connect("editor")
+            for _ in range(3):
+                await editor.publish("news.sport", b"goal")
+            await editor.publish("news.weather", b"rain")
+            await editor.sync()
+            story = await played(lab)
+            late = await lab.connect("late")
+            await late.subscribe("news.>")
+            await late.sync()
+            again = await played(lab)
+            assert again.row["late"][5] == "joined later"
+            again.check()
+            return story
+
+    story = run(go())
+    state: State = story.state
+    assert state.published == 4
+    assert state.received == {f"screen-{i}": 3 for i in range(5)}
+    assert state.reached("news.sport") == [f"screen-{i}" for i in range(5)]
+    assert state.last is not None
+    assert (state.last.subject, state.last.publisher, state.last.outcome) == (
+        "news.weather",
+        "editor",
+        "nobody",
+    )
+    assert story.words == (
+        "news.weather reached none of 5 subscriptions. "
+        "Nobody was listening: the message is gone, and nothing told the publisher."
+    )
+    story.state.selection = f"msg/{state.messages[0].id}"
+    assert story.words.startswith("news.sport reached 5 of 5 subscriptions: ")
+    assert "Δ" not in story.words
+    story.check()
+
+
+def test_real_wildcards_agree_with_the_matcher() -> None:
+    patterns = [
+        "orders.eu.paid",
+        "orders.us.*",
+        "orders.*.new",
+        "orders.>",
+        ">",
+        "*",
+        "orders",
+        "*.*",
+        "*.*.*",
+    ]
+    subjects = ["orders.eu.new", "orders", "orders.us.paid", "a.b", "x.y.z.w"]
+
+    async def go() -> Story:
+        async with watching() as lab:
+            for pattern in patterns:
+                client = await lab.connect(f"on {pattern}")
+                await client.subscribe(pattern)
+                await client.sync()
+            shop = await lab.connect("shop")
+            for subject in subjects:
+                await shop.publish(subject, b"")
+            return await played(lab)
+
+    story = run(go())
+    for subject in subjects:
+        assert story.state.reached(subject) == sorted(f"on {p}" for p in patterns if matches(p, subject))
+    for message in story.state.messages:
+        story.state.selection = f"msg/{message.id}"
+        assert "Δ" not in story.words
+        story.check()
+
+
+def test_a_real_queue_group_and_a_request() -> None:
+    async def go() -> Story:
+        async with watching() as lab:
+            for worker in ("w1", "w2", "w3"):
+                client = await lab.connect(worker)
+
+                async def answer(msg: Any) -> None:
+                    await msg.respond(b"done")
+
+                await client.subscribe("orders.eu.*", "workers", cb=answer)
+                await client.sync()
+            shop = await lab.connect("shop")
+            for _ in range(20):
+                await shop.request("orders.eu.new", b"", timeout=2)
+            return await played(lab)
+
+    story = run(go())
+    assert sum(story.state.received.values()) == 20
+    assert set(story.state.received) <= {"w1", "w2", "w3"}
+    last = story.state.last
+    assert last is not None and last.subject == "orders.eu.new" and len(last.receivers) == 1
+    assert story.words == f"orders.eu.new reached 1 of 3 subscriptions: one worker, {last.receivers[0]}."
+    assert [row[3] for row in routing.table(story.state).rows].count("not chosen") == 2
+    story.check()
+
+
+def test_a_real_mapping() -> None:
+    mappings = {"orders.old.*": "orders.eu.{{wildcard(1)}}", "w.x": (Target("w.v1", 90), Target("w.v2", 10))}
+
+    async def go() -> Story:
+        async with watching(mappings=mappings) as lab:
+            audit = await lab.connect("audit")
+            await audit.subscribe("orders.>")
+            await audit.subscribe("w.*")
+            await audit.sync()
+            shop = await lab.connect("shop")
+            for _ in range(30):
+                await shop.publish("w.x", b"")
+            await shop.publish("orders.old.new", b"")
+            await shop.sync()
+            return await played(lab)
+
+    story = run(go())
+    assert story.words == (
+        "orders.eu.new reached 1 of 2 subscriptions: audit. "
+        "It was published as orders.old.new, mapped on the way in."
+    )
+    assert sum(story.state.branches["w.x"].values()) == 30
+    assert set(story.state.branches["w.x"]) <= {"w.v1", "w.v2"}
+    assert sorted(story.state.rules["A"]["w.x"]) == [("w.v1", 90), ("w.v2", 10)]
+    story.check()
+    story.state.selection = f"msg/{story.state.messages[0].id}"
+    said = " ".join(texts(story.check()))
+    assert "declared 90 %" in said and "declared 10 %" in said
+
+
+def test_a_real_stream() -> None:
+    async def go() -> Story:
+        async with watching() as lab:
+            shop = await lab.connect("shop")
+            await shop.jetstream().add_stream(name="ORDERS", subjects=["orders.>"])
+            await lab.monitor.poll()
+            audit = await lab.connect("audit")
+            await audit.subscribe("orders.*")
+            await audit.sync()
+            await shop.publish("orders.new", b"")
+            await shop.sync()
+            return await played(lab)
+
+    story = run(go())
+    assert story.words.startswith("orders.new reached 1 of 1 subscription: audit. Stored in ORDERS")
+    assert story.state.received == {"audit": 1}
+    assert way(story.check(), "way/store/ORDERS").width == 3
+
+
+def test_a_real_bulk() -> None:
+    async def go() -> Story:
+        async with watching() as lab:
+            audit = await lab.connect("audit")
+            came, all_there = 0, asyncio.Event()
+
+            async def count(_: Any) -> None:
+                nonlocal came
+                came += 1
+                if came == 10_000:
+                    all_there.set()
+
+            await audit.subscribe("orders.>", cb=count)
+            await audit.sync()
+            loader = await lab.connect("loader")
+            await loader.publish_many("orders.new", b"x", 10_000)
+            await asyncio.wait_for(all_there.wait(), 10)
+            return await played(lab)
+
+    story = run(go())
+    assert story.state.published == 10_000
+    assert story.state.received == {"audit": 10_000}
+    assert story.words.startswith("10 000 messages to orders.new, counted, not drawn singly.")
+    story.check()
