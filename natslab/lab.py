@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
@@ -285,6 +286,32 @@ class Lab:
         client = await self.hub.connect(name, self.fleet.login())
         client.lab_owned = True
         return client
+
+    def kill_client(self, label: str) -> None:
+        """Cut the connection of one of natslab's own clients without a word, as if its program died.
+
+        Returns when the server has noticed. Raises CommandError when there is no such client.
+        """
+        client = self.hub.clients.get(label)
+        if client is None or client.loop is not loop().asyncio:
+            names = ", ".join(sorted([*self.fleet.servers, *self.hub.clients]))
+            raise CommandError(
+                f"There is neither a server nor a client called {label!r} here.", f"There is {names}."
+            )
+        run(self._sever(client))
+
+    async def _sever(self, client: Client) -> None:
+        place, cid = client.server, client.client_id
+        await client.sever()
+        self._reports.flush()
+        server = self.fleet.servers.get(place)
+        for _ in range(100):
+            if server is None or server.state != "up":
+                return
+            report = await self.fleet.ask(place, "connz")
+            if cid not in {c["cid"] for c in report.get("connections", [])}:
+                return
+            await asyncio.sleep(0.01)
 
     async def reconnected(self, timeout: float = 3.0) -> None:
         """Wait until the lab's own clients are connected again, at most `timeout` seconds."""

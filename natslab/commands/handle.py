@@ -84,6 +84,7 @@ class Handle(Result):
         self._messages: deque[Message] = deque(maxlen=KEPT)
         self._news = asyncio.Event()
         self._client: Client | None = None
+        self._subscriptions: list[Any] = []
         self._place = line
         self._registry: dict[int, Handle] = {}
         self._last = time.monotonic()
@@ -165,20 +166,26 @@ class Handle(Result):
 
     async def finish(self, why: str) -> None:
         """End it, on natslab's loop."""
-        if self.ended:
+        if self.ended or self.why:
             return
-        self.ended, self.why = True, why
-        self._registry.pop(self.id, None)
-        self._news.set()
+        self.why = why
         client, self._client = self._client, None
-        if client is not None:
+        try:
+            # Afterwards the server sends it nothing more, and what it had sent has arrived.
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(1.0):
-                    if client.is_connected:
-                        await client.flush(1)
-            with contextlib.suppress(Exception):
-                await asyncio.shield(client.close())
-        self._ended()
+                    if client is not None and client.is_connected:
+                        for subscription in self._subscriptions:
+                            await subscription.unsubscribe()
+                        await sync(client)
+        finally:
+            self.ended = True
+            self._registry.pop(self.id, None)
+            self._news.set()
+            if client is not None:
+                with contextlib.suppress(Exception):
+                    await asyncio.shield(client.close())
+            self._ended()
 
     def _ended(self) -> None:
         """For what a kind of handle must do at its end."""
@@ -197,6 +204,7 @@ class Handle(Result):
             self.subject = subjects[0] if subjects else client.new_inbox()
             for subject in subjects or [self.subject]:
                 sub = await client.subscribe(subject, queue=queue_group, cb=self._receiver(subject))
+                self._subscriptions.append(sub)
                 if self.limit and self._server_limit(subjects):
                     await sub.unsubscribe(limit=self.limit)
             await self._more(client)
@@ -230,7 +238,7 @@ class Handle(Result):
 
     def _receiver(self, subject: str) -> Callable[[Msg], Any]:
         async def received(msg: Msg) -> None:
-            if self.ended:
+            if self.ended or (self.limit and self.count >= self.limit):
                 return
             await self._got(
                 Message(msg.subject, msg.data, dict(msg.headers or {}), msg.reply, subject, time.time())

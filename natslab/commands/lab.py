@@ -144,7 +144,14 @@ _SERVER = click.argument("server", required=False)
 @NATSLAB.verb("kill", example="%natslab kill n1", mark="fault")
 @_SERVER
 def kill(line: Line, server: str | None) -> Text:
-    """End a server like a power cut (SIGKILL)."""
+    """End a server like a power cut (SIGKILL), or a client by cutting its connection."""
+    lab = labs.current()
+    if server is not None and server not in lab.servers:
+        lab.kill_client(server)
+        for handle in list(lab.jobs.values()):
+            if handle.name == server:
+                handle.stop()
+        return Text(f"{server} is dead: its connection was cut without a word.", client=server, state="down")
     one = _server(server)
     one.kill()
     return Text(

@@ -40,6 +40,7 @@ LOST_IN_STORE = "trace disabled"  # what the server writes over the header in a 
 GRACE = 2.0  # seconds in which a closed connection is still known as ours
 KEPT = 256  # bytes of a payload that are reported
 RECENT, RECENT_SIZE = 64, 16 * 1024  # traced messages that could be sent again, and bytes of each
+UNREAD = 100_000  # reports that are kept when nobody takes them
 CHUNK = 128 * 1024  # bytes that publish_many hands over at once
 HEAD = 12  # bytes of a header block without a header: NATS/1.0, and two line ends
 
@@ -286,10 +287,29 @@ class Client(NatsClient):
             if self.is_closed:
                 self._end()
 
-    def _end(self) -> None:
+    async def sever(self) -> None:
+        """End like a program that was killed: the connection is cut without a word, for good.
+
+        What is on the wire at this instant is lost.
+        """
+        self.options["allow_reconnect"] = False
+        self._end("its connection was cut")
+        self._pending.clear()
+        self._pending_data_size = 0
+        transport = getattr(self._transport, "_io_writer", None)
+        if transport is not None:
+            transport.transport.abort()
+        with contextlib.suppress(Exception):
+            await self.close()
+
+    def orphaned(self) -> None:
+        """Its loop was closed under it, as at the end of `asyncio.run`: it can do nothing any more."""
+        self._end("its event loop was closed")
+
+    def _end(self, why: str = "") -> None:
         if self.no and self._phase != "closed":
             self._phase = "closed"
-            self._tell_state("closed", _words(self._err) if self._err else "")
+            self._tell_state("closed", why or (_words(self._err) if self._err else ""))
             self.hub.dismiss(self)
 
     def _tell_state(self, state: Any, why: str = "") -> None:
@@ -826,12 +846,13 @@ class Hub:
         self.awaited: dict[str, float] = {}
         self._login: tuple[object, object] | None = None
         self._account = ""
-        self._reports: deque[report.Report] = deque()
+        # Bounded only for a lab that nobody watches; a source takes them 20 times a second.
+        self._reports: deque[report.Report] = deque(maxlen=UNREAD)
         self.tell = self._reports.append
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._labels: set[str] = set()
-        self._meters: dict[str, tuple[Meter, Meter, Meter]] = {}
+        self._meters: dict[int, tuple[Meter, Meter, Meter]] = {}
         self._own: dict[tuple[str, int], str] = {}
         self._past: dict[tuple[str, int], tuple[str, float]] = {}
         self._strangers: dict[tuple[str, int], tuple[str, str]] = {}
@@ -878,7 +899,7 @@ class Hub:
         with self._lock:
             client.no = next(self._numbers)
             self.clients[client.label] = client
-            self._meters[client.label] = (client._out, client._in, client._lost)
+            self._meters[client.no] = (client._out, client._in, client._lost)
 
     def dismiss(self, client: Client) -> None:
         """A client closed for good."""
@@ -933,6 +954,9 @@ class Hub:
 
         `force`: also the counts of the window that is not over yet.
         """
+        for client in tuple(self.clients.values()):
+            if client.loop.is_closed():
+                client.orphaned()
         out: list[report.Report] = []
         with self._lock:
             now = time.time()
@@ -940,7 +964,7 @@ class Hub:
             for _ in range(len(self._reports)):
                 said = self._reports.popleft()
                 if isinstance(said, report.Connection) and said.state == "closed":
-                    for meter in self._meters.pop(said.client, ()):
+                    for meter in self._meters.pop(said.no, ()):
                         out += meter.collect(now, force=True)
                 elif isinstance(said, report.Published) and said.traced:
                     self.awaited[said.id] = said.at
