@@ -573,6 +573,47 @@ def test_the_count_survives_the_end_of_the_client(end: str) -> None:
     in_lab(go)
 
 
+def test_a_name_used_again_does_not_mix_the_counts() -> None:
+    async def go(it: Lab) -> None:
+        for n in (3_000, 5_000):
+            a = await it.connect("a")
+            for _ in range(n):
+                await a.publish("x")
+            await a.close()
+        assert it.passed("pub", "a") == 8_000
+        closed = [
+            i for i, r in enumerate(it.said) if isinstance(r, report.Connection) and r.state == "closed"
+        ]
+        first = it.said[: closed[0]]
+        assert (
+            sum(r.count if isinstance(r, report.Bulk) else isinstance(r, report.Published) for r in first)
+            == 3_000
+        )
+
+    in_lab(go)
+
+
+def test_a_client_whose_loop_is_gone() -> None:
+    fleet = run(Fleet.start(single()))
+    hub = Hub()
+    try:
+        kept: list[Client] = []
+
+        async def forgetful() -> None:
+            kept.append(await hub.connect("a", fleet.login()))
+
+        asyncio.run(forgetful())
+        last = hub.drain_reports()[-1]
+        assert isinstance(last, report.Connection)
+        assert (last.state, last.why) == ("closed", "its event loop was closed")
+        assert hub.clients == {}
+        with contextlib.suppress(Exception):
+            kept[0]._transport._io_writer.transport._sock.close()  # type: ignore[union-attr]
+    finally:
+        run(hub.close())
+        run(fleet.stop())
+
+
 def test_bulk_reports_come_once_in_a_window() -> None:
     async def go(it: Lab) -> None:
         a = await it.connect("a")

@@ -1,0 +1,142 @@
+"""Looking changes nothing: the same programs with every source on, and with none."""
+
+import asyncio
+import time
+from collections import Counter
+from typing import Any
+
+import nats
+import nats.errors
+import pytest
+from nats.aio.msg import Msg
+
+from natslab.loop import run
+from natslab.servers.client import TooLarge
+from tests.watching import Watched, watching
+
+BOTH = pytest.mark.parametrize("sources", [True, False], ids=["watched", "alone"])
+
+
+async def outcomes(w: Watched) -> dict[str, Any]:
+    """What a learner can notice."""
+    told: dict[str, Any] = {}
+    if w.monitor._task is not None:
+        w.monitor.watch(1)
+    a, b = await w.connect("a"), await w.connect("b")
+    alone = await nats.connect(**w.fleet.login(), name="alone")
+    got: list[tuple[str, str, bytes, Any]] = []
+    everything: list[str] = []
+
+    async def put(msg: Msg) -> None:
+        got.append((msg.subject, msg.reply, msg.data, msg.headers))
+
+    async def see(msg: Msg) -> None:
+        everything.append(msg.subject)
+
+    async def answer(msg: Msg) -> None:
+        await msg.respond(b"yes")
+
+    async def mute(msg: Msg) -> None:
+        pass
+
+    await b.subscribe("x.>", cb=put)
+    await b.subscribe("q", cb=answer)
+    await b.subscribe("mute", cb=mute)
+    # A subscriber to everything must not see how we look. It would be a responder to every request,
+    # so it comes and goes.
+    spy = await alone.subscribe(">", cb=see)
+    for _ in range(2):
+        await alone.flush()
+    await w.hub.sync()
+    for i in range(20):
+        await a.publish(
+            f"x.{i}", b"%d" % i, reply="r" if i % 2 else "", headers={"K": "v"} if i % 3 else None
+        )
+    await w.hub.sync()
+    await asyncio.sleep(0.3)  # a poll or two
+    for _ in range(2):
+        await alone.flush()
+    told["everything"] = sorted(everything)
+    await spy.unsubscribe()
+    for _ in range(2):
+        await alone.flush()
+
+    # Requests.
+    reply = await a.request("q", b"?", timeout=5)
+    told["answer"] = (reply.data, reply.headers)
+    answers = await a.gather("q", replies=1, timeout=5)
+    told["answers"] = [(m.data, m.headers) for m in answers]
+    began = time.monotonic()
+    for subject in ("nobody", "$SRV.PING"):
+        with pytest.raises(nats.errors.NoRespondersError):
+            await a.request(subject, timeout=5)
+    told["nobody is quick"] = time.monotonic() - began < 1
+    with pytest.raises(nats.errors.TimeoutError):
+        await a.request("mute", timeout=0.05)
+
+    # The largest message, with and without a header of its own.
+    header = len("NATS/1.0\r\n\r\n") + len("K: v\r\n")
+    for size in (1024, 1023, 1024 - 40):
+        await a.publish("x.large", b"." * size)
+    await a.publish("x.large", b"." * (1024 - header), headers={"K": "v"})
+    with pytest.raises(TooLarge):
+        await a.publish("x.large", b"." * 1025)
+    await w.hub.sync()
+    told["still connected"] = a.is_connected
+    told["deliveries"] = list(got)
+
+    # A stream keeps what it was given, and no more.
+    js = a.jetstream()
+    await js.add_stream(name="S", subjects=["s.>"])
+    await js.publish("s.1", b"one")
+    await js.publish("s.2", b"two", headers={"K": "v"})
+    info = await js.stream_info("S")
+    told["stream"] = (info.state.messages, info.state.bytes)
+    sub = await js.pull_subscribe("s.>", "C")
+    fetched = await sub.fetch(2, timeout=5)
+    told["fetched"] = [(m.data, m.headers) for m in fetched]
+    for m in fetched:
+        await m.ack_sync()
+    told["errors"] = [str(e) for c in (a, b) for e in c.mishaps]
+    varz = await w.fleet.ask("n1", "varz")
+    told["slow consumers"] = varz["slow_consumers"]
+    await alone.close()
+    return told
+
+
+def test_the_same_with_and_without() -> None:
+    async def once(sources: bool) -> dict[str, Any]:
+        async with watching(sources=sources, max_payload=1024) as w:
+            return await outcomes(w)
+
+    alone, watched = run(once(False)), run(once(True))
+    assert alone == watched
+    assert alone["everything"] == sorted(f"x.{i}" for i in range(20))
+    assert len(alone["deliveries"]) == 24 and alone["errors"] == []
+
+
+@BOTH
+def test_the_queue_stays_a_fair_draw(sources: bool) -> None:
+    """1 000 messages to four members: each gets 250 +- 4 sigma (sigma 13.7)."""
+
+    async def go() -> None:
+        async with watching(sources=sources) as w:
+            a = await w.connect("a")
+            shares: Counter[str] = Counter()
+            for name in ("m1", "m2", "m3", "m4"):
+                member = await w.connect(name)
+
+                async def take(msg: Msg, name: str = name) -> None:
+                    shares[name] += 1
+
+                await member.subscribe("work", queue="q", cb=take)
+            await w.hub.sync()
+            for i in range(1_000):
+                await a.publish("work", b"")
+                if i % 20 == 0:
+                    await asyncio.sleep(0.01)  # below 2 000/s: every message is traced
+            await w.hub.sync()
+            assert sum(shares.values()) == 1_000
+            assert all(195 <= share <= 305 for share in shares.values()), shares
+
+    run(go())
