@@ -1,7 +1,6 @@
 import asyncio
 import contextlib
 import json
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -263,15 +262,15 @@ class Pair:
 async def pair(folder: Path) -> AsyncIterator[Pair]:
     ports: dict[str, int] = {}
     routes: list[str] = []
-    running: list[subprocess.Popen[bytes]] = []
+    running: list[asyncio.subprocess.Process] = []
     it = Pair(ports)
     try:
         for name in ("n1", "n2"):
             home = folder / name
             home.mkdir()
             (home / "conf").write_text(TWO.format(name=name, routes=", ".join(f'"{r}"' for r in routes)))
-            server = subprocess.Popen(
-                [binary.find(), "-c", home / "conf", "--ports_file_dir", home, "-l", home / "log"]
+            server = await asyncio.create_subprocess_exec(
+                binary.find(), "-c", home / "conf", "--ports_file_dir", home, "-l", home / "log"
             )
             running.append(server)
             file = home / f"nats-server_{server.pid}.ports"
@@ -288,7 +287,7 @@ async def pair(folder: Path) -> AsyncIterator[Pair]:
             await it._watcher.close()
         for server in running:
             server.terminate()
-            server.wait(10)
+            await server.wait()
 
 
 @pytest.mark.parametrize("watcher_at", ["n1", "n2"])
