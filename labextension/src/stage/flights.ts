@@ -122,11 +122,12 @@ export class Flights {
     dot.travels = false;
     this.travelling--;
     dot.el.classList.remove('nl-travels');
+    const from = way.getPointAtLength(length);
+    place(dot, from.x, from.y);
     if (dot.gone) {
       this.leave(dot);
       return;
     }
-    const from = way.getPointAtLength(length);
     const start = performance.now();
     this.clock.add(now => {
       const u = Math.min(1, (now - start) / CHANGE);

@@ -153,7 +153,11 @@ export class Scrubber {
 
   /** Seconds between the shown time and now. */
   get lag(): number {
-    return this.cursor ? Math.max(0, Math.max(this.cursor.now, this.track?.t1 ?? 0) - this.cursor.t) : 0;
+    return this.behindAt(this.cursor?.t ?? 0);
+  }
+
+  private behindAt(t: number): number {
+    return this.cursor ? Math.max(0, Math.max(this.cursor.now, this.track?.t1 ?? 0) - t) : 0;
   }
 
   show(cursor: Cursor): void {
@@ -178,7 +182,13 @@ export class Scrubber {
       this.pill.setAttribute('aria-label', mode === 'live' ? 'live' : `${mode}: back to live`);
     }
     say(this.speed, speedWords(speed));
-    this.place();
+    // Time goes on without events; the track follows now and then.
+    if (this.track && this.held === null && cursor.now > this.track.t1 + 0.5) {
+      this.track.t1 = cursor.now;
+      this.layout();
+    } else {
+      this.place();
+    }
     if (mode !== 'live' || !this.track) {
       this.slider.setAttribute('aria-valuenow', String(cursor.n));
       this.slider.setAttribute('aria-valuetext', `${clockTime(t)}, event ${cursor.n} of ${cursor.head}`);
@@ -379,7 +389,7 @@ export class Scrubber {
     const x = live ? this.width : this.xOf(t);
     this.playhead.setAttribute('transform', `translate(${short(x)} 0)`);
     say(this.time, clockTime(t));
-    const lag = this.held === null ? this.lag : Math.max(0, (this.track?.t1 ?? cursor.now) - t);
+    const lag = this.behindAt(t);
     say(this.behind, !live && lag >= 0.05 ? `\u2212${lag >= 120 ? duration(lag) : `${lag.toFixed(1)} s`}` : '');
     const shown = live ? Infinity : t + 1e-6;
     if (shown !== this.shown) {
@@ -435,6 +445,7 @@ export class Scrubber {
       return;
     }
     this.held = this.tOf(this.pointer(event));
+    this.place();
     this.seek(true);
     this.held = null;
   }

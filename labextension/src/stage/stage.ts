@@ -136,7 +136,7 @@ export class Stage {
       h('div', { class: 'nl-zoom' }, farther, nearer, this.zoomReset),
       this.waiting
     );
-    this.legendRow.append(this.legendPicture, this.patterns);
+    this.legendRow.append(h('div', { class: 'nl-scroll' }, this.legendPicture), this.patterns);
     this.el = h(
       'div',
       { class: 'natslab nl', tabindex: 0, role: 'group', 'data-lm-suppress-shortcuts': 'true' },
@@ -708,11 +708,14 @@ export class Stage {
         const item = this.ground.owner.get(event.target as Element);
         if (item) {
           this.focusKey = item.key;
+          this.drawRings();
+          if (!item.el.matches(':focus-visible')) {
+            return;
+          }
           this.pointed = item;
           this.table.light(item.key);
           this.applyDim();
-          this.drawRings();
-          if (item.mark.title && item.el.matches(':focus-visible') && !this.inspector.open) {
+          if (item.mark.title && !this.inspector.open) {
             const box = item.el.getBoundingClientRect();
             this.showBubble(item.mark.title, box.left + box.width / 2, box.top - 6);
           }
@@ -817,6 +820,8 @@ export class Stage {
     }
     const unit = Math.max(1, Math.min(WIDEST, width) / WIDTH);
     el.style.setProperty('--u', `${unit.toFixed(4)}px`);
+    // The frame keeps the picture's own margin.
+    el.style.setProperty('--edge', `${((24 * Math.max(NARROW, width)) / WIDTH).toFixed(2)}px`);
     el.classList.toggle('nl-narrow', width < NARROW);
     const track = this.scrubber.el.querySelector('.nl-track')?.clientWidth ?? 0;
     if (track) {
