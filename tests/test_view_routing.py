@@ -325,6 +325,30 @@ def test_the_trace_and_the_matcher_differ() -> None:
     assert way(scene, "way/leaf/payments.*").width == 3
 
 
+def test_a_subscribe_that_a_publish_overtook_is_no_disagreement() -> None:
+    story = Story().sub("early", "x")
+    story.t += 1
+    story.sub("racing", "x").sub("racing", "x", "q")
+    story.t -= 0.49  # 10 ms before the message
+    story.pub("p", "x", without="racing")
+    assert [row[3:] for row in routing.table(story.state).rows if row[0] == "racing"] == [
+        ["yes", "0", "subscribed at that moment"],
+        ["not chosen", "0", "subscribed at that moment"],
+    ]
+    assert "Δ" not in story.words
+    story.check()
+
+
+def test_a_stranger_that_is_noticed_after_it_received() -> None:
+    story = Story()
+    id = story.pub("p", "x", end=False)
+    story.add(Conn(client="theirs", no=0)).sub("theirs", "x")
+    story.add(Hop(id=id, step="egress", client="theirs", sub="x"))
+    story.add(End(of="trace", id=id, outcome="delivered", count=1))
+    assert story.words == "x reached 1 of 1 subscription: theirs."
+    story.check()
+
+
 def test_late_and_left() -> None:
     story = Story().sub("once", "orders.>", limit=1).sub("stays", "orders.*")
     story.pub("shop", "orders.new")
@@ -410,6 +434,10 @@ def test_a_dry_run_would_reach() -> None:
     story.pub("p", "x", dry=True)
     assert story.words == "x would reach 1 of 1 subscription: a. A dry run: nothing was delivered or stored."
     assert story.state.published == 0 and story.state.received == {"a": 0}
+    story.check()
+    story.pub("p", "y", dry=True, stores=("S",))
+    assert story.words.endswith("Nobody was listening, but a copy would be stored in S.")
+    assert story.state.last is not None and story.state.last.stored_in == []
     story.check()
 
 

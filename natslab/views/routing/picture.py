@@ -82,7 +82,7 @@ def draw(state: State) -> Scene:
         mode=state.mode,
         lab=state.lab,
         servers=sorted(state.servers.items()),
-        sources=SOURCES,
+        sources=SOURCES if shown.burst is None else "counted by the lab's clients",
         sentence=sentence_of(state, shown),
         note=note_of(state, shown),
         marks=[*box, *layers.thin, *layers.thick, *layers.things, *strip],
@@ -322,7 +322,7 @@ def _stop(plan: Plan, message: Message) -> float | None:
         return BOX_X
     if message.outcome == "lost":
         return CARD_R
-    if message.deliveries or message.stored_in:
+    if message.deliveries or message.captured:
         return None
     return plan.entry - 6 if plan.card else max(plan.entry - 34, BOX_X + 16)
 
@@ -339,10 +339,10 @@ def _cut(points: list[Point], x: float) -> list[Point]:
 
 def _stream_rows(state: State, shown: Shown) -> list[str]:
     """Streams that took a copy of the shown message, or of any that is still kept."""
-    names = {s for m in state.messages for s in m.stored_in}
+    names = {s for m in state.messages for s in m.captured}
     if shown.burst is not None:
         names |= set(shown.burst.streams) & set(state.streams)
-    here = set(shown.message.stored_in) if shown.message is not None else set()
+    here = set(shown.message.captured) if shown.message is not None else set()
     kept = sorted(names, key=lambda n: (n not in here, n))[:3]
     return sorted(kept)
 
@@ -354,7 +354,7 @@ def _streams(
     state: State, shown: Shown, plan: Plan, names: list[str], band: float,
     layers: Layers,
 ) -> None:  # fmt: skip
-    here = shown.message.stored_in if shown.message is not None else []
+    here = shown.message.captured if shown.message is not None else []
     if shown.burst is not None:
         here = shown.burst.streams
     newest = TREE_R - 9
@@ -374,7 +374,7 @@ def _streams(
         marks: list[Mark] = []
         for k in range(slots):
             x = newest - SLOT * k
-            filled = got and k == 0
+            filled = got and k == 0 and not (shown.message and shown.message.dry)
             marks.append(
                 Rect(
                     key=f"msg/{name}/{max(stream.last, count) - k}", x=x - 8.25, y=-8.25, w=16.5, h=16.5,

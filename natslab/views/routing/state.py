@@ -39,6 +39,7 @@ class Subscription(msgspec.Struct, omit_defaults=True):
     received: int = 0  # messages delivered to it, bulk included
     burst: int = 0  # of these, in the present burst of counted messages
     spans: list[tuple[int, int]] = []  # event numbers between which the server knew it; 0 = still
+    since: float = 0.0  # when it began, or came back
     was: int = 0  # another one has taken its place (client, sid) since
 
     @property
@@ -114,9 +115,14 @@ class Message(msgspec.Struct, omit_defaults=True):
         return sorted(h.client for h in self.hops if is_delivery(h))
 
     @property
-    def stored_in(self) -> list[str]:
-        """The streams that took a copy, in the server's order."""
+    def captured(self) -> list[str]:
+        """The streams that want a copy, in the server's order."""
         return [h.stream for h in self.hops if h.step == "store" and not h.error]
+
+    @property
+    def stored_in(self) -> list[str]:
+        """The streams that took a copy; none of a dry run."""
+        return [] if self.dry else self.captured
 
 
 class Publisher(msgspec.Struct, omit_defaults=True):
@@ -170,6 +176,7 @@ class State(ViewState, kw_only=True):
     """
 
     subs: dict[str, Subscription] = {}
+    asked: dict[str, int] = {}  # client, pattern and queue group -> how many of `subs`
     received: dict[str, int] = {}
     published: int = 0
     publishers: dict[str, Publisher] = {}
@@ -269,14 +276,40 @@ def _sub(state: State, event: Sub) -> None:
         known.limit = event.limit
         return
     if known is not None:
+        del state.subs[key]
         known.was = known.spans[-1][1]
+        if known.key in state.subs:
+            _drop(state, state.subs[known.key])
         state.subs[known.key] = known
-    guess = f"sub/{event.client}/{_unknown(event.subject, event.queue)}"
-    seen = state.subs.pop(guess, None)
-    state.subs[key] = Subscription(
-        client=event.client, sid=event.sid, subject=event.subject, queue=event.queue, limit=event.limit,
-        spans=[(seen.spans[0][0] if seen else event.n, 0)],
-    )  # fmt: skip
+    seen = state.subs.get(f"sub/{event.client}/{_unknown(event.subject, event.queue)}")
+    if seen is not None:
+        _drop(state, seen)
+    _keep(
+        state,
+        Subscription(
+            client=event.client,
+            sid=event.sid,
+            subject=event.subject,
+            queue=event.queue,
+            limit=event.limit,
+            spans=[(seen.spans[0][0] if seen else event.n, 0)],
+            since=event.t,
+        ),
+    )
+
+
+def _keep(state: State, sub: Subscription) -> None:
+    state.subs[sub.key] = sub
+    asked = f"{sub.client} {sub.subject} {sub.queue}"
+    state.asked[asked] = state.asked.get(asked, 0) + 1
+
+
+def _drop(state: State, sub: Subscription) -> None:
+    del state.subs[sub.key]
+    asked = f"{sub.client} {sub.subject} {sub.queue}"
+    state.asked[asked] -= 1
+    if not state.asked[asked]:
+        del state.asked[asked]
 
 
 def _close(sub: Subscription, n: int) -> None:
@@ -294,7 +327,7 @@ def _conn(state: State, event: Conn) -> None:
             continue
         if event.state == "open" and not sub.open and sub.limit < 0:
             sub.limit = -sub.limit - 1
-            sub.spans = [*sub.spans[-3:], (event.n, 0)]
+            sub.spans, sub.since = [*sub.spans[-3:], (event.n, 0)], event.t
         elif event.state == "lost" and sub.open:
             # A negative limit remembers that it comes back with its connection.
             _close(sub, event.n)
@@ -365,16 +398,16 @@ def _hop(state: State, event: Hop) -> None:
         stream.last += 1
     if is_delivery(event):
         message.deliveries += 1
-        asked = (event.client, event.sub, event.queue)
-        if len(state.subs) < 1000 and not any(
-            (s.client, s.subject, s.queue) == asked for s in state.subs.values()
-        ):
+        if f"{event.client} {event.sub} {event.queue}" not in state.asked and len(state.subs) < 1000:
             # A client that is not the lab's own: only the trace knows it.
-            sub = Subscription(
-                client=event.client, sid=_unknown(event.sub, event.queue), subject=event.sub,
-                queue=event.queue, spans=[(message.n, 0)],
-            )  # fmt: skip
-            state.subs[sub.key] = sub
+            guess = Subscription(
+                client=event.client,
+                sid=_unknown(event.sub, event.queue),
+                subject=event.sub,
+                queue=event.queue,
+                spans=[(message.n, 0)],
+            )
+            _keep(state, guess)
 
 
 def _unknown(subject: str, queue: str) -> int:
@@ -421,7 +454,7 @@ def _forget(state: State) -> None:
     oldest = min((m.n for m in (*state.messages, *state.pending.values())), default=0)
     for i, sub in enumerate(sorted(ended, key=lambda s: -s.spans[-1][1])):
         if sub.spans[-1][1] < oldest or i >= 100:
-            del state.subs[sub.key]
+            _drop(state, sub)
 
 
 def _branch(state: State, message: Message) -> None:

@@ -178,12 +178,12 @@ def _step(step: Step, x: float, y: float, pitch: float, first: float, whole: boo
         glyph = Circle(key=f"{step.key}/dot", x=0, y=0, r=5, classes="edge ink3 base-ground", width=1.5)
     else:
         glyph = Circle(key=f"{step.key}/dot", x=0, y=0, r=5.5, classes="fill flight halo")
-    room = WIDTH_END - x - 10 if whole else pitch - 12
+    room = WIDTH_END - x - 10 if whole else pitch - (12 if pitch > 100 else 4)
     word = fit(step.word, room if not step.detail else room * 0.75, "t12 w6", 3)
     runs: list[Run] = [(word, "t12 w6")]
     left = room - wide(word, "t12 w6") - 8
     if step.detail and left > 24:
-        runs.append((" " + fit(step.detail, left, "t12"), "t12 ink2"))
+        runs.append((" " + fit(step.detail, left, "t12", 3), "t12 ink2"))
     marks: list[Mark] = [
         glyph,
         Text(key=f"{step.key}/word", x=-5, y=22, runs=runs),

@@ -15,6 +15,9 @@ from natslab.views.routing.state import HOPS, Burst, Message, State, Subscriptio
 
 Run = tuple[str, str]
 
+#: Seconds in which a subscribe may be overtaken by a publish on another connection.
+RACE = 0.1
+
 
 @dataclass
 class Verdict:
@@ -125,8 +128,10 @@ def _traced(state: State, message: Message, subs: list[Subscription]) -> list[Ve
             continue
         away = state.accounts.get(sub.client, home)
         same = crossed or not home or not away or away == home
+        # What the trace reached was there, even if its subscribe is on the tape later.
+        there = there or hop is not None
         rule = routed and there and same and matches(sub.subject, subject)
-        v = Verdict(sub, there or hop is not None, rule, hop is not None and not hop.error)
+        v = Verdict(sub, there, rule, hop is not None and not hop.error)
         v.hop = hop
         if hop is not None and hop.error:
             v.why = [(hop.error, "")]
@@ -140,6 +145,7 @@ def _traced(state: State, message: Message, subs: list[Subscription]) -> list[Ve
             _why_not(v, subject)
         out.append(v)
 
+    began = message.hops[0].t if message.hops else message.t
     whole = (
         len(egress) == sum(h.step == "egress" for h in message.hops)
         and len(message.hops) < HOPS
@@ -153,14 +159,18 @@ def _traced(state: State, message: Message, subs: list[Subscription]) -> list[Ve
         alive = sum(v.there for v in group)
         served = any(v.got or (v.why and v.matched) for v in group)
         for v in group:
+            if v.matched and not served and not v.why and began - v.sub.since < RACE:
+                v.why = [("subscribed at that moment", "")]
             if v.got:
                 v.note = f"chosen, 1 of {alive}" + (f", {v.note}" if v.note else "")
-            v.differs = whole and not message.dry and (v.got if not v.matched else not served)
+            v.differs = whole and not message.dry and (v.got if not v.matched else not served and not v.why)
     for v in out:
         if not v.sub.queue and whole and not crossed:
-            spent = 0 < v.sub.limit <= v.sub.received
-            if v.matched and not v.got and not v.why and spent:
-                v.why = [(f"had the {amount(v.sub.limit)} it asked for", "")]
+            if v.matched and not v.got and not v.why:
+                if 0 < v.sub.limit <= v.sub.received:
+                    v.why = [(f"had the {amount(v.sub.limit)} it asked for", "")]
+                elif began - v.sub.since < RACE:
+                    v.why = [("subscribed at that moment", "")]
             v.differs = v.got if not v.matched else not v.got and not v.why
         if v.differs and not v.why:
             v.why = [("the matcher says no" if v.got else "matches, yet not delivered", "")]

@@ -131,7 +131,7 @@ def note_of(state: State, shown: Shown) -> list[Run]:
 
 def _story(state: State, shown: Shown, message: Message) -> list[list[Run]]:
     pieces: list[list[Run]] = []
-    stored = [plain(s) for s in message.stored_in]
+    stored = [plain(s) for s in message.captured]
     copy = f"a copy is stored in {listed(stored)}" if stored else ""
     if message.dry and copy:
         copy = f"a copy would be stored in {listed(stored)}"
