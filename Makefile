@@ -26,7 +26,6 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python hatch_build.py check
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m 'not soak' $(SERVER_TESTS)
@@ -48,7 +47,7 @@ pictures: $(STAMP)
 	$(BIN)/python -m tests.browser.pictures
 
 build: $(STAMP)
-	$(BIN)/python hatch_build.py
+	rm -rf dist natslab/labextension natslab/views/static/stage.js  # what is there may be for development
 	$(BIN)/python -m build
 
 clean:
