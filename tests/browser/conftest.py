@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
 
-import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-LESSONS = Path(__file__).parents[2] / "notebooks"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
-]  # fmt: skip
-
-READY = """async () => {
-  const panel = window.jupyterapp.shell.currentWidget;
-  await panel.context.ready; await panel.sessionContext.ready;
-  await panel.sessionContext.session.kernel.info;
-}"""
-RUN = """async (i) => {
-  const panel = window.jupyterapp.shell.currentWidget;
-  panel.content.activeCellIndex = i; panel.content.deselectAll();
-  await window.jupyterapp.commands.execute('notebook:run-cell');
-}"""
-
-
-def chromium() -> str | None:
-    """The browser: NATSLAB_CHROMIUM, or chromium on the path."""
-    return os.environ.get("NATSLAB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+from tests.browser.jupyter import FLAGS, Jupyter, Notebook, chromium, close_notebook, open_notebook, running
 
 
 @pytest.fixture(scope="session")
@@ -56,129 +24,24 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@dataclass
-class Jupyter:
-    """A running JupyterLab."""
-
-    url: str
-    token: str
-    docs: Path
-
-    def put(self, name: str, cells: list[str]) -> None:
-        """Write a notebook of code cells."""
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(c) for c in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-        )
-        nbformat.write(notebook, self.docs / name)
-
-
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
-    """JupyterLab with settings of its own, on a folder with the lessons."""
-    root = tmp_path_factory.mktemp("jupyter")
-    docs = root / "docs"
-    shutil.copytree(LESSONS, docs, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    news = root / "settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir(parents=True)
-    (news / "notification.jupyterlab-settings").write_text(
-        json.dumps({"fetchNews": "false", "checkForUpdates": False})
-    )
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    token, url = secrets.token_hex(16), f"http://127.0.0.1:{port}"
-    env = {
-        **os.environ,
-        "JUPYTER_CONFIG_DIR": str(root / "config"),
-        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
-        "JUPYTER_PLATFORM_DIRS": "1",
-        "IPYTHONDIR": str(root / "ipython"),
-    }
-    arguments = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
-        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-        f"--ServerApp.root_dir={docs}", "--LabApp.expose_app_in_browser=True",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-    ]  # fmt: skip
-    log = root / "jupyter.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(arguments, env=env, cwd=docs, stdout=out, stderr=subprocess.STDOUT)
-    try:
-        end = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/api?token={token}", timeout=1).read()
-                break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > end:
-                    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
-                time.sleep(0.1)
-        yield Jupyter(url, token, docs)
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@dataclass
-class Notebook:
-    """A notebook open in JupyterLab."""
-
-    page: Page
-    name: str
-    console: list[str]
-
-    def run(self, index: int) -> None:
-        """Run the cell and wait for its reply."""
-        self.page.evaluate(RUN, index)
-
-    def start(self, index: int) -> None:
-        """Run the cell without waiting."""
-        self.page.evaluate(RUN.replace("async (i)", "(i)").replace("await ", ""), index)
-
-    def cell(self, index: int) -> Any:
-        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
-
-    def command(self, name: str, **args: Any) -> None:
-        self.page.evaluate("([n, a]) => window.jupyterapp.commands.execute(n, a)", [name, args])
-
-    def theme(self, name: str) -> None:
-        """JupyterLab Light or JupyterLab Dark."""
-        self.command("apputils:change-theme", theme=name)
-        light = "false" if "Dark" in name else "true"
-        self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{light}'")
+    """One JupyterLab for all tests."""
+    with running(tmp_path_factory.mktemp("jupyter")) as started:
+        yield started
 
 
 @pytest.fixture
-def notebook(browser: Browser, jupyter: Jupyter) -> Iterator[Any]:
+def notebook(browser: Browser, jupyter: Jupyter) -> Iterator[Callable[..., Notebook]]:
     """Open a notebook of the docs folder: `notebook("01.ipynb")` or `notebook("x.ipynb", ["cell", ...])`."""
-    opened: list[Page] = []
+    opened: list[Notebook] = []
 
     def go(name: str, cells: list[str] | None = None, width: int = 1400) -> Notebook:
         if cells is not None:
             jupyter.put(name, cells)
-        page = browser.new_page(viewport={"width": width, "height": 1000})
-        opened.append(page)
-        console: list[str] = []
-        page.on("console", lambda m: console.append(f"{m.type}: {m.text}"))
-        page.on("pageerror", lambda e: console.append(f"pageerror: {e}"))
-        page.goto(f"{jupyter.url}/lab/tree/{name}?reset&token={jupyter.token}")
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
-        page.evaluate(READY)
-        return Notebook(page, name, console)
+        opened.append(open_notebook(browser, jupyter, name, width))
+        return opened[-1]
 
     yield go
-    for page in opened:
-        # End its kernel, or the session's servers pile up.
-        page.evaluate(
-            "async () => { const w = window.jupyterapp?.shell?.currentWidget;"
-            " await w?.sessionContext?.shutdown?.(); }"
-        )
-        page.close()
+    for one in opened:
+        close_notebook(one)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.jupyter import READY
+
 pytestmark = pytest.mark.browser
 
 SETUP = """
@@ -172,8 +174,6 @@ def test_it_lives_on_after_a_reload(routing: Any) -> None:
     page.reload()
     expect(page.locator(STAGE)).to_be_visible(timeout=60_000)
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel")
-    from tests.browser.conftest import READY
-
     page.evaluate(READY)
     routing.run(4)
     expect(sentence(page)).to_contain_text("nobody.here", timeout=30_000)
@@ -188,7 +188,8 @@ def test_foreign_text_stays_text(notebook: Callable[..., Any]) -> None:
         "nasty.ipynb",
         [
             SETUP,
-            f"nasty, subject = {NASTY!r}, {subject!r}\nlab.do(listen(nasty, subject)); lab.do(listen('a', '>'))",
+            f"nasty, subject = {NASTY!r}, {subject!r}",
+            "lab.do(listen(nasty, subject))\nlab.do(listen('a', '>'))",
             "lab.view('routing')",
             "lab.view('queue')",
             "lab.view('requests')",
@@ -199,7 +200,7 @@ def test_foreign_text_stays_text(notebook: Callable[..., Any]) -> None:
             "HTML(lab.view('routing').svg())",
         ],
     )
-    for i in range(10):
+    for i in range(11):
         nb.run(i)
     page = nb.page
     expect(page.locator(f"{STAGE}[data-view='routing'] [data-key='sentence']")).to_contain_text(
@@ -221,7 +222,8 @@ def test_a_lesson_runs_and_shows_its_pictures(notebook: Callable[..., Any]) -> N
     nb.command("notebook:run-all-cells")
     page.wait_for_function(
         """() => {
-          const cells = [...window.jupyterapp.shell.currentWidget.content.widgets].filter(c => c.model.type === 'code');
+          const all = window.jupyterapp.shell.currentWidget.content.widgets;
+          const cells = all.filter(c => c.model.type === 'code');
           return cells.every(c => c.model.executionCount) &&
             window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle';
         }""",

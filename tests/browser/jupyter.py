@@ -1,0 +1,168 @@
+"""A real JupyterLab with settings of its own, and a notebook open in it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import Browser, Page
+
+LESSONS = Path(__file__).parents[2] / "notebooks"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
+]  # fmt: skip
+
+READY = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.context.ready; await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+}"""
+RUN = """async (i) => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  panel.content.activeCellIndex = i; panel.content.deselectAll();
+  await window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+
+
+def chromium() -> str | None:
+    """The browser: NATSLAB_CHROMIUM, or chromium on the path."""
+    return os.environ.get("NATSLAB_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass
+class Jupyter:
+    """A running JupyterLab."""
+
+    url: str
+    token: str
+    docs: Path
+
+    def put(self, name: str, cells: list[str]) -> None:
+        """Write a notebook of code cells."""
+        notebook = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(c) for c in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        nbformat.write(notebook, self.docs / name)
+
+
+@contextlib.contextmanager
+def running(root: Path) -> Iterator[Jupyter]:
+    """JupyterLab on a copy of the lessons, everything of it below `root`."""
+    docs = root / "docs"
+    shutil.copytree(LESSONS, docs, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+    news = root / "settings" / "@jupyterlab" / "apputils-extension"
+    news.mkdir(parents=True)
+    (news / "notification.jupyterlab-settings").write_text(
+        json.dumps({"fetchNews": "false", "checkForUpdates": False})
+    )
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    token, url = secrets.token_hex(16), f"http://127.0.0.1:{port}"
+    env = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+        "JUPYTER_CONFIG_DIR": str(root / "config"),
+        "JUPYTER_RUNTIME_DIR": str(root / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(root / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(root / "workspaces"),
+        "JUPYTER_PLATFORM_DIRS": "1",
+        "IPYTHONDIR": str(root / "ipython"),
+    }
+    arguments = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+        f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
+        f"--ServerApp.root_dir={docs}", "--LabApp.expose_app_in_browser=True",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]  # fmt: skip
+    log = root / "jupyter.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(arguments, env=env, cwd=docs, stdout=out, stderr=subprocess.STDOUT)
+    try:
+        end = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/api?token={token}", timeout=1).read()
+                break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > end:
+                    said = log.read_text()[-3000:]
+                    raise RuntimeError(f"JupyterLab did not start:\n{said}") from None
+                time.sleep(0.1)
+        yield Jupyter(url, token, docs)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@dataclass
+class Notebook:
+    """A notebook open in JupyterLab."""
+
+    page: Page
+    name: str
+    console: list[str]
+
+    def run(self, index: int) -> None:
+        """Run the cell and wait for its reply."""
+        self.page.evaluate(RUN, index)
+
+    def start(self, index: int) -> None:
+        """Run the cell without waiting."""
+        self.page.evaluate(RUN.replace("async (i)", "(i)").replace("await ", ""), index)
+
+    def cell(self, index: int) -> Any:
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def command(self, name: str, **args: Any) -> None:
+        self.page.evaluate("([n, a]) => window.jupyterapp.commands.execute(n, a)", [name, args])
+
+    def theme(self, name: str) -> None:
+        """JupyterLab Light or JupyterLab Dark."""
+        self.command("apputils:change-theme", theme=name)
+        light = "false" if "Dark" in name else "true"
+        self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{light}'")
+
+
+def open_notebook(
+    browser: Browser, jupyter: Jupyter, name: str, width: int = 1400, scale: float = 1
+) -> Notebook:
+    """Open a notebook of the docs folder and wait until its kernel answers."""
+    page = browser.new_page(viewport={"width": width, "height": 1000}, device_scale_factor=scale)
+    console: list[str] = []
+    page.on("console", lambda m: console.append(f"{m.type}: {m.text}"))
+    page.on("pageerror", lambda e: console.append(f"pageerror: {e}"))
+    page.goto(f"{jupyter.url}/lab/tree/{name}?reset&token={jupyter.token}")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
+    page.evaluate(READY)
+    return Notebook(page, name, console)
+
+
+def close_notebook(notebook: Notebook) -> None:
+    """End its kernel, or servers pile up, and close the page."""
+    with contextlib.suppress(Exception):
+        notebook.page.evaluate(
+            "async () => { const w = window.jupyterapp?.shell?.currentWidget;"
+            " await w?.sessionContext?.shutdown?.(); }"
+        )
+    notebook.page.close()
