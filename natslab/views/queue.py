@@ -395,6 +395,8 @@ def _recv(state: State, event: Recv) -> None:
         meant = next((g for g in state.groups.values() if _meant(g, event.subject)), None)
         if message is None and (event.id or meant is None):
             return
+        if any(brick.id == event.id for brick in lane.bricks):
+            return
         lane.count += 1
         n = min(d.n for d in message.due.values()) if message and message.due else 0
         _lay(state, lane, Brick(event.id or f"{lane.label}#{lane.count}", n, "here",
@@ -714,7 +716,7 @@ def _notes(state: State, groups: list[Group]) -> Iterator[str]:
         if len(groups) == 1 and group.fair is False:
             yield f"χ² is {group.chi2:.0f}: fewer than one fair draw in 1000 is as uneven."
         elif len(groups) == 1 and group.p is not None and group.p < UNEVEN:
-            yield f"One fair draw in {1 / group.p:.0f} is as uneven."
+            yield f"About one fair draw in {1 / group.p:.0f} is as uneven."
         if group.missed:
             it = "it" if group.missed == 1 else "them"
             yield f"{_messages(group.missed)} came while {_name(group.name)} was empty: nobody got {it}."
@@ -826,7 +828,7 @@ def _verdict(state: State, group: Group) -> str:
         if group.fair is False:
             words = "fewer than 1 fair draw in 1000 is as uneven"
         elif group.p < UNEVEN:
-            words = f"1 fair draw in {1 / group.p:.0f} is as uneven"
+            words = f"about 1 fair draw in {1 / group.p:.0f} is as uneven"
         parts.append(f"{_spread(_there(group))}, χ² {group.chi2:.0f}: {words}")
     if group.missed:
         parts.append(f"{amount(group.missed)} while it was empty")
@@ -866,7 +868,6 @@ PITCH, SLIM, LEAST = 22.0, 8.9, 3.5  # one message: as a numbered brick, a slim 
 LANE, TIGHT = 52.0, 20.0  # lane to lane
 TOP = 168.0  # of the first lane's middle
 SEAT = 46.0  # publisher to publisher
-BOLD = 1.12  # how much wider than reserved the widest common bold face runs
 SENTENCE, NOTE = 85, 105  # characters that fit
 MANY = 12  # more members than this: sorted tight lanes
 SHOWN = 30  # of the tight lanes; the middle ones are counted
@@ -910,10 +911,10 @@ def _plan(state: State) -> _Plan:
     lanes = [lane for group in state.groups.values() for lane in group.lanes.values()]
     others = list(_plain(state).values())
     tight = _tight(state)
-    longest = max((wide(_name(lane.label), "t14") * BOLD for lane in lanes + others), default=0)
+    longest = max((wide(_name(lane.label), "t14 w6") for lane in lanes + others), default=0)
     x0 = NAMES + min(max(longest + 9, 50), 150)
     most = max((lane.count for lane in lanes + others), default=0)
-    right = min(816.0, END - text_width(amount(most), "t20") - 14)
+    right = min(816.0, END - text_width(amount(most), "t20 w6") - 14)
     reach = max(
         [lane.mean + 2 * lane.sigma for lane in lanes if lane.var > 0] + [la.count for la in lanes] + [1]
     )
@@ -1082,7 +1083,7 @@ class _Canvas:
                     f"the newest to {_name(subject, 80)}.",
                     state={"messages": person.count},
                     marks=[
-                        label(f"{key}/name", 24, seat - 4, fit(person.client, 98 / BOLD, "t14"), "t14 w6"),
+                        label(f"{key}/name", 24, seat - 4, fit(person.client, 98, "t14 w6"), "t14 w6"),
                         label(
                             f"{key}/subject", 24, seat + 13, fit(subject, 118, "mono t11"), "mono t11 ink2"
                         ),
@@ -1191,7 +1192,7 @@ class _Canvas:
         """Port, name and count of a lane."""
         tight = self.plan.tight and not key.startswith("plain/")
         size = "t12" if tight else "t14"
-        name = fit(lane.label, (self.plan.x0 - NAMES - 8) / BOLD, size)
+        name = fit(lane.label, self.plan.x0 - NAMES - 8, f"{size} w6")
         faint = " ink3" if lane.gone else ""
         return sc.Group(
             key=key,
@@ -1209,7 +1210,7 @@ class _Canvas:
         """A plain subscriber: a slim brick for each copy, or a comb that stands for many."""
         x0 = self.plan.x0
         words = "a copy of each" if not lane.gone else "left"
-        room = END - text_width(amount(lane.count), "t20") - 24 - text_width(words, "t12") - x0
+        room = END - text_width(amount(lane.count), "t20 w6") - 24 - text_width(words, "t12") - x0
         title = f"{_name(lane.label)} has no queue name: it got a copy of each, {_messages(lane.count)}."
         marks: list[Mark] = []
         n = len(lane.bricks)
@@ -1286,7 +1287,11 @@ class _Canvas:
                   title=f"{name}: {_verdict(self.state, group) or words}.",
                   state={"messages": group.total, "lost": group.losses})
         )  # fmt: skip
-        runs = [(name, "t14 w6"), (f"  {words}", "t12 ink3")]
+        words = f"  {words}"
+        runs = [
+            (fit(group.name, 868 - plan.x0 - text_width(words, "t12"), "t14 w6"), "t14 w6"),
+            (words, "t12 ink3"),
+        ]
         hulls.append(sc.Text(key=f"{key}/name", x=round(plan.x0, 2), y=top + 24.5, runs=runs))
         hulls += self.bands(group, shown)
         for lane in shown:

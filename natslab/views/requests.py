@@ -429,10 +429,9 @@ MS = 46.0  # pixels for a millisecond
 HOP = 12.0  # pixels of a hop at least
 IDLE = 0.002  # seconds without a hop that are not drawn to scale
 BREAK = 54.0  # pixels for them
-APART = 18.0  # between two labels on the requester's lifeline
+APART = 24.0  # between two labels on the requester's lifeline
 SILENCE = 0.005  # seconds between two requests that are worth a break
 RECENTLY = 1.5  # seconds for which a message's flight is offered
-BOLD = 1.12  # how much wider than reserved the widest common bold face runs
 REASON = 188.0  # pixels for the words at the left
 REST = "\n"  # stands for the responders without a lifeline of their own
 
@@ -634,6 +633,7 @@ class _Canvas:
         self.server = self.server_name()
         self.hidden: set[str] = set()
         self.queues: dict[str, str] = {}
+        self.taken: list[tuple[float, float, float, float]] = []  # room taken by words beside lifelines
 
     def server_name(self) -> str:
         places = {r.place for r in self.shown if r.place}
@@ -717,34 +717,35 @@ class _Canvas:
     def heads(self, y: float) -> tuple[list[Mark], float]:
         """Names over the lifelines; returns the height of their ports."""
         askers = list(dict.fromkeys(r.requester for r in self.shown))
-        first = FIRST if len(askers) == 1 else FIRST - 22
+        step = STEP if len(askers) < 3 else STEP - 12
         for i, who in enumerate(askers):
-            self.lines["requester", who] = first + i * STEP
-        server = first + (len(askers) - 1) * STEP + (172 if len(askers) == 1 else 130)
+            self.lines["requester", who] = FIRST + i * step
+        server = FIRST + (len(askers) - 1) * step + (172 if len(askers) == 1 else 115)
         self.lines["server", self.server] = server
-        people = self.responders()
+        people = self.responders(min(LINES, int((LAST - server - 110) / 48) + 1))
         n = len(people)
         away, right = {1: (260.0, 740.0), 2: (180.0, 800.0), 3: (160.0, LAST)}.get(n, (110.0, LAST))
         left = min(server + away, right)
         gap = (right - left) / (n - 1) if n > 1 else 2 * (right - server) - 80
         for i, who in enumerate(people):
             self.lines["responder", who] = round(left + i * gap if n > 1 else right, 2)
-        longest = max((wide(_name(who, 40), "t14") * BOLD for who in people), default=0.0)
+        longest = max((wide(_name(who, 40), "t14 w6") for who in people), default=0.0)
         stagger = n > 1 and longest > gap - 8
         brackets = self.brackets(people)
         base = y + 18 + (16 if stagger and brackets else 0)
         total = f"{self.state.total} request{'s' if self.state.total > 1 else ''}"
         marks: list[Mark] = [label("requests", 24, base + 16, total, "t11 ink3")]
         for who in askers:
-            room = 150 if len(askers) == 1 else STEP - 8
-            marks += self.name("requester", who, fit(who, room / BOLD, "t14"), "requester", base)
-        marks += self.name("server", self.server, fit(self.server, 120 / BOLD, "t14"), "server", base)
+            room = 150 if len(askers) == 1 else step - 8
+            marks += self.name("requester", who, fit(who, room, "t14 w6"), "requester", base)
+        marks += self.name("server", self.server, fit(self.server, 120, "t14 w6"), "server", base)
         for i, who in enumerate(people):
             words = f"+{len(self.hidden)} more" if who == REST else who
             x = self.lines["responder", who]
             room = min((2 if stagger else 1) * gap - 8, 2 * (892 - x), 2 * (x - server - 46))
+            room -= 0 if isolate(who) == who else 20
             up = 16 if stagger and i % 2 == 0 else 0
-            marks += self.name("responder", who, fit(words, room / BOLD, "t14"), "", base + 16 - up)
+            marks += self.name("responder", who, fit(words, room, "t14 w6"), "", base + 16 - up)
         for i, (queue, group) in enumerate(brackets):
             a, b = (self.lines["responder", who] for who in (group[0], group[-1]))
             over = base - (18 if stagger else 5)
@@ -758,7 +759,7 @@ class _Canvas:
             marks.append(label(f"role/{role}/{who}", x, y + 16, below, "t11 ink3 middle"))
         return marks
 
-    def responders(self) -> list[str]:
+    def responders(self, most: int) -> list[str]:
         """Who has a lifeline: all that got a request or answered, and their queue groups' members."""
         people: dict[str, None] = {}
         for r in self.shown:
@@ -775,9 +776,9 @@ class _Canvas:
         order = sorted(people, key=lambda who: (list(people).index(who), who))
         seen = list(dict.fromkeys(self.queues.get(who, f"\n{who}") for who in order))
         order.sort(key=lambda who: (seen.index(self.queues.get(who, f"\n{who}")), *_natural(who)))
-        if len(order) > LINES:
+        if len(order) > most:
             busy = [who for who in order if any(who in r.legs for r in self.shown)]
-            keep = set((busy + [who for who in order if who not in busy])[: LINES - 1])
+            keep = set((busy + [who for who in order if who not in busy])[: most - 1])
             self.hidden = set(order) - keep
             order = [who for who in order if who in keep] + [REST]
         return order
@@ -822,7 +823,7 @@ class _Canvas:
         key = f"req/{r.id}"
         word, reason = self.words(r)
         marks = _sign(key, r.outcome, 32, y - 0.5)
-        marks.append(label(f"{key}/word", 50, y + 4.5, fit(word, 215 / BOLD, "t14"), "t14 w6"))
+        marks.append(label(f"{key}/word", 50, y + 4.5, fit(word, 224, "t14 w6"), "t14 w6"))
         marks.append(label(f"{key}/subject", 50, y + 23, fit(r.subject, REASON, "mono t12"), "mono t12 ink2"))
         for i, line in enumerate(_wrap(reason, REASON, "t12") if reason else []):
             marks.append(label(f"{key}/why{i}", 50, y + 41 + 17 * i, line, "t12 ink3"))
@@ -950,7 +951,7 @@ class _Canvas:
                 words = f"{_name(who)} works {_time(max(0.0, b.t - a.t))}."
             else:
                 if roomy:
-                    texts.append(label(f"req/{r.id}/work/{who}/words", *self.beside(x, a.y + 16, "no reply")))
+                    texts += self.beside(f"req/{r.id}/work/{who}/words", x, a.y + 4, "no reply")
                 continue
             key = f"req/{r.id}/work/{who}"
             marks.append(_bar(key, x, a.y, max(a.y + 5, b.y), title=words, light=[f"req/{r.id}"]))
@@ -958,13 +959,21 @@ class _Canvas:
                 text = f"works {_time(max(0.0, b.t - a.t))}"
                 broken = any(a.y < y < b.y for y, _ in band.breaks)
                 y = b.y - 6 if broken else (a.y + b.y) / 2 + 4
-                texts.append(label(f"{key}/words", *self.beside(x, y, text)))
+                texts += self.beside(f"{key}/words", x, y, text)
         return marks
 
-    def beside(self, x: float, y: float, text: str) -> tuple[float, float, str, str]:
-        """Words to the right of a lifeline, or to its left where the picture ends."""
-        right = x + 12 + text_width(text, "t11") <= 880
-        return x + 12 if right else x - 12, y, text, f"t11 ink2{'' if right else ' end'} halo"
+    def beside(self, key: str, x: float, y: float, text: str) -> list[Mark]:
+        """Words beside a lifeline, at its right if it can be; none where there is no room."""
+        size = text_width(text, "t11")
+        for down in (0, 14, -14):
+            for left, end in ((x + 12, ""), (x - 12 - size, " end")):
+                box = (left, y + down - 9, left + size, y + down + 3)
+                free = all(box[2] < a or c < box[0] or box[3] < b or d < box[1] for a, b, c, d in self.taken)
+                if free and box[2] <= 880:
+                    self.taken.append(box)
+                    at = left + size if end else left
+                    return [label(key, at, y + down, text, f"t11 ink2{end} halo")]
+        return []
 
     def hop(self, band: _Band, a: str, b: str, texts: list[Mark]) -> list[Mark]:
         """One arrow, and the word on it."""
@@ -988,22 +997,24 @@ class _Canvas:
         middle = (nearest + self.x(r, "server")) / 2
         if a == "ask":
             words = fit(r.subject, self.x(r, "server") - nearest - 22, "mono t11")
-            lower = (q.y - p.y) * max(0.0, nearest - x) / (to - x) / 2
-            texts.append(label(f"{key}/words", middle, y - 4 + lower, words, "mono t11 ink2 middle halo"))
+            there = self.above((x, y), (to, q.y), middle - text_width(words, "mono t11") / 2)
+            texts.append(label(f"{key}/words", middle, there, words, "mono t11 ink2 middle halo"))
         elif b == "refused":
             texts.append(label(f"{key}/words", middle, q.y + 15, "503 No Responders", "t11 ink2 middle"))
             who, right = fit(self.server, 70, "t12"), x + 16
             texts.append(label(f"{key}/why", right, y - 4, "nobody subscribes,", "t12 ink2 halo"))
             texts.append(label(f"{key}/so", right, y + 13, f"so {who} itself answers", "t12 ink2 halo"))
         elif a.startswith("back "):
-            words = {"answer": "reply", "late": "late reply, ignored", "discarded": "discarded"}.get(
-                fate, "reply"
-            )
-            texts.append(
-                label(f"{key}/words", middle, p.y - 5 + (q.y - p.y) / 3, words, "t11 ink2 middle halo")
-            )
+            words = {"late": "late reply, ignored", "discarded": "discarded"}.get(fate, "reply")
+            there = self.above((x, y), (to, q.y), middle + text_width(words, "t11") / 2)
+            texts.append(label(f"{key}/words", middle, there, words, "t11 ink2 middle halo"))
         return [_line(key, (x, y), tip, f"edge {colour} round", width=2.5, arrow=True, title=title,
                       light=[f"req/{r.id}"])]  # fmt: skip
+
+    @staticmethod
+    def above(a: tuple[float, float], b: tuple[float, float], x: float) -> float:
+        """The baseline of words that stand on the line from `a` to `b` and touch it at `x` at most."""
+        return round(a[1] + (b[1] - a[1]) * (x - a[0]) / (b[0] - a[0]) - 5, 2)
 
     def ends(self, band: _Band, texts: list[Mark]) -> list[Mark]:
         """Signs and times on the requester's lifeline."""
