@@ -1,6 +1,7 @@
 // node scripts/build.mjs [--development] [--stage]
 // esbuild bundles the stage (an anywidget module); tsc and rspack make the JupyterLab extension.
-// --development: readable, with source maps. --stage: the stage alone, in milliseconds.
+// --development: the extension readable, with source maps; the stage is always the one that ships.
+// --stage: the stage alone, in milliseconds.
 import { spawnSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -31,8 +32,7 @@ await build({
   format: 'esm',
   target: 'es2022',
   charset: 'utf8',
-  minify: !development,
-  sourcemap: development ? 'inline' : false,
+  minify: true,
   legalComments: 'none',
   logLevel: 'warning'
 });

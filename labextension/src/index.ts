@@ -6,8 +6,8 @@ import { ILauncher } from '@jupyterlab/launcher';
 import { LabIcon } from '@jupyterlab/ui-components';
 
 const OPEN = 'natslab:open-lessons';
-const FOLDER = 'notebooks'; // below the folder that JupyterLab was started in
-const FIRST = `${FOLDER}/00-meet-the-lab.ipynb`;
+const FOLDERS = ['', 'notebooks/']; // where JupyterLab was started, or below
+const FIRST = '00-meet-the-lab.ipynb';
 
 const icon = new LabIcon({
   name: 'natslab:lessons',
@@ -30,16 +30,20 @@ const plugin: JupyterFrontEndPlugin<void> = {
       caption: 'Open the folder with the NATS lessons',
       icon,
       execute: async () => {
-        try {
-          await app.serviceManager.contents.get(FIRST, { content: false });
-        } catch {
-          await showErrorMessage(
-            'The NATS lessons are not here',
-            `There is no ${FIRST} in the folder that JupyterLab was started in. Start it where the lessons are.`
-          );
-          return;
+        for (const folder of FOLDERS) {
+          const found = await app.serviceManager.contents
+            .get(folder + FIRST, { content: false })
+            .then(() => true)
+            .catch(() => false);
+          if (found) {
+            await app.commands.execute('filebrowser:open-path', { path: folder || '/' });
+            return;
+          }
         }
-        await app.commands.execute('filebrowser:open-path', { path: FOLDER });
+        await showErrorMessage(
+          'The NATS lessons are not here',
+          'JupyterLab was started in another folder. In a terminal, natslab lab starts it on the lessons.'
+        );
       }
     });
     palette?.addItem({ command: OPEN, category: 'NATS' });
