@@ -445,6 +445,31 @@ def test_losing_the_server_prints_nothing_and_tells_the_user(capfd: pytest.Captu
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_frozen_server_delays_and_breaks_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    async def go(it: Lab) -> None:
+        a, b = await it.connect("a"), await it.connect("b")
+        got, put = box()
+        await b.subscribe("x", cb=put)
+        await it.hub.sync()
+        await it.fleet.servers["n1"].freeze()
+        began = time.monotonic()
+        await it.hub.sync(0.2)
+        assert 0.15 < time.monotonic() - began < 1
+        with pytest.raises(nats.errors.FlushTimeoutError):
+            await a.sync(0.1)
+        await a.publish("x", b"1")
+        await it.fleet.servers["n1"].thaw()
+        await until(lambda: got)
+        for _ in range(3):  # the answers that nobody waits for any more did no harm
+            await a.publish("x", b"2")
+            await it.hub.sync()
+        assert len(got) == 4
+        assert [r.state for r in it.all(report.Connection)] == ["open", "open"]
+
+    in_lab(go)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_error_of_the_server_that_ends_the_connection() -> None:
     async def go(it: Lab) -> None:
         a = await it.connect("a")

@@ -293,6 +293,8 @@ class Client(NatsClient):
         What is on the wire at this instant is lost.
         """
         self.options["allow_reconnect"] = False
+        if self._reading_task is not None:
+            self._reading_task.cancel()  # nothing is counted after the end is told
         self._end("its connection was cut")
         self._pending.clear()
         self._pending_data_size = 0
@@ -919,9 +921,11 @@ class Hub:
         Clients without a connection, or without an answer in `timeout` seconds, are left alone.
         """
         ready = [c for c in self.on_this_loop() if c.is_connected]
-        # What one has sent by the first round has reached the others' handlers by the second.
-        for _ in range(2):
-            await asyncio.gather(*(c.sync(timeout) for c in ready), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                # What one has sent by the first round has reached the others' handlers by the second.
+                for _ in range(2):
+                    await asyncio.gather(*(c.sync(timeout) for c in ready), return_exceptions=True)
 
     def push(self) -> None:
         """Hand over what clients of this thread's loop have buffered; from a cell, before it waits for us."""
