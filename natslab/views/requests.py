@@ -876,15 +876,16 @@ class _Canvas:
         return [*(self.hop_key(band, a, b) for a, b in band.hops), f"req/{r.id}/wait"]
 
     def hop_key(self, band: _Band, a: str, b: str) -> str:
-        """A hop is a copy of a message at the one it came to."""
+        """On its way out of the server a message is a copy at the one it came to."""
         r = band.request
         kind, _, i = a.partition(" ") if a.startswith(("rep ", "back ")) else ("", "", "")
         name = (r.replies[int(i)].id or f"{r.id}/reply{i}") if kind else r.id
         if b == "refused":
             name = f"{r.id}/503"
         line = band.nodes[b].line
-        to = {"server": self.server, "requester": r.requester}.get(line, line)
-        return f"msg/{name}@{to}"
+        if line == "server":
+            return f"hop/{name}"
+        return f"msg/{name}@{r.requester if line == 'requester' else line}"
 
     def band(self, band: _Band) -> list[Mark]:
         """Bars, arrows and labels of one request."""
