@@ -55,6 +55,14 @@ def draw(state: State) -> Scene:
     band = low + 8
     bottom = band + 50 * len(streams) + (8 if streams else 4)
 
+    for name, y in pubs:
+        if _on(shown, pubs, name):
+            plan.gate = _into(state, shown, plan, name, y)[-2][1]
+            break
+    for leaf in plan.leaves:
+        leaf.lights.append(shown.key)
+        leaf.lights += [f"{way}/{name}" for name in active_of(shown) for way in ("pub", "way/in")]
+
     layers = Layers()
     _tree(plan, shown, layers)
     rows_of(plan, shown, layers)
@@ -168,9 +176,11 @@ def _tree(plan: Plan, shown: Shown, layers: Layers) -> None:
         below = node.all_leaves()
         rows = [v.sub.key for leaf in below for v in leaf.verdicts]
         for child in node.sorted_nodes():
-            points = [(x0, node.y), (trunk, node.y), (trunk, child.y), (child.left, child.y)]
+            points = [(x0, node.y), (trunk, node.y), (trunk, child.y)]
+            if node.kind == "root":
+                points = plan.into(child.y, child.taken)
             lights = [v.sub.key for leaf in child.all_leaves() for v in leaf.verdicts]
-            layers.way(f"way/{child.key}", points, child.taken, light=lights)
+            layers.way(f"way/{child.key}", [*points, (child.left, child.y)], child.taken, light=lights)
         for leaf in node.leaves:
             points = [(x0, node.y), (trunk, node.y), (trunk, leaf.y)]
             end = PORT if leaf.queue or leaf.lines == 1 else FAN
@@ -244,6 +254,12 @@ def _pub_rows(state: State, shown: Shown, plan: Plan) -> list[tuple[str, float]]
     return list(zip(names, around(len(names), plan.root.y, pitch, top, plan.bottom + 400), strict=True))
 
 
+def _on(shown: Shown, pubs: list[tuple[str, float]], name: str) -> bool:
+    """Whether this publisher, or one of those that are only counted (""), published what is shown."""
+    active, drawn = active_of(shown), {n for n, _ in pubs}
+    return name in active if name else any(a not in drawn for a in active)
+
+
 def _into(state: State, shown: Shown, plan: Plan, name: str, y: float) -> list[Point]:
     """The way of a publisher to the entry of the tree: through the mapping, or past it."""
     root = plan.root.y
@@ -262,21 +278,26 @@ def _publishers(
     state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float]],
     layers: Layers,
 ) -> None:  # fmt: skip
-    active = active_of(shown)
     message = shown.message
     drawn = {name for name, _ in pubs}
     known = bool(shown.message or shown.burst)
     for name, y in pubs:
         key = f"pub/{name}" if name else "pub/more"
         who = state.publishers.get(name, Publisher())
-        on = name in active or (not name and any(a not in drawn for a in active))
+        on = _on(shown, pubs, name)
         points = _into(state, shown, plan, name, y)
         if message is not None and on and _stop(plan, message) is not None:
             if plan.leaves:
-                layers.way(f"way/in/{name}", points, False)
+                layers.way(f"way/in/{name}", [*points, (plan.entry + 10, plan.root.y)], False)
             layers.way(f"way/in/{name}/part", _cut(points, _stop(plan, message) or 0), True)
+        elif on:
+            own = points[-2][1]
+            before = [p for p in points if p[0] < plan.entry]
+            join = [(plan.entry, own), (plan.entry, plan.gate)] if own != plan.gate else []
+            layers.way(f"way/in/{name}", [*before, (plan.entry - 10, own), *join], True)
         else:
-            layers.way(f"way/in/{name}", points, on)
+            more = [(plan.entry + 10, plan.root.y)] if plan.leaves else []
+            layers.way(f"way/in/{name}", [*points, *more], False)
         if name:
             subject = message.published_as if message is not None and on else who.subject
             title, second = plain(name), fit(subject, 96, "t11 mono")
@@ -363,9 +384,9 @@ def _streams(
         y = band + 32 + 50 * i
         got = name in here
         turn = newest - SLOT * SLOTS - 6 if i else newest
-        points = [(plan.entry, plan.root.y), (plan.entry, band + 6)]
+        points = plan.into(band + 6, got)
         if i:
-            points = [(plan.entry, plan.root.y), (plan.entry, y - 15), (newest, y - 15), (newest, y - 9)]
+            points = [*plan.into(y - 15, got), (newest, y - 15), (newest, y - 9)]
         else:
             points += [(turn, band + 6), (turn, y - 9)]
         layers.way(f"way/store/{name}", points, got)

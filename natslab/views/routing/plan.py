@@ -121,6 +121,13 @@ class Plan:
     low: bool  # the subject stands on a line of its own
     bottom: float  # of the rows
     keys: dict[str, str]  # subscription -> mark that shows or counts it
+    gate: float = 0.0  # where the shown message comes to that trunk
+
+    def into(self, y: float, taken: bool) -> list[Point]:
+        """From the entry to the height `y`; a way that was taken begins where the message came in."""
+        if taken:
+            return [(self.entry - 10, self.gate), (self.entry, self.gate), (self.entry, y)]
+        return [(self.entry, self.root.y), (self.entry, y)]
 
 
 def plan_of(state: State, shown: Shown) -> Plan:
@@ -217,6 +224,7 @@ def plan_of(state: State, shown: Shown) -> Plan:
     plan = Plan(
         root, leaves, rest, rest_y, lefts, widths, groups, gap, entry, card, card_h, low, bottom, keys
     )
+    plan.gate = root.y
     _routes(plan)
     return plan
 
@@ -304,7 +312,7 @@ def _routes(plan: Plan) -> None:
         node.taken = taken
         return taken
 
-    go(plan.root, [(plan.entry, plan.root.y)], ["way/in"])
+    go(plan.root, [(plan.entry, plan.root.y)], [])
 
 
 def half_gap(plan: Plan, node: Node) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 from natslab.tape.subject import tokens
 from natslab.views.layout import Point, amount, count_of, fit, isolate, plain, straight, wide
-from natslab.views.routing.plan import PORT, RIGHT, TEXT, Leaf, Plan
+from natslab.views.routing.plan import MEMBER, PITCH, PORT, RIGHT, TEXT, Leaf, Plan
 from natslab.views.routing.verdicts import Run, Shown, Verdict
 from natslab.views.scene import Circle, Group, Mark, Path, Rect, Text, label, points_path
 
@@ -62,12 +62,12 @@ def rows_of(plan: Plan, shown: Shown, layers: Layers) -> None:
     if plan.rest:
         hits = [v for v in plan.rest if v.got]
         y = plan.rest_y
-        points = [(plan.entry, plan.root.y), (plan.entry, y), (PORT, y)]
+        points = [*plan.into(y, bool(hits)), (PORT, y)]
         layers.way("way/sub/more", points, bool(hits))
         total = amount(sum(v.sub.received for v in plan.rest))
         words: list[Run] = [(f"×{amount(len(plan.rest))} more", "t13 w6" if hits else "t13 ink3")]
         if hits:
-            words.append((f"  {amount(len(hits))} reached", "t11 ink2"))
+            words = beside(words, [(f"{amount(len(hits))} reached", "t11 ink2")])
         layers.things.append(
             Group(
                 key="sub/more",
@@ -79,9 +79,14 @@ def rows_of(plan: Plan, shown: Shown, layers: Layers) -> None:
                     label("sub/more/count", RIGHT - PORT, 4.5, total, "t11 num ink3 end"),
                 ],
                 title=f"{count_of(len(plan.rest), 'more subscription')} with other patterns.",
-                light=["way/sub/more", "way/in"],
+                light=["way/sub/more"],
             )
         )
+
+
+def _area(key: str, height: float, width: float = RIGHT - PORT) -> Rect:
+    """Ground behind a row, so that a pointer finds all of it."""
+    return Rect(key=f"{key}/area", x=6, y=1 - height / 2, w=width - 6, h=height - 2, classes="fill ground")
 
 
 def _port(key: str, on: bool, known: bool = True, differs: bool = False) -> Mark:
@@ -106,7 +111,7 @@ def _port(key: str, on: bool, known: bool = True, differs: bool = False) -> Mark
 
 def beside(runs: list[Run], more: list[Run]) -> list[Run]:
     """Runs with a little room between, in one line of text, so that they keep together in any font."""
-    return [*runs, ("  ", "t11"), *more] if more else runs
+    return [*runs, ("\u2002\u2002", "t11"), *more] if more else runs
 
 
 def _reason(v: Verdict, room: float) -> list[Run]:
@@ -188,7 +193,7 @@ def _row(leaf: Leaf, v: Verdict, known: bool) -> Group:
     """One subscription: its name over its subject, and why it was not reached."""
     key = v.sub.key
     strong = v.got or not known
-    marks: list[Mark] = [_port(key, v.got, known, v.differs)]
+    marks: list[Mark] = [_area(key, PITCH), _port(key, v.got, known, v.differs)]
     x0 = TEXT - PORT
     width = RIGHT - TEXT
     said = bool(v.why or v.note)
@@ -231,7 +236,10 @@ def _line(
         got, key, name, count = v.got, v.sub.key, v.sub.client, _tally(v, known)
         title, facts = _told(v, known), _facts(v)
     strong = got or not known
-    marks: list[Mark] = [_port(key, got, known, v is not None and v.differs)]
+    marks: list[Mark] = [
+        _area(key, MEMBER, right - port),
+        _port(key, got, known, v is not None and v.differs),
+    ]
     x0 = text - port
     room = right - text - wide(count, "t11") - 10
     said = v is not None and v.fail < 0 and bool(v.why or v.note)
@@ -241,7 +249,7 @@ def _line(
     aside = _reason(v, room - wide(name, look) - 14) if v is not None and said else []
     marks.append(Text(key=f"{key}/name", x=x0, y=4.5, runs=beside(runs, aside)))
     marks.append(label(f"{key}/count", right - port, 4.5, count, "t11 num ink3 end"))
-    lights = [*leaf.lights, f"way/{key}"]
+    lights = [*leaf.lights, f"way/{key}", leaf.key, f"{leaf.key}/head", f"{leaf.key}/gate"]
     return Group(key=key, x=port, y=round(y, 2), marks=marks, title=title, state=facts, light=lights)
 
 

@@ -158,14 +158,15 @@ def _bracket(marks: list[Mark], part: list[Step], count: int, pitch: float, y: f
     if len(at) < 2:
         return
     x0, x1 = 25 + pitch * at[0], min(WIDTH_END, 25 + pitch * at[-1] + min(pitch - 12, 96))
-    top = y - 22.5
-    d = f"M{x0:g} {top + 4.5:g}V{top:g}H{x1:g}V{top + 4.5:g}"
-    marks.append(Path(key="trace/bracket", d=d, classes="edge line none"))
     words = count_of(count, "delivery", "deliveries")
     half = wide(words, "t11") / 2
     x = max((x0 + x1) / 2, free + 12 + half)
-    if x + half <= x1:
-        marks.append(label("trace/deliveries", x, y - 34, words, "t11 ink3 middle"))
+    if x + half > x1:
+        return  # the words would stand beside it; the legend has the number
+    top = y - 22.5
+    d = f"M{x0:g} {top + 4.5:g}V{top:g}H{x1:g}V{top + 4.5:g}"
+    marks.append(Path(key="trace/bracket", d=d, classes="edge line none"))
+    marks.append(label("trace/deliveries", x, y - 34, words, "t11 ink3 middle"))
 
 
 def _step(step: Step, x: float, y: float, pitch: float, first: float, whole: bool) -> Group:
