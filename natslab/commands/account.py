@@ -70,8 +70,8 @@ async def _ask(line: Line, client: Any, subject: str) -> dict[str, Any]:
     if line.trace_on:
         line.trace.append(f">>> {subject}: (nothing)")
     try:
-        answer = await client.request(subject, b"", timeout=min(line.timeout, 2.0))
-    except (nats.errors.NoRespondersError, nats.errors.TimeoutError):
+        answer = await client.request(subject, b"", timeout=line.timeout)
+    except nats.errors.NoRespondersError:
         return {}
     if line.trace_on:
         line.trace.append(f"<<< {answer.data.decode('utf-8', 'replace')[:2000]}")

@@ -83,6 +83,7 @@ class Handle(Result):
         self.subject = ""  # what was subscribed to first
         self._messages: deque[Message] = deque(maxlen=KEPT)
         self._news = asyncio.Event()
+        self._closed = asyncio.Event()
         self._client: Client | None = None
         self._subscriptions: list[Any] = []
         self._place = line
@@ -166,7 +167,8 @@ class Handle(Result):
 
     async def finish(self, why: str) -> None:
         """End it, on natslab's loop."""
-        if self.ended or self.why:
+        if self.why:
+            await self._closed.wait()
             return
         self.why = why
         client, self._client = self._client, None
@@ -179,13 +181,14 @@ class Handle(Result):
                             await subscription.unsubscribe()
                         await sync(client)
         finally:
+            if client is not None:
+                # A frozen server lets nobody go; the rest of the closing then happens later.
+                await asyncio.wait({asyncio.ensure_future(client.close())}, timeout=1.0)
             self.ended = True
             self._registry.pop(self.id, None)
-            self._news.set()
-            if client is not None:
-                with contextlib.suppress(Exception):
-                    await asyncio.shield(client.close())
             self._ended()
+            self._news.set()
+            self._closed.set()
 
     def _ended(self) -> None:
         """For what a kind of handle must do at its end."""

@@ -34,7 +34,6 @@ class Mapping:
         self._used: set[int] = set()
         self._tokens: list[list[Piece]] = []
         self._tail = False
-        self._stars_in_dest = 0
         check_subject(re.sub(r"\{\{.*?\}\}", "x", dest), wildcards=True)
         tokens = _tokens(dest)
         for i, token in enumerate(tokens):
@@ -46,11 +45,6 @@ class Mapping:
             raise CommandError(f"{dest} ends in > and {source} does not.", "Both end in >, or none.")
         if self._rest and not self._tail:
             raise CommandError(f"{source} ends in > and {dest} does not.", "Both end in >, or none.")
-        if self._stars_in_dest and self._stars_in_dest != self._stars:
-            raise CommandError(
-                f"{source} has {self._stars} *, {dest} has {self._stars_in_dest}.",
-                "Use as many *, or name them: {{wildcard(1)}}",
-            )
 
     def apply(self, subject: str) -> str | None:
         """Where `subject` goes, or None when the source does not match it.
@@ -79,8 +73,9 @@ class Mapping:
 
     def _token(self, token: str) -> list[Piece]:
         if token == "*":
-            self._stars_in_dest += 1
-            return [self._star(self._stars_in_dest)]
+            raise CommandError(
+                f"{self.dest} holds a *, which a destination cannot.", "Say which of the source's: {{wildcard(1)}}"
+            )
         if (dollar := _DOLLAR.fullmatch(token)) is not None:
             return [self._star(int(dollar[1]))]
         found = _FUNCTION.fullmatch(token)

@@ -46,10 +46,11 @@ async def follow(
         headers[TRACE] = place
     sub = await listener.subscribe(place, cb=heard)
     try:
-        await sync(listener)
-        before = client.last_error
-        await client.publish(subject, payload, headers=headers or None)
-        await sync(client)
+        async with asyncio.timeout(line.timeout):
+            await sync(listener)
+            before = client.last_error
+            await client.publish(subject, payload, headers=headers or None)
+            await sync(client)
         if (error := error_after(client, before)) is not None:
             raise error
         events = await _collect(came, subject, line.timeout)
