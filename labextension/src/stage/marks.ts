@@ -1,8 +1,5 @@
 // The keyed join: marks enter, change and leave by key, groups within groups.
 
-import { easeCubicOut } from 'd3-ease';
-import { interpolateNumber } from 'd3-interpolate';
-
 import type { Clock, Job } from './clock';
 import { attr, num, plain, s, safeClasses, short } from './dom';
 import { arrowHead, morph } from './path';
@@ -26,6 +23,10 @@ type Geometry = Record<string, number | string>;
 /** Whether a mark can be pointed at and opened. */
 export function opens(mark: Mark): boolean {
   return Boolean(mark.title || mark.actions?.length);
+}
+
+function easeOut(u: number): number {
+  return 1 - (1 - u) ** 3;
 }
 
 function geometry(mark: Mark): Geometry {
@@ -268,7 +269,8 @@ export class Item {
         continue;
       }
       if (typeof to === 'number') {
-        moving.push([name, interpolateNumber(num(from), to)]);
+        const start = num(from);
+        moving.push([name, u => start + (to - start) * u]);
       } else {
         const way = morph(String(from), to);
         if (way) {
@@ -292,7 +294,7 @@ export class Item {
       }
       const frame = { ...goal };
       for (const [name, at] of moving) {
-        frame[name] = at(easeCubicOut(Math.max(0, u)));
+        frame[name] = at(easeOut(Math.max(0, u)));
       }
       this.show(frame);
       return true;

@@ -1,11 +1,12 @@
 // Paths with absolute commands, as scene.py writes them.
 
-import { interpolateString } from 'd3-interpolate';
+import { short } from './dom';
 
+const NUMBER = /-?\d*\.?\d+(?:e-?\d+)?/g;
 const SIZES: Record<string, number> = { M: 2, L: 2, H: 1, V: 1, A: 7, C: 6, S: 4, Q: 4, T: 2, Z: 0 };
 
 function numbers(text: string): number[] {
-  return (text.match(/-?\d*\.?\d+(?:e-?\d+)?/g) ?? []).map(Number);
+  return (text.match(NUMBER) ?? []).map(Number);
 }
 
 /** Paths of equal shape have the same commands, and the same flags in their arcs. */
@@ -19,7 +20,14 @@ function shape(d: string): string {
 
 /** A way from one path to another, or null when they are of different shape. */
 export function morph(from: string, to: string): ((u: number) => string) | null {
-  return shape(from) === shape(to) ? interpolateString(from, to) : null;
+  if (shape(from) !== shape(to)) {
+    return null;
+  }
+  const a = numbers(from);
+  const b = numbers(to);
+  // A number may lose its sign on the way, and with it what parted it from the one before.
+  const between = to.split(NUMBER).map((text, i) => text || (i ? ' ' : ''));
+  return u => between.map((text, i) => text + (i < b.length ? short(a[i] + (b[i] - a[i]) * u) : '')).join('');
 }
 
 /** The points of a path; a curve's are its ends. */
