@@ -789,3 +789,18 @@ def test_on_the_learners_loop() -> None:
 
 async def _loops(hub: Hub) -> list[Client]:
     return hub.on_this_loop()
+
+
+def test_closing_reaches_clients_of_other_loops() -> None:
+    fleet = run(Fleet.start(single()))
+    hub = Hub()
+    try:
+
+        async def cell() -> None:
+            mine = await hub.connect("mine", fleet.login())
+            await asyncio.to_thread(run, hub.close())
+            await until(lambda: mine.is_closed and not hub.clients)
+
+        asyncio.run(cell())
+    finally:
+        run(fleet.stop())

@@ -182,6 +182,10 @@ def test_a_stream_gets_no_traced_message() -> None:
             (stored,) = w.all(Hop, step="store")
             assert (stored.stream, stored.subject, stored.via) == ("S", "s.3", "client")
             assert [(e.outcome, e.count) for e in w.all(End)][-1] == ("delivered", 0)
+            # It keeps the header, as "trace disabled" (ADR-41); a subscriber does not see it.
+            assert (await a.jetstream().get_msg("S", 3)).headers == {"Nats-Trace-Dest": "trace disabled"}
+            sub = await a.jetstream().pull_subscribe("s.3", "C")
+            assert [m.headers for m in await sub.fetch(1, timeout=5)] == [None]
 
     run(go())
 

@@ -799,8 +799,8 @@ def _header_block(headers: dict[str, str]) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
-def _without_trace(block: bytes) -> tuple[bytes | None, str]:
-    """A header block without our trace headers, None when nothing is left, and the message's id."""
+def _without_trace(block: bytes) -> tuple[bytes, str]:
+    """A header block without our trace headers, and the message's id."""
     if b"Nats-Trace-" not in block:
         return block, ""
     lines = block.split(b"\r\n")
@@ -820,8 +820,6 @@ def _without_trace(block: bytes) -> tuple[bytes | None, str]:
     if not ours:
         return block, ""
     kept = [line for line in kept if not line.startswith(b"Nats-Trace-Hop:")]
-    if kept == [b"NATS/1.0", b"", b""]:
-        return None, message
     return b"\r\n".join(kept), message
 
 
