@@ -38,7 +38,7 @@ export class Inspector {
   private more = h('p', { class: 'nl-card-more' });
   private facts = h('dl');
   private actions = h('div', { class: 'nl-acts' });
-  private close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'close' }, 'Esc');
+  private close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'Esc: close' }, 'Esc');
   private lines = '';
 
   constructor(signal: AbortSignal) {

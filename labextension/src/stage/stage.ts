@@ -833,8 +833,8 @@ export class Stage {
 }
 
 function toggle(word: string, key: string): HTMLButtonElement {
-  const kbd = h('kbd', { class: 'nl-key', 'aria-hidden': 'true' }, key);
-  return h('button', { type: 'button', class: 'nl-toggle', 'aria-pressed': 'false', 'aria-label': word }, h('span', {}, word), kbd);
+  const kbd = h('kbd', { class: 'nl-key' }, key);
+  return h('button', { type: 'button', class: 'nl-toggle', 'aria-pressed': 'false' }, h('span', {}, word), ' ', kbd);
 }
 
 /** Whether a mark is of the entity that a selection names: `msg/5` names `msg/5@w1`, not `msg/57`. */
