@@ -21,6 +21,7 @@ HOPS = 256  # hops kept of one message; all are counted
 
 
 PATIENCE = 2.0  # seconds after which the rest of a trace will not come
+ENDED = 100  # ended subscriptions that are kept as long as a kept message may have met them
 GAP = 1.0  # seconds of silence that end a burst of counted messages
 
 
@@ -36,11 +37,18 @@ class Subscription(msgspec.Struct, omit_defaults=True):
     subject: str  # the pattern it asked for
     queue: str = ""
     limit: int = 0  # ends by itself after so many messages
-    received: int = 0  # messages delivered to it, bulk included
-    burst: int = 0  # of these, in the present burst of counted messages
+    told: int = 0  # deliveries that the server's traces name
+    got: int = 0  # of the traced messages, those that the client has reported
+    bulk: int = 0  # messages that were counted, not traced
+    burst: int = 0  # of these, in the present burst
     spans: list[tuple[int, int]] = []  # event numbers between which the server knew it; 0 = still
     since: float = 0.0  # when it began, or came back
     was: int = 0  # another one has taken its place (client, sid) since
+
+    @property
+    def received(self) -> int:
+        """Messages delivered to it, as far as the server or the client has told; bulk included."""
+        return max(self.told, self.got) + self.bulk
 
     @property
     def key(self) -> str:
@@ -176,7 +184,7 @@ class State(ViewState, kw_only=True):
     """
 
     subs: dict[str, Subscription] = {}
-    asked: dict[str, int] = {}  # client, pattern and queue group -> how many of `subs`
+    asked: dict[str, list[str]] = {}  # client, pattern and queue group -> keys of `subs`
     received: dict[str, int] = {}
     published: int = 0
     publishers: dict[str, Publisher] = {}
@@ -269,6 +277,8 @@ def _sub(state: State, event: Sub) -> None:
     if event.state == "closed":
         if known is not None:
             _close(known, event.n)
+            if len(state.subs) > 2 * ENDED:
+                _forget(state)
         return
     if not state.hides(event.subject):
         state.received.setdefault(event.client, 0)
@@ -276,11 +286,11 @@ def _sub(state: State, event: Sub) -> None:
         known.limit = event.limit
         return
     if known is not None:
-        del state.subs[key]
+        _drop(state, known)
         known.was = known.spans[-1][1]
         if known.key in state.subs:
             _drop(state, state.subs[known.key])
-        state.subs[known.key] = known
+        _keep(state, known)
     seen = state.subs.get(f"sub/{event.client}/{_unknown(event.subject, event.queue)}")
     if seen is not None:
         _drop(state, seen)
@@ -300,14 +310,13 @@ def _sub(state: State, event: Sub) -> None:
 
 def _keep(state: State, sub: Subscription) -> None:
     state.subs[sub.key] = sub
-    asked = f"{sub.client} {sub.subject} {sub.queue}"
-    state.asked[asked] = state.asked.get(asked, 0) + 1
+    state.asked.setdefault(f"{sub.client} {sub.subject} {sub.queue}", []).append(sub.key)
 
 
 def _drop(state: State, sub: Subscription) -> None:
     del state.subs[sub.key]
     asked = f"{sub.client} {sub.subject} {sub.queue}"
-    state.asked[asked] -= 1
+    state.asked[asked].remove(sub.key)
     if not state.asked[asked]:
         del state.asked[asked]
 
@@ -398,7 +407,8 @@ def _hop(state: State, event: Hop) -> None:
         stream.last += 1
     if is_delivery(event):
         message.deliveries += 1
-        if f"{event.client} {event.sub} {event.queue}" not in state.asked and len(state.subs) < 1000:
+        alike = state.asked.get(f"{event.client} {event.sub} {event.queue}", [])
+        if not alike and len(state.subs) < 1000:
             # A client that is not the lab's own: only the trace knows it.
             guess = Subscription(
                 client=event.client,
@@ -408,6 +418,11 @@ def _hop(state: State, event: Hop) -> None:
                 spans=[(message.n, 0)],
             )
             _keep(state, guess)
+            alike = [guess.key]
+        met = [key for key in alike if state.subs[key].there(message.n)] or alike
+        if len(met) == 1 and not message.dry:
+            # Of several alike, the server does not say which.
+            _count(state, event.client, state.subs[met[0]], told=1)
 
 
 def _unknown(subject: str, queue: str) -> int:
@@ -453,7 +468,7 @@ def _forget(state: State) -> None:
     ended = [s for s in state.subs.values() if not s.open and s.limit >= 0]
     oldest = min((m.n for m in (*state.messages, *state.pending.values())), default=0)
     for i, sub in enumerate(sorted(ended, key=lambda s: -s.spans[-1][1])):
-        if sub.spans[-1][1] < oldest or i >= 100:
+        if sub.spans[-1][1] < oldest or i >= ENDED:
             _drop(state, sub)
 
 
@@ -495,15 +510,25 @@ def _recv(state: State, event: Recv) -> None:
     sub = state.subs.get(f"sub/{event.client}/{event.sid}")
     if event.status or state.hides(sub.subject if sub else event.pattern or event.subject):
         return
-    _count(state, event.client, sub, 1, burst=not event.id)
+    if event.id:
+        _count(state, event.client, sub, got=1)
+    else:
+        _count(state, event.client, sub, bulk=1)
 
 
-def _count(state: State, client: str, sub: Subscription | None, count: int, burst: bool) -> None:
-    state.received[client] = state.received.get(client, 0) + count
+def _count(
+    state: State, client: str, sub: Subscription | None, *, told: int = 0, got: int = 0, bulk: int = 0
+) -> None:
+    before = 0
+    after = got + bulk
     if sub is not None:
-        sub.received += count
-        if burst:
-            sub.burst += count
+        before = sub.received
+        sub.told += told
+        sub.got += got
+        sub.bulk += bulk
+        sub.burst += bulk
+        after = sub.received
+    state.received[client] = state.received.get(client, 0) + after - before
 
 
 def _many(state: State, event: Many) -> None:
@@ -513,7 +538,7 @@ def _many(state: State, event: Many) -> None:
             return
         if event.t - state.burst.t > GAP:
             _burst(state, event)
-        _count(state, event.client, sub, event.count, burst=True)
+        _count(state, event.client, sub, bulk=event.count)
         return
     if state.hides(event.subject):
         return
@@ -574,15 +599,11 @@ def _kept(burst: Burst, stream: str) -> None:
 
 
 def _told(state: State, client: str, subs: list[dict[str, Any]]) -> None:
-    """Only the server counts for a client that is not the lab's own."""
-    total = 0
+    """What the server counted for a client that is not the lab's own and reports nothing itself."""
     for said in subs:
         sub = state.subs.get(f"sub/{client}/{said.get('sid')}")
         if sub is not None and not state.hides(sub.subject):
-            sub.received = int(said.get("msgs", 0))
-            total += sub.received
-    if subs:
-        state.received[client] = total
+            _count(state, client, sub, got=int(said.get("msgs", 0)) - sub.got)
 
 
 def _weights(mappings: dict[str, Any]) -> dict[str, list[tuple[str, int]]]:
