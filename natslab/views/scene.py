@@ -204,7 +204,7 @@ def headline(scene: Scene) -> list[Mark]:
 def header(scene: Scene) -> list[Mark]:
     """Name, servers and sources of a scene as marks; the stage adds its buttons at the right."""
     marks: list[Mark] = [label("head/name", 24, 28, scene.title, "t14 w6")]
-    x = 24 + text_width(scene.title, "t14") + 14
+    x = 24 + text_width(scene.title, "t14 w6") + 14
     for name, state in scene.servers[:9]:
         sign: list[Mark]
         if state in ("up", "lame duck"):
