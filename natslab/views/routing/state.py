@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from natslab.tape.event import Base, Conn, End, Event, Hop, Many, Pub, Recv, Snap, Store, Sub
-from natslab.tape.subject import matches
+from natslab.tape.subject import matches, overlaps
 from natslab.views.view import ViewState, fold_common
 
 RECENT = 50  # traced messages that are kept
@@ -205,7 +205,8 @@ class State(ViewState, kw_only=True):
     @property
     def subscriptions(self) -> list[Subscription]:
         """The open subscriptions, sorted by client, subject, queue."""
-        return sorted((s for s in self.subs.values() if s.open and not self.hides(s.subject)), key=by_name)
+        shown = (s for s in self.subs.values() if s.open and not self.hides(s.subject))
+        return sorted((s for s in shown if self.concerns(s.subject)), key=by_name)
 
     def reached(self, subject: str) -> list[str]:
         """Labels of the clients that the newest message to `subject` was delivered to, sorted.
@@ -221,6 +222,10 @@ class State(ViewState, kw_only=True):
         """Whether `subject` is machinery that this view leaves out."""
         head = next((p for p in PLUMBING if subject.startswith(p)), "")
         return bool(head) and not any(o.startswith(head) for o in self.of)
+
+    def concerns(self, pattern: str) -> bool:
+        """Whether a subscription to `pattern` could get a message that this view shows."""
+        return not self.of or any(overlaps(o, pattern) for o in self.of)
 
     def wants(self, *subjects: str) -> bool:
         """Whether a message with one of these subjects is shown."""

@@ -89,7 +89,7 @@ def shown_of(state: State) -> Shown:
     elif state.burst.count and (message is None or state.burst.n > message.n):
         message, burst = None, state.burst
     hidden = sum(1 for s in state.subs.values() if s.open and state.hides(s.subject))
-    subs = [s for s in state.subs.values() if not state.hides(s.subject)]
+    subs = [s for s in state.subs.values() if not state.hides(s.subject) and state.concerns(s.subject)]
     if message is not None:
         return Shown(message, None, message.subject, _traced(state, message, subs), hidden)
     subject = burst.subject if burst is not None else ""
@@ -173,7 +173,7 @@ def _traced(state: State, message: Message, subs: list[Subscription]) -> list[Ve
                     v.why = [("subscribed at that moment", "")]
             v.differs = v.got if not v.matched else not v.got and not v.why
         if v.differs and not v.why:
-            v.why = [("the matcher says no" if v.got else "matches, yet not delivered", "")]
+            v.why = [("the matcher says no" if v.got else "matches, not delivered", "")]
     return out
 
 
