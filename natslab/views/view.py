@@ -86,7 +86,8 @@ class Table(msgspec.Struct):
 
 
 def _number(text: str) -> bool:
-    return text in ("", "-") or text.lstrip("-").replace(".", "", 1).isdigit()
+    bare = "".join(text.split()).lstrip("-").replace(".", "", 1)  # thousands may stand apart
+    return text in ("", "-") or bare.isdigit()
 
 
 def _plain(text: str) -> str:
