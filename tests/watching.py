@@ -66,7 +66,10 @@ async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Wat
             for part in parts:
                 await part.start()
                 started.append(part)
-        yield Watched(fleet, hub, tape, *parts[1:])  # type: ignore[arg-type]
+        watched = Watched(fleet, hub, tape, *parts[1:])  # type: ignore[arg-type]
+        if sources:
+            await watched.monitor.poll()
+        yield watched
     finally:
         for part in reversed(started):
             await part.stop()

@@ -29,24 +29,19 @@ from nats.aio.subscription import Subscription as NatsSubscription
 
 from natslab.errors import ClientError, NoResponders
 from natslab.servers import report
+from natslab.servers.headers import HEAD, TRACE, TRACE_PREFIX, header_block, header_size, without_trace
 from natslab.servers.meter import Meter
 from natslab.servers.subject import check_subject
 
-__all__ = ["Client", "Hub", "TooLarge", "check_subject"]
+__all__ = ["TRACE", "TRACE_PREFIX", "Client", "Hub", "TooLarge", "check_subject", "untraced"]
 
-TRACE = "Nats-Trace-Dest"
-TRACE_PREFIX = "_NATSLAB."
-LOST_IN_STORE = "trace disabled"  # what the server writes over the header in a stored or imported message
 GRACE = 2.0  # seconds in which a closed connection is still known as ours
 KEPT = 256  # bytes of a payload that are reported
 RECENT, RECENT_SIZE = 64, 16 * 1024  # traced messages that could be sent again, and bytes of each
 UNREAD = 100_000  # reports that are kept when nobody takes them
 CHUNK = 128 * 1024  # bytes that publish_many hands over at once
-HEAD = 12  # bytes of a header block without a header: NATS/1.0, and two line ends
 
-_KEY = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a header's name, as nats-py wants it
 _REFUSED_TRACE = re.compile(r'publish to "_natslab\.\d+\.(\d+)"', re.IGNORECASE)
-_LINE_ENDS = str.maketrans({"\r": " ", "\n": " "})
 
 
 class TooLarge(ClientError, nats.errors.MaxPayloadError):
@@ -396,7 +391,7 @@ class Client(NatsClient):
         message = status = ""
         if headers is not None:
             status = headers[9:12].decode("ascii", "replace") if headers[8:9] == b" " else ""
-            headers, message = _without_trace(headers)
+            headers, message = without_trace(headers)
         sub = self._subs.get(sid)
         if sub is not None:
             now = time.time()
@@ -477,7 +472,7 @@ class Client(NatsClient):
     ) -> None:
         block = 0
         if headers is not None:
-            block = _header_size(headers)
+            block = header_size(headers)
             if block < 0:  # nats-py will say what is wrong with them
                 await super()._send_publish(subject, reply, payload, payload_size, headers)
                 block = HEAD
@@ -606,7 +601,7 @@ class Client(NatsClient):
         headers: dict[str, str] | None,
     ) -> Iterator[tuple[bytes, int, int]]:
         """Chunks of whole messages: the bytes, how many messages, how many bytes of payload."""
-        block = _header_block(headers) if headers is not None else b""
+        block = header_block(headers) if headers is not None else b""
         verb = "HPUB" if headers is not None else "PUB"
         lead = f"{verb} {subject} {reply} " if reply else f"{verb} {subject} "
 
@@ -770,57 +765,6 @@ def _words(e: Exception) -> str:
         if isinstance(e, nats.errors.Error | OSError) and text
         else f"{type(e).__name__}: {text}".rstrip(": ")
     )
-
-
-def _header_size(headers: dict[str, Any]) -> int:
-    """Bytes of the header block that nats-py will make; -1 when it will refuse."""
-    size = HEAD
-    try:
-        for k, v in headers.items():
-            key = k.strip()
-            if key:
-                if not _KEY.fullmatch(key):
-                    return -1
-                size += len(key) + len(v.strip().encode()) + 4
-    except (AttributeError, TypeError, UnicodeError):
-        return -1
-    return size
-
-
-def _header_block(headers: dict[str, str]) -> bytes:
-    """Headers as they go over the wire. Raises ClientError for a name that cannot."""
-    lines = ["NATS/1.0"]
-    for k, v in headers.items():
-        if not _KEY.fullmatch(k.strip()):
-            raise ClientError(
-                f"The header name {k!r} cannot be sent.", "Use letters, digits and dashes, as in Nats-Msg-Id."
-            )
-        lines.append(f"{k.strip()}: {v.strip().translate(_LINE_ENDS)}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-def _without_trace(block: bytes) -> tuple[bytes, str]:
-    """A header block without our trace headers, and the message's id."""
-    if b"Nats-Trace-" not in block:
-        return block, ""
-    lines = block.split(b"\r\n")
-    ours, message = False, ""
-    kept = []
-    for line in lines:
-        name, _, value = line.partition(b":")
-        if name.strip() == TRACE.encode():
-            text = value.strip().decode(errors="replace")
-            if text.startswith(TRACE_PREFIX):
-                ours, message = True, "c/" + text.removeprefix(TRACE_PREFIX).replace(".", "/")
-                continue
-            if text == LOST_IN_STORE:
-                ours = True
-                continue
-        kept.append(line)
-    if not ours:
-        return block, ""
-    kept = [line for line in kept if not line.startswith(b"Nats-Trace-Hop:")]
-    return b"\r\n".join(kept), message
 
 
 def _no_dollar(subject: str) -> bool:
