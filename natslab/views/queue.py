@@ -444,16 +444,16 @@ def _land(state: State, group: Group, lane: Lane, id: str, subject: str, t: floa
         message = Message(id, "", subject, t, {})
         _remember(state, message)
     due = message.due.get(group.name) if message else None
-    if due is not None and due.to == lane.label:
-        for brick in reversed(lane.bricks):
-            if brick.id == id:
-                if how == "here" and brick.state != "here":
-                    if brick.state == "lost":
-                        lane.lost -= 1
-                        lane.numbers = [n for n in lane.numbers if n != brick.n]
-                    brick.state, brick.t = "here", t
-                return
+    brick = next((b for b in reversed(lane.bricks) if id and b.id == id), None)
+    if brick is not None:
+        if how == "here" and brick.state != "here":
+            if brick.state == "lost":
+                lane.lost -= 1
+                lane.numbers = [n for n in lane.numbers if n != brick.n]
+            brick.state, brick.t = "here", t
         return
+    if due is not None and due.to == lane.label:
+        return  # only counted by now
     if due is None:
         due = Due(n=0, among=_among(group, subject))
         if message is not None:
@@ -668,32 +668,38 @@ def _sentence(group: Group) -> str:
         return f"{name} shared 1 message: {_name(got)} got it."
     counts = _list([amount(lane.count) for lane in lanes])
     if not any(lane.var > 0 for lane in lanes):
-        return f"{name} handled {messages}, one member at a time: {counts}."
+        one = f"{name} handled {messages}, one member at a time"
+        return _first(f"{one}: {counts}.", f"{one}.")
     verdict = "Too few to judge."
     if group.fair is False:
         verdict = "That is unlikely to be chance."
     elif group.fair:
         verdict = "That is a fair draw." if (group.p or 0) >= UNEVEN else "Lopsided, but chance does that."
-    full = f"{name} shared {messages}{'' if group.fair is False else ' by chance'}: {counts}. {verdict}"
-    if len(full) <= SENTENCE:
-        return full
-    return f"{len(lanes)} members of {name} shared {messages}, {_spread(lanes)}. {verdict}"
+    return _first(
+        f"{name} shared {messages}{'' if group.fair is False else ' by chance'}: {counts}. {verdict}",
+        f"{len(lanes)} members of {name} shared {messages}, {_spread(lanes)}. {verdict}",
+        f"{len(lanes)} members shared {messages}. {verdict}",
+    )
+
+
+def _first(*sentences: str) -> str:
+    """The first that fits into the picture, else the last."""
+    return next((s for s in sentences if len(s) <= SENTENCE), sentences[-1])
 
 
 def _several(state: State, groups: list[Group]) -> str:
-    names = ", " + _list([_name(g.name, 14) for g in groups]) if len(groups) < 4 else ""
-    start = f"{_word(len(groups)).capitalize()} groups{names}"
+    some = f"{_word(len(groups)).capitalize()} groups"
+    named = f"{some}, {_list([_name(g.name, 14) for g in groups])}" if len(groups) < 4 else some
     handled = [g for g in groups if g.issued]
     if not any(g.total for g in groups):
-        return f"{start}, and no message yet."
-    if len(handled) > 1 and all(g.issued == state.twice for g in handled):
-        times = "twice" if len(handled) == 2 else f"{_word(len(handled))} times"
-        return f"{start}: every message was handled {times}."
-    if state.twice:
-        return f"{start}: some messages were handled more than once."
-    if len(groups) < 6:
-        return f"{start}: they shared {_list([amount(g.total) for g in groups])} messages."
-    return f"{start}."
+        end = f"no message yet for {'both' if len(groups) == 2 else 'any'}."
+    elif len(handled) > 1 and all(g.issued == state.twice for g in handled):
+        end = f"every message was handled {'twice' if len(handled) == 2 else f'{_word(len(handled))} times'}."
+    elif state.twice:
+        end = "some messages were handled more than once."
+    else:
+        end = f"they shared {_list([amount(g.total) for g in groups])} messages."
+    return _first(f"{named}: {end}", f"{some}: {end}", f"{some} share messages.")
 
 
 def _notes(state: State, groups: list[Group]) -> Iterator[str]:
