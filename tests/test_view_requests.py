@@ -464,6 +464,21 @@ def test_legend_counts_the_signs() -> None:
     assert len(signs) == 3, "the verdict's, the refused one's, the late one's"
 
 
+def test_buttons_are_lines_a_person_would_type() -> None:
+    controls = requests.draw(three_outcomes().state).controls
+    assert [a.line for a in controls] == ['nats request price.get ""', 'nats request stock.get ""']
+
+
+def test_the_verdict_and_the_mark_tell_the_same_time() -> None:
+    story = price()
+    story.tell(Pub(id="c/1/1", client="web", subject="a", reply="_INBOX.a", timeout=1), 1.0)
+    story.tell(Recv(id="", client="web", sid=1, subject="_INBOX.a", status="503"), 1.0006)
+    end = End(of="request", id="c/1/1", client="web", outcome="no responders", took=0.009)
+    story.tell(end, 1.009)
+    assert story.last.took == 0.009
+    assert {"refused in 0.6 ms", "0.6 ms"} <= set(texts(hold(story)))
+
+
 def test_state_stays_small() -> None:
     story = Story()
     for i in range(40):

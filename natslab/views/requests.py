@@ -22,6 +22,7 @@ The sentence and the table have no times in them, so that two runs of a lesson c
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +33,7 @@ from natslab.tape.event import Conn, End, Event, Hop, Pub, Recv, Sub
 from natslab.tape.subject import matches
 from natslab.views import scene as sc
 from natslab.views.layout import fit, isolate, plain, wide
-from natslab.views.scene import Flight, Legend, Mark, Scene, label, shorten, text_width
+from natslab.views.scene import Action, Flight, Legend, Mark, Scene, label, shorten, text_width
 from natslab.views.view import Table, ViewState, fold_common
 
 TITLE = "Requests"
@@ -338,6 +339,16 @@ def describe(state: State) -> tuple[str, str]:
     return f"{state.total} requests: {', '.join(parts)}.", _note(state)
 
 
+def _lasted(r: Request) -> float:
+    """Seconds until the message came that decided it; `took` adds the requester's own time."""
+    if r.outcome == "no responders" and r.refused:
+        return r.refused - r.t
+    came = sorted(x.came for x, fate in zip(r.replies, r.fates, strict=True) if fate == "answer" and x.came)
+    if r.outcome == "answered" and came:
+        return came[-1] - r.t
+    return r.took or max(0.0, r.ended - r.t)
+
+
 def _headline(state: State) -> str:
     """The same with times."""
     if not state.total:
@@ -345,7 +356,7 @@ def _headline(state: State) -> str:
     parts = []
     for outcome, n in state.outcomes.items():
         words = {"no responders": "refused at once"}.get(outcome, OUTCOMES[outcome])
-        known = [r.took for r in state.asked.values() if r.outcome == outcome]
+        known = [_lasted(r) for r in state.asked.values() if r.outcome == outcome]
         if outcome == "answered" and len(known) == n:
             low, high = _time(min(known)), _time(max(known))
             if low == high:
@@ -545,7 +556,8 @@ def _place(band: _Band, top: float) -> None:
         placed.add(name)
         before = node
     band.top = top
-    band.bottom = max(node.y for node in band.nodes.values()) + 14
+    under = 26 if "refused" in band.nodes else 14  # the refusal's words stand under it
+    band.bottom = max(node.y for node in band.nodes.values()) + under
 
 
 # --- picture ---------------------------------------------------------------------------------
@@ -565,12 +577,19 @@ def draw(state: State) -> Scene:
         sources=SOURCES,
         sentence=[(shorten(_headline(state), 852, "t16"), "")],
         note=[(shorten(note, 852, "t13"), "")] if note else [],
+        controls=_controls(state),
     )
     if state.total:
         canvas = _Canvas(state)
         scene.marks, scene.height = canvas.everything(), canvas.bottom
         scene.flights, scene.legend = canvas.flights(), canvas.legend()
     return scene
+
+
+def _controls(state: State) -> list[Action]:
+    """The newest requests again."""
+    subjects = dict.fromkeys(r.subject for r in reversed(state.asked.values()))
+    return [Action(f'nats request {shlex.quote(s)} ""', f"Ask {_name(s, 24)}") for s in [*subjects][:3]]
 
 
 def _line(key: str, a: tuple[float, float], b: tuple[float, float], classes: str, **more: Any) -> sc.Path:
@@ -840,7 +859,7 @@ class _Canvas:
 
     def words(self, r: Request) -> tuple[str, str]:
         """The verdict, and the reason under it."""
-        took = _time(r.took or max(0.0, r.ended - r.t))
+        took = _time(_lasted(r))
         by = _name(r.by, 14)
         if r.outcome == "answered" and r.answers > 1:
             return f"{r.answers} answers in {took}", f"the first from {by}" if by else ""
@@ -908,7 +927,7 @@ class _Canvas:
             else max(done, default=0.0)
         )
         end = end or max(node.y for node in nodes.values())
-        waits = f"{_name(r.requester)} waits {_time(r.took)}." if r.took else f"{_name(r.requester)} waits."
+        waits = f"{_name(r.requester)} waits" + (f" {_time(_lasted(r))}." if r.ended else ".")
         under.append(_bar(f"{key}/wait", x0, nodes["ask"].y, end, title=waits, light=[f"req/{r.id}"]))
         if r.outcome == "timeout":
             y = nodes["end"].y + 0.5
@@ -1025,6 +1044,7 @@ class _Canvas:
         marks: list[Mark] = [
             sc.Circle(key=f"{key}/ask", x=x, y=nodes["ask"].y, r=6, classes="flight fill halo"),
         ]
+        took = _time(_lasted(r))
         for name, node in nodes.items():
             if node.line != "requester":
                 continue
@@ -1037,7 +1057,7 @@ class _Canvas:
             elif strong and r.outcome != "waiting":
                 marks += _sign(f"{key}/{name}", r.outcome, x, node.y)
             if node.label:
-                words = "0" if name == "ask" else _time(node.t - r.t)
+                words = "0" if name == "ask" else took if name == "end" else _time(node.t - r.t)
                 texts.append(label(f"{key}/{name}/time", x - 18, node.y + 4, words,
                                    f"t11 {'w6' if strong else 'ink3'} end halo"))  # fmt: skip
         return marks
