@@ -38,8 +38,9 @@ class Subscription(msgspec.Struct, omit_defaults=True):
     queue: str = ""
     limit: int = 0  # ends by itself after so many messages
     told: int = 0  # deliveries that the server's traces name
-    got: int = 0  # of the traced messages, those that the client has reported
-    bulk: int = 0  # messages that were counted, not traced
+    got: int = 0  # messages that carried an identity, as the client reports
+    bulk: int = 0  # messages that were counted
+    foreign: bool = False  # of a client that is not the lab's own: only the server tells of it
     burst: int = 0  # of these, in the present burst
     spans: list[tuple[int, int]] = []  # event numbers between which the server knew it; 0 = still
     since: float = 0.0  # when it began, or came back
@@ -47,8 +48,9 @@ class Subscription(msgspec.Struct, omit_defaults=True):
 
     @property
     def received(self) -> int:
-        """Messages delivered to it, as far as the server or the client has told; bulk included."""
-        return max(self.told, self.got) + self.bulk
+        """Messages it received; of a client that is not the lab's own, the deliveries that were traced."""
+        # Never both: a traced message may be one of many that its receiver only counted.
+        return self.told if self.foreign else self.got + self.bulk
 
     @property
     def key(self) -> str:
@@ -307,6 +309,8 @@ def _sub(state: State, event: Sub) -> None:
             subject=event.subject,
             queue=event.queue,
             limit=event.limit,
+            told=seen.told if seen else 0,
+            foreign=event.source == "monitor",
             spans=[(seen.spans[0][0] if seen else event.n, 0)],
             since=event.t,
         ),
@@ -420,6 +424,7 @@ def _hop(state: State, event: Hop) -> None:
                 sid=_unknown(event.sub, event.queue),
                 subject=event.sub,
                 queue=event.queue,
+                foreign=True,
                 spans=[(message.n, 0)],
             )
             _keep(state, guess)
