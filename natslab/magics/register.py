@@ -148,7 +148,6 @@ class Loaded:
             ip.register_magic_function(no_var_expand(run), "line_cell", name)
         ip.input_transformers_cleanup.insert(0, self.raw)
         ip.ast_transformers.append(self.each)
-        ip.events.register("post_run_cell", self._after_cell)
         completer = getattr(ip, "Completer", None)
         if completer is not None and hasattr(completer, "custom_matchers"):
             from IPython.core.completer import context_matcher
@@ -166,7 +165,7 @@ class Loaded:
         from natslab.errors import NatslabError
         from natslab.servers.supervisor import supervisor
 
-        threading.Thread(target=_warm, name="natslab warm", daemon=True).start()
+        threading.Thread(target=self._warm, name="natslab warm", daemon=True).start()
         try:
             supervisor()  # begins to start now, so that the first server need not wait for it
         except (OSError, NatslabError):
@@ -179,24 +178,28 @@ class Loaded:
         self._tick = PeriodicCallback(lambda: None, _TICK)
         self._tick.start()
 
-    def _after_cell(self, *_: Any) -> None:
-        # natslab may also be used without a magic, as `natslab.Lab.up()`.
-        if "natslab.lab" in sys.modules:
+    def _warm(self) -> None:
+        """Get ready what the first lines need, while the person still reads."""
+        with contextlib.suppress(Exception):  # the first line says what is wrong
+            # natslab may also be used without a magic, as `natslab.Lab.up()`.
             self.connect()
+            from natslab.commands import parse
+            from natslab.loop import loop
+            from natslab.servers import binary
+
+            loop()
+            binary.find()
+            for line in ("natslab up", "sub a", "pub a b"):
+                parse(line)  # much of what click needs is made at the first use
 
     def connect(self) -> None:
         """Tell commands and lab about this notebook; they are imported now."""
         from natslab import lab
         from natslab.commands import words
 
-        words.set_names(lambda: self.ip.user_ns)
-        lab.set_runner(act)
-        self._forget_hook()
-
-    def _forget_hook(self) -> None:
-        callbacks = self.ip.events.callbacks.get("post_run_cell", [])
-        if self._after_cell in callbacks:
-            self.ip.events.unregister("post_run_cell", self._after_cell)
+        if _loaded is self:
+            words.set_names(lambda: self.ip.user_ns)
+            lab.set_runner(act)
 
     def take_back(self) -> None:
         """Leave the shell as it was."""
@@ -210,7 +213,6 @@ class Loaded:
         for place, one in ((ip.input_transformers_cleanup, self.raw), (ip.ast_transformers, self.each)):
             if one in place:
                 place.remove(one)
-        self._forget_hook()
         matchers = getattr(getattr(ip, "Completer", None), "custom_matchers", [])
         if self._complete in matchers:
             matchers.remove(self._complete)
@@ -220,14 +222,6 @@ class Loaded:
             sys.modules["natslab.commands.words"].set_names(None)
         if "natslab.lab" in sys.modules:
             sys.modules["natslab.lab"].set_runner(None)
-
-
-def _warm() -> None:
-    """Import what the first line needs, while the person still reads."""
-    with contextlib.suppress(Exception):  # the first line says what is wrong
-        from natslab.commands import tree
-
-        tree.load()
 
 
 _loaded: Loaded | None = None

@@ -102,17 +102,28 @@ class Monitor:
         self._stopped = False
 
     async def start(self) -> None:
-        """Begin, with one poll. Raises ServerError when no server answers."""
+        """Begin. Where there may be streams already, with one poll: what they store is not traced.
+
+        Raises ServerError when no server answers that poll; nobody waits for that of a new lab.
+        """
         self._stopped = False
         self._hub.traceable = self._traceable
-        # A stream or a stranger is noticed at once, not at the next poll.
-        for connection, subject in (
-            (await self._fleet.system(), f"$SYS.ACCOUNT.{LEARNER}.*"),
-            (await self._fleet.watcher(), f"{LEARNER}.$JS.EVENT.ADVISORY.STREAM.*.*"),
-        ):
-            self._subs.append(await connection.subscribe(subject, cb=self._woken))
-        await self.poll()
+        if self._fleet.store is not None:
+            await self._listen()
+            await self.poll()
+        else:
+            self._wake.set()
         self._task = asyncio.create_task(self._follow())
+
+    async def _listen(self) -> None:
+        """A stream or a stranger is noticed at once, not at the next poll."""
+        while len(self._subs) < 2:
+            connection, subject = (
+                (await self._fleet.system(), f"$SYS.ACCOUNT.{LEARNER}.*")
+                if not self._subs
+                else (await self._fleet.watcher(), f"{LEARNER}.$JS.EVENT.ADVISORY.STREAM.*.*")
+            )
+            self._subs.append(await connection.subscribe(subject, cb=self._woken))
 
     async def stop(self) -> None:
         """End."""
@@ -147,6 +158,8 @@ class Monitor:
                     await self._wake.wait()
                 await asyncio.sleep(0.02)  # several reasons to wake are one
             self._wake.clear()
+            with contextlib.suppress(NatslabError, nats.errors.Error):  # again with the next poll
+                await self._listen()
             await self.poll()
 
     async def _woken(self, _: Msg) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +56,23 @@ def middle(samples: list[float]) -> float:
     return statistics.median(samples)
 
 
+@cache
+def _bytecode() -> str:
+    """A place for compiled modules, as an installed package has them; gone with this process."""
+    folder = tempfile.TemporaryDirectory(prefix="natslab-bench-")
+    atexit.register(folder.cleanup)
+    return folder.name
+
+
 def child(module: str, *arguments: str, timeout: float = 120) -> dict[str, Any]:
     """Run a module of this package in a fresh interpreter; what its last line of JSON says."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONPYCACHEPREFIX": _bytecode()}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     ran = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env=env,
         capture_output=True,
         text=True,
         timeout=timeout,
