@@ -3,6 +3,9 @@
 import { h, plain, say } from './dom';
 import type { Act, Mark } from './wire';
 
+const SIDE = 16; // px between the card and the frame's sides
+const TIP = 12; // px between the card and its mark
+
 /** A field's name in words. */
 function words(name: string): string {
   return name.replace(/[_-]+/g, ' ');
@@ -93,24 +96,25 @@ export class Inspector {
 
   /**
    * Put the card at a mark, inside the frame: under it, or above where there is no room below.
-   * The picture is from `top` to `end`; down to `bottom` the card may cover what follows.
-   * All places are in px relative to the frame; returns how much taller the picture has to be.
+   * Over what follows the picture the card may lie, down to `floor`. `room` is what the picture
+   * was made taller before; returns how much taller it has to be now.
    */
-  place(
-    mark: { x: number; top: number; bottom: number },
-    frame: { width: number; top: number; end: number; bottom: number }
-  ): number {
+  place(mark: Element, picture: Element, floor: Element, room: number): number {
     const { offsetWidth: width, offsetHeight: height } = this.el;
-    const side = 16;
-    const left = Math.max(side, Math.min(mark.x - width / 2, frame.width - width - side));
-    const below = mark.bottom + 12;
-    const above = mark.top - 12 - height;
-    const up = below + height > frame.bottom - 8 && above >= frame.top;
+    const frame = this.el.parentElement?.getBoundingClientRect() ?? new DOMRect();
+    const at = mark.getBoundingClientRect();
+    const body = picture.getBoundingClientRect();
+    const middle = at.left + at.width / 2 - frame.left;
+    const left = Math.max(SIDE, Math.min(middle - width / 2, frame.width - width - SIDE));
+    const below = at.bottom - frame.top + TIP;
+    const above = at.top - frame.top - TIP - height;
+    const fits = below + height <= floor.getBoundingClientRect().top - frame.top - room - 8;
+    const up = !fits && above >= body.top - frame.top;
     this.el.style.left = `${left}px`;
     this.el.style.top = `${up ? above : below}px`;
     this.el.classList.toggle('nl-up', up);
-    this.tip.style.left = `${Math.max(18, Math.min(width - 18, mark.x - left))}px`;
-    return up || below + height <= frame.bottom - 8 ? 0 : Math.max(0, below + height + 12 - frame.end);
+    this.tip.style.left = `${Math.max(18, Math.min(width - 18, middle - left))}px`;
+    return fits || up ? 0 : Math.max(0, below + height + TIP - (body.bottom - frame.top - room));
   }
 
   private action(act: Act, i: number): HTMLElement {

@@ -1,38 +1,139 @@
-// The legend's entries as filters: which marks an entry stands for.
+// The legend: what the picture's marks mean. An entry is also a filter, the switch adds textures.
 
-import type { Item } from './marks';
+import { h, plain, s } from './dom';
+import { Layer, type Ground, type Item } from './marks';
 import type { Mark } from './wire';
 
 /** Classes that say what a mark is; the others only say how it is painted. */
-const MEANING = new Set(
-  'stored flight done retry dead inferred bet stale open diff ghost wall odd even'.split(' ')
-);
-/** Marks that explain the picture are never dimmed. */
-const WORDS = new Set(['sentence', 'note']);
+const MEANING = new Set('stored flight done retry dead inferred bet stale open diff ghost wall odd even'.split(' '));
+/** Right of this there is no room for the switch beside the entries. */
+const FULL = 770;
+
+export class Legend {
+  readonly el: HTMLElement;
+  /** The filter, the room or the textures changed. */
+  onChange: () => void = () => undefined;
+  /** Which marks the chosen entry stands for; null when none is chosen. */
+  filter: ((item: Item) => boolean) | null = null;
+  open = true;
+  patterns = false;
+
+  private chosen = '';
+  private marks: Layer;
+  private toggle = h(
+    'button',
+    { type: 'button', class: 'nl-switch', role: 'switch', 'aria-checked': 'false' },
+    h('span', {}, 'patterns'),
+    h('span', { class: 'nl-knob' })
+  );
+
+  constructor(ground: Ground, width: number, signal: AbortSignal) {
+    const layer = s('g');
+    this.marks = new Layer(layer, ground, null, false);
+    const box = { viewBox: `0 0 ${width} 44`, role: 'presentation' };
+    const picture = s('svg', { class: 'nl-legend-picture', ...box }, layer);
+    this.el = h('div', { class: 'nl-legend', hidden: true }, h('div', { class: 'nl-scroll' }, picture), this.toggle);
+    const choose = (event: Event): boolean => {
+      for (let el = event.target as Element | null; el && el !== picture; el = el.parentElement) {
+        const item = ground.owner.get(el);
+        if (item?.parent === this.marks && item.mark.kind === 'group') {
+          this.choose(item.mark);
+          return true;
+        }
+      }
+      return false;
+    };
+    picture.addEventListener('click', choose, { signal });
+    picture.addEventListener(
+      'keydown',
+      event => {
+        if ((event.key === 'Enter' || event.key === ' ') && choose(event)) {
+          event.preventDefault();
+          event.stopPropagation();
+        }
+      },
+      { signal }
+    );
+    this.toggle.addEventListener(
+      'click',
+      () => {
+        this.patterns = !this.patterns;
+        this.toggle.setAttribute('aria-checked', String(this.patterns));
+        this.onChange();
+      },
+      { signal }
+    );
+  }
+
+  show(marks: Mark[]): void {
+    this.marks.replace(marks);
+    this.draw();
+  }
+
+  toggleOpen(): void {
+    this.open = !this.open;
+    if (!this.open) {
+      this.chosen = '';
+      this.filter = null;
+    }
+    this.draw();
+    this.onChange();
+  }
+
+  private choose(entry: Mark): void {
+    this.chosen = this.chosen === entry.key ? '' : entry.key;
+    this.filter = this.chosen ? matcher(entry) : null;
+    this.draw();
+    this.onChange();
+  }
+
+  private draw(): void {
+    const { items } = this.marks;
+    this.el.hidden = !items.size || !this.open;
+    let right = 0;
+    for (const { el, mark } of items.values()) {
+      if (mark.kind === 'group') {
+        el.classList.add('nl-entry');
+        el.setAttribute('tabindex', '0');
+        el.setAttribute('role', 'button');
+        el.setAttribute('aria-label', plain(`show only ${words(mark).trim()}`));
+        el.setAttribute('aria-pressed', String(mark.key === this.chosen));
+        right = Math.max(right, ...mark.marks.map(end));
+      }
+    }
+    this.el.classList.toggle('nl-wide', right > FULL);
+    this.el.classList.toggle('nl-filtering', this.filter !== null);
+  }
+}
+
+/** The text of a mark and what it holds. */
+function words(mark: Mark): string {
+  if (mark.kind === 'text') {
+    return mark.runs.map(([text]) => text).join('');
+  }
+  return mark.kind === 'group' ? mark.marks.map(words).join('') : '';
+}
+
+/** Where a mark of the legend ends, near enough. */
+function end(mark: Mark): number {
+  return mark.kind === 'text' ? mark.x + words(mark).length * 7.5 : 0;
+}
 
 function classesOf(mark: Mark): string[] {
-  const all = (mark.classes ?? '').split(' ').filter(Boolean);
-  return mark.kind === 'group' ? [...all, ...(mark.marks ?? []).flatMap(classesOf)] : all;
+  const own = (mark.classes ?? '').split(' ').filter(Boolean);
+  return mark.kind === 'group' ? [...own, ...mark.marks.flatMap(classesOf)] : own;
 }
 
 /** Whether a mark is of the kind that a legend entry shows. */
-export function matcher(entry: Mark): (item: Item) => boolean {
+function matcher(entry: Mark): (item: Item) => boolean {
   const all = classesOf(entry);
   const meant = all.filter(name => MEANING.has(name));
   const wanted = meant.length ? meant : all;
   return ({ mark }) => {
-    if (WORDS.has(mark.key)) {
-      return true;
-    }
     if (mark.kind === 'group' || !wanted.length) {
       return false;
     }
     const names = new Set((mark.classes ?? '').split(' '));
     return wanted.every(name => names.has(name));
   };
-}
-
-/** Whether a mark stays when `keys` light up together. */
-export function among(keys: Set<string>): (item: Item) => boolean {
-  return item => WORDS.has(item.key) || keys.has(item.key);
 }

@@ -1,12 +1,12 @@
 // Navigation and summary at once: the tape with what happened on it, the mode, and the speed.
 
 import { h, icon, plain, s, say, short } from './dom';
-import type { Cursor, Mode, Sign, ToKernel, Track } from './wire';
+import { Timeline } from './timeline';
+import { baseline, duration, paint } from './track';
+import type { Cursor, Mode, ToKernel, Track } from './wire';
 
 export const SPEEDS = [1, 1 / 2, 1 / 5, 1 / 10, 1 / 20, 1 / 50, 1 / 100, 1 / 200, 1 / 500, 1 / 1000];
 
-const LINE = 50; // baseline of the track
-const IDLE = 44; // width of a collapsed gap
 const PLAY = 'M5.5 2.8V13.2L14 8Z';
 const PAUSE = 'M4.5 3v10M11.5 3v10';
 const REWIND = 'M6.2 1.5V8.5L0.8 5ZM11.7 1.5V8.5L6.3 5Z';
@@ -20,37 +20,8 @@ export function clockTime(t: number): string {
   return `${two(Math.floor(ms / 60000))}:${two(Math.floor(ms / 1000) % 60)}.${rest}`;
 }
 
-/** A length of time in words, as long as it needs to be. */
-export function duration(seconds: number): string {
-  if (seconds >= 120) {
-    return `${Math.round(seconds / 60)} min`;
-  }
-  return seconds >= 10 ? `${Math.round(seconds)} s` : `${seconds.toFixed(1)} s`;
-}
-
 function speedWords(speed: number): string {
   return speed >= 1 ? `${short(speed)}×` : `1/${Math.round(1 / speed)}×`;
-}
-
-/** Where nothing happened: longer than two seconds and than three times the usual distance. */
-function idleGaps(track: Track): [number, number][] {
-  const times = [...track.pubs.map(([, t]) => t), ...track.signs.map(({ t }) => t)].sort((a, b) => a - b);
-  const steps = times.slice(1).map((t, i) => t - times[i]);
-  const median = [...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0;
-  const least = Math.max(2, 3 * median);
-  const points = [track.t0, ...times, track.t1];
-  return points
-    .slice(1)
-    .map((t, i): [number, number] => [points[i], t])
-    .filter(([a, b]) => b - a > least);
-}
-
-interface Piece {
-  t0: number;
-  t1: number;
-  x0: number;
-  x1: number;
-  idle: boolean;
 }
 
 export class Scrubber {
@@ -68,22 +39,19 @@ export class Scrubber {
   private svg = s('svg', { class: 'nl-track-picture', 'aria-hidden': 'true', focusable: 'false' });
   private painted = s('g');
   private playhead = s('g', { class: 'nl-playhead' });
-  private clip = s('g');
   private slider = h('div', {
     class: 'nl-track',
     role: 'slider',
     tabindex: 0,
     'aria-label': 'Tape',
-    'aria-valuemin': 0,
-    'data-at': 'track'
+    'aria-valuemin': 0
   });
   private slower = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'slower' }, '[');
   private faster = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'faster' }, ']');
   private speed = h('span', { class: 'nl-speed' }, '1×');
   private track: Track | null = null;
-  private pieces: Piece[] = [];
-  private known: [t: number, n: number][] = [];
-  private opened = new Set<number>(); // gaps shown to scale, by their start
+  private timeline: Timeline | null = null;
+  private unfolded = new Set<number>(); // gaps shown to scale, by their start
   private width = 560;
   private held: number | null = null; // tape time under a dragging pointer
   private shown = Infinity; // up to where the track is painted as past
@@ -96,7 +64,7 @@ export class Scrubber {
     signal: AbortSignal
   ) {
     this.pill.append(h('span', { class: 'nl-pill-sign' }), this.pillWord);
-    this.svg.append(this.clip, this.painted, this.playhead);
+    this.svg.append(this.painted, this.playhead);
     this.playhead.append(
       s('path', { d: 'M0 18V54', class: 'edge ink', 'stroke-width': 2 }),
       s('path', { d: 'M-5 15h10v6l-5 5l-5 -5z', class: 'fill edge ink round' })
@@ -121,7 +89,7 @@ export class Scrubber {
     this.slider.addEventListener('pointercancel', event => this.drop(event), on);
     this.slider.addEventListener('pointerleave', () => this.onBubbleEnd(), on);
     signal.addEventListener('abort', () => clearTimeout(this.later), { once: true });
-    this.paint();
+    this.layout();
   }
 
   /** Pause, or go on from where the view stands. */
@@ -201,181 +169,22 @@ export class Scrubber {
     this.layout();
   }
 
-  /** The room for the track, in px at 100 %. */
-  resize(width: number): void {
-    if (Math.abs(width - this.width) > 0.5) {
+  /** The frame changed its size; `unit` px are one px at 100 %. */
+  resize(unit: number): void {
+    const width = this.slider.clientWidth / unit;
+    if (width && Math.abs(width - this.width) > 0.5) {
       this.width = width;
       this.layout();
     }
   }
 
-  // --- time and place ---
-
   private layout(): void {
-    const { track, width } = this;
+    const { track, width, unfolded } = this;
     this.svg.setAttribute('viewBox', `0 0 ${short(width)} 68`);
-    this.pieces = [];
-    this.known = [];
-    if (track) {
-      const end = Math.max(track.t1, track.t0 + 0.001);
-      // Too many gaps would leave no room for what happened: the longest stay collapsed.
-      const room = Math.max(0, Math.floor((width * 0.5) / IDLE));
-      const gaps = idleGaps(track)
-        .filter(([a]) => !this.opened.has(a))
-        .sort((a, b) => b[1] - b[0] - (a[1] - a[0]))
-        .slice(0, room)
-        .sort((a, b) => a[0] - b[0]);
-      const idle = gaps.reduce((sum, [a, b]) => sum + b - a, 0);
-      const scale = (width - gaps.length * IDLE) / Math.max(0.001, end - track.t0 - idle);
-      let t = track.t0;
-      let x = 0;
-      const add = (t1: number, wide: number, hidden: boolean): void => {
-        this.pieces.push({ t0: t, t1, x0: x, x1: x + wide, idle: hidden });
-        t = t1;
-        x += wide;
-      };
-      for (const [a, b] of gaps) {
-        if (a > t) {
-          add(a, (a - t) * scale, false);
-        }
-        add(Math.min(b, end), IDLE, true);
-      }
-      if (end > t) {
-        add(end, (end - t) * scale, false);
-      }
-      this.known = [...track.pubs.map(([n, at]): [number, number] => [at, n])];
-      this.known.push(...track.signs.map(({ n, t: at }): [number, number] => [at, n]), [track.t1, track.head]);
-      this.known.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
-    }
-    this.paint();
-    this.place();
-  }
-
-  private xOf(t: number): number {
-    for (const { t0, t1, x0, x1 } of this.pieces) {
-      if (t <= t1) {
-        return x0 + (x1 - x0) * Math.max(0, Math.min(1, (t - t0) / (t1 - t0 || 1)));
-      }
-    }
-    return this.width;
-  }
-
-  private tOf(x: number): number {
-    for (const { t0, t1, x0, x1 } of this.pieces) {
-      if (x <= x1) {
-        return t0 + (t1 - t0) * Math.max(0, (x - x0) / (x1 - x0 || 1));
-      }
-    }
-    return this.track?.t1 ?? 0;
-  }
-
-  /** The newest event at this time; between two known ones, by proportion. */
-  private nOf(t: number): number {
-    const { known } = this;
-    let before: [number, number] = [this.track?.t0 ?? 0, 0];
-    for (const point of known) {
-      if (point[0] > t) {
-        const u = (t - before[0]) / (point[0] - before[0] || 1);
-        return Math.max(0, Math.floor(before[1] + Math.max(0, u) * (point[1] - before[1])));
-      }
-      before = point[1] >= before[1] ? point : before;
-    }
-    return before[1];
-  }
-
-  // --- drawing ---
-
-  private paint(): void {
-    const { track, width } = this;
-    const parts: SVGElement[] = [s('path', { d: `M0 ${LINE}.5H${short(width)}`, class: 'edge line' })];
-    if (track) {
-      const signs = this.apart(track.signs);
-      const stems = signs.map(({ x }) => x);
-      parts.push(...this.bars(track, stems), ...this.zigzags());
-      signs.forEach(({ sign, x }, i) => parts.push(...this.sign(sign, x, signs[i + 1]?.x ?? width + 40)));
-    }
-    this.painted.replaceChildren(...parts);
+    this.timeline = track && new Timeline(track, width, unfolded);
+    this.painted.replaceChildren(...(this.timeline ? paint(this.timeline) : [baseline(width)]));
     this.shown = Infinity;
-  }
-
-  /** Signs that would stand on each other: the newest is drawn, its text says it. */
-  private apart(signs: Sign[]): { sign: Sign; x: number }[] {
-    const placed: { sign: Sign; x: number }[] = [];
-    for (const sign of signs) {
-      const x = this.xOf(sign.t);
-      const last = placed[placed.length - 1];
-      if (last && x - last.x < 13) {
-        last.sign = sign;
-      } else {
-        placed.push({ sign, x });
-      }
-    }
-    return placed;
-  }
-
-  private bars(track: Track, stems: number[]): SVGElement[] {
-    const counts = new Map<number, { x: number; t: number; count: number }>();
-    for (const [, t, count] of track.pubs) {
-      const x = Math.round(this.xOf(t) / 4) * 4;
-      const bar = counts.get(x);
-      if (bar) {
-        bar.count += count;
-      } else {
-        counts.set(x, { x, t, count });
-      }
-    }
-    return [...counts.values()]
-      .filter(({ x }) => stems.every(stem => Math.abs(stem - x) >= 5))
-      .map(({ x, t, count }) => {
-        const tall = Math.min(14, 3 + 2.75 * Math.log10(Math.max(1, count)) * 1.35);
-        return s('rect', {
-          x: short(x - 1),
-          y: short(LINE - tall),
-          width: 2,
-          height: short(tall),
-          class: 'fill ink3',
-          'data-t': t
-        });
-      });
-  }
-
-  private zigzags(): SVGElement[] {
-    const parts: SVGElement[] = [];
-    for (const { t0, t1, x0, idle } of this.pieces) {
-      if (idle) {
-        parts.push(
-          s(
-            'g',
-            { class: 'nl-idle', 'data-gap': t0, transform: `translate(${short(x0)} 0)` },
-            s('rect', { x: 0, y: 28, width: IDLE, height: 32, class: 'nl-hit' }),
-            s('rect', { x: 0, y: LINE - 2, width: IDLE, height: 5, class: 'fill panel' }),
-            s('path', { d: `M0 ${LINE}.5l4 -4l6 8l6 -8l6 8l6 -8l6 8l6 -8l4 4`, class: 'edge ink3 round' }),
-            s('text', { x: IDLE / 2, y: 41, class: 't11 middle nl-ink3' }, duration(t1 - t0))
-          )
-        );
-      }
-    }
-    return parts;
-  }
-
-  private sign({ glyph, text, t }: Sign, x: number, next: number): SVGElement[] {
-    const at = { class: 'edge ink2 round', 'stroke-width': 1.5 };
-    const drawn: Record<string, () => SVGElement> = {
-      '✓': () => s('path', { d: 'M-4 26l2.8 3l5 -6', ...at }),
-      '✕': () => s('path', { d: 'M-3.2 22.8l6.4 6.4m0 -6.4l-6.4 6.4', ...at }),
-      '↑': () => s('path', { d: 'M0 30v-8m-3.2 3.2l3.2 -3.2l3.2 3.2', ...at }),
-      '‖': () => s('path', { d: 'M-2 22.5v7m4 -7v7', ...at, 'stroke-width': 2 }),
-      '▶': () => s('path', { d: 'M-2.6 22.4V29.6L3.6 26Z', class: 'fill ink2' }),
-      '◎': () => s('path', { d: 'M-4.2 26a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0M-2 26a2 2 0 1 0 4 0a2 2 0 1 0 -4 0', class: 'edge ink2' })
-    };
-    const make = drawn[glyph] ?? (() => s('text', { y: 30, class: 't12 w6 middle nl-ink2' }, plain(glyph.slice(0, 2))));
-    const parts: SVGElement[] = [make(), s('path', { d: `M0 33V${LINE}`, class: 'edge line' })];
-    const room = Math.floor((Math.min(next, this.width + 12) - x - 16) / 6.4);
-    if (text && room >= Math.min(2, text.length)) {
-      const shown = text.length > room ? `${text.slice(0, room - 1)}…` : text;
-      parts.push(s('text', { x: 8, y: 30, class: 't11 nl-ink3' }, plain(shown)));
-    }
-    return [s('g', { class: 'nl-sign', 'data-t': t, transform: `translate(${short(x)} 0)` }, ...parts)];
+    this.place();
   }
 
   /** Playhead and clock; what came since the shown time is faint. */
@@ -386,7 +195,7 @@ export class Scrubber {
     }
     const live = cursor.mode === 'live' && this.held === null;
     const t = this.held ?? cursor.t;
-    const x = live ? this.width : this.xOf(t);
+    const x = live || !this.timeline ? this.width : this.timeline.x(t);
     this.playhead.setAttribute('transform', `translate(${short(x)} 0)`);
     say(this.time, clockTime(t));
     const lag = this.behindAt(t);
@@ -409,30 +218,32 @@ export class Scrubber {
   }
 
   private grab(event: PointerEvent): void {
-    if (event.button !== 0 || !this.track) {
+    const { timeline } = this;
+    if (event.button !== 0 || !timeline) {
       return;
     }
     const gap = (event.target as Element).closest?.('.nl-idle');
     if (gap) {
-      this.opened.add(Number(gap.getAttribute('data-gap')));
+      this.unfolded.add(Number(gap.getAttribute('data-gap')));
       this.layout();
       return;
     }
     this.slider.setPointerCapture(event.pointerId);
-    this.held = this.tOf(this.pointer(event));
+    this.held = timeline.t(this.pointer(event));
     this.sought = -1;
     this.seek();
     this.place();
   }
 
   private move(event: PointerEvent): void {
-    if (!this.track) {
+    const { timeline } = this;
+    if (!timeline) {
       return;
     }
     const x = this.pointer(event);
-    const t = this.tOf(x);
+    const t = timeline.t(x);
     const box = this.svg.getBoundingClientRect();
-    this.onBubble(this.what(t, x), box.left + (x / this.width) * box.width, box.top + box.height * 0.2);
+    this.onBubble(what(timeline, t, x), box.left + (x / this.width) * box.width, box.top + box.height * 0.2);
     if (this.held !== null) {
       this.held = t;
       this.seek();
@@ -441,10 +252,10 @@ export class Scrubber {
   }
 
   private drop(event: PointerEvent): void {
-    if (this.held === null) {
+    if (this.held === null || !this.timeline) {
       return;
     }
-    this.held = this.tOf(this.pointer(event));
+    this.held = this.timeline.t(this.pointer(event));
     this.place();
     this.seek(true);
     this.held = null;
@@ -458,30 +269,27 @@ export class Scrubber {
       this.later = window.setTimeout(() => this.held !== null && this.seek(), wait);
       return;
     }
-    const n = this.held === null ? -1 : this.nOf(this.held);
+    const n = this.held === null || !this.timeline ? -1 : this.timeline.n(this.held);
     if (n >= 0 && n !== this.sought) {
       this.asked = performance.now();
       this.sought = n;
       this.send({ op: 'seek', n });
     }
   }
+}
 
-  /** The time, and what happened there. */
-  private what(t: number, x: number): string {
-    const { track } = this;
-    if (!track) {
-      return '';
-    }
-    const idle = this.pieces.find(piece => piece.idle && x > piece.x0 && x < piece.x1);
-    if (idle) {
-      return `nothing for ${duration(idle.t1 - idle.t0)}; click to see it to scale`;
-    }
-    const sign = track.signs.find(one => Math.abs(this.xOf(one.t) - x) < 6);
-    if (sign) {
-      return `${clockTime(sign.t)}  ${sign.glyph} ${plain(sign.text ?? '')}`.trim();
-    }
-    const near = track.pubs.filter(([, at]) => Math.abs(this.xOf(at) - x) < 3);
-    const count = near.reduce((sum, [, , many]) => sum + many, 0);
-    return clockTime(t) + (count ? `  ${count} message${count === 1 ? '' : 's'}` : '');
+/** A time of the track, and what happened there. */
+function what(timeline: Timeline, t: number, x: number): string {
+  const { signs, pubs } = timeline.track;
+  const fold = timeline.fold(x);
+  if (fold) {
+    return `nothing for ${duration(fold.t1 - fold.t0)}; click to see it to scale`;
   }
+  const sign = signs.find(one => Math.abs(timeline.x(one.t) - x) < 6);
+  if (sign) {
+    return `${clockTime(sign.t)}  ${sign.glyph} ${plain(sign.text ?? '')}`.trim();
+  }
+  const near = pubs.filter(([, at]) => Math.abs(timeline.x(at) - x) < 3);
+  const count = near.reduce((sum, [, , many]) => sum + many, 0);
+  return clockTime(t) + (count ? `  ${count} message${count === 1 ? '' : 's'}` : '');
 }

@@ -101,22 +101,24 @@ export interface TableData {
   keys: string[];
 }
 
+/** What changed since the frame before. */
+export interface Delta {
+  seq: number;
+  head?: Partial<Head>;
+  set?: Mark[];
+  del?: string[];
+  order?: string[];
+  flights?: Flight[];
+  gone?: string[];
+  legend?: Mark[];
+  hd?: Mark[];
+  controls?: Act[];
+  cursor?: Cursor;
+}
+
 export type FromKernel =
   | { op: 'scene'; seq: number; full: true; scene: SceneData; cursor?: Cursor }
-  | {
-      op: 'delta';
-      seq: number;
-      head?: Partial<Head>;
-      set?: Mark[];
-      del?: string[];
-      order?: string[];
-      flights?: Flight[];
-      gone?: string[];
-      legend?: Mark[];
-      hd?: Mark[];
-      controls?: Act[];
-      cursor?: Cursor;
-    }
+  | ({ op: 'delta' } & Delta)
   | ({ op: 'track' } & Track)
   | ({ op: 'table' } & TableData)
   | { op: 'said'; line: string; error: string };

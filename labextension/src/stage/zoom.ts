@@ -1,10 +1,16 @@
 // Zoom and pan of the picture. A plain wheel belongs to the page; a drag pans only what is zoomed.
 
-import { short } from './dom';
+import { h, short } from './dom';
 
 const MOST = 8;
 
+function button(text: string, does: string): HTMLButtonElement {
+  return h('button', { type: 'button', class: 'nl-key', 'aria-label': does }, text);
+}
+
 export class Zoom {
+  /** The twins of wheel and keys. */
+  readonly el: HTMLElement;
   k = 1;
   onChange: () => void = () => undefined;
   private x = 0;
@@ -17,6 +23,11 @@ export class Zoom {
     private layer: SVGGElement,
     signal: AbortSignal
   ) {
+    const [out, into, whole] = [button('\u2212', 'zoom out'), button('+', 'zoom in'), button('0', 'whole picture')];
+    this.el = h('div', { class: 'nl-zoom' }, out, into, whole);
+    out.addEventListener('click', () => this.by(0.8), { signal });
+    into.addEventListener('click', () => this.by(1.25), { signal });
+    whole.addEventListener('click', () => this.reset(), { signal });
     svg.addEventListener('wheel', event => this.wheel(event), { signal, passive: false });
     svg.addEventListener('pointerdown', event => this.down(event), { signal });
     svg.addEventListener('pointermove', event => this.move(event), { signal });

@@ -1,0 +1,113 @@
+// The tape painted: publishes as bars, signs on stems, idle time as a zigzag.
+
+import { plain, s, short } from './dom';
+import { IDLE, type Timeline } from './timeline';
+import type { Sign } from './wire';
+
+const LINE = 50; // baseline
+const PITCH = 4; // between two bars
+const APART = 13; // least distance of two signs
+
+/** A length of time in words, as long as it needs to be. */
+export function duration(seconds: number): string {
+  if (seconds >= 120) {
+    return `${Math.round(seconds / 60)} min`;
+  }
+  return seconds >= 10 ? `${Math.round(seconds)} s` : `${seconds.toFixed(1)} s`;
+}
+
+/** Everything on the track. What belongs to a moment has it as data-t, a fold its start as data-gap. */
+export function paint(timeline: Timeline): SVGElement[] {
+  const signs = apart(timeline);
+  const stems = signs.map(({ x }) => x);
+  return [
+    baseline(timeline.width),
+    ...bars(timeline, stems),
+    ...zigzags(timeline),
+    ...signs.map(({ sign, x }, i) => drawSign(sign, x, stems[i + 1] ?? timeline.width + 12))
+  ];
+}
+
+export function baseline(width: number): SVGElement {
+  return s('path', { d: `M0 ${LINE}.5H${short(width)}`, class: 'edge line' });
+}
+
+/** Signs that would stand on each other: the newest is drawn. */
+function apart(timeline: Timeline): { sign: Sign; x: number }[] {
+  const placed: { sign: Sign; x: number }[] = [];
+  for (const sign of timeline.track.signs) {
+    const x = timeline.x(sign.t);
+    const last = placed[placed.length - 1];
+    if (last && x - last.x < APART) {
+      last.sign = sign;
+    } else {
+      placed.push({ sign, x });
+    }
+  }
+  return placed;
+}
+
+/** Height by the logarithm of the count: 3 for one message, 14 for a thousand. */
+function bars(timeline: Timeline, stems: number[]): SVGElement[] {
+  const found = new Map<number, { t: number; count: number }>();
+  for (const [, t, count] of timeline.track.pubs) {
+    const x = Math.round(timeline.x(t) / PITCH) * PITCH;
+    const bar = found.get(x);
+    if (bar) {
+      bar.count += count;
+    } else {
+      found.set(x, { t, count });
+    }
+  }
+  return [...found]
+    .filter(([x]) => stems.every(stem => Math.abs(stem - x) >= 5))
+    .map(([x, { t, count }]) => {
+      const tall = Math.min(14, 3 + (11 / 3) * Math.log10(Math.max(1, count)));
+      const box = { x: short(x - 1), y: short(LINE - tall), width: 2, height: short(tall) };
+      return s('rect', { ...box, class: 'fill ink3', 'data-t': t });
+    });
+}
+
+function zigzags(timeline: Timeline): SVGElement[] {
+  return timeline.pieces
+    .filter(({ idle }) => idle)
+    .map(({ t0, t1, x0 }) =>
+      s(
+        'g',
+        { class: 'nl-idle', 'data-gap': t0, transform: `translate(${short(x0)} 0)` },
+        s('rect', { x: 0, y: 28, width: IDLE, height: 32, class: 'nl-hit' }),
+        s('rect', { x: 0, y: LINE - 2, width: IDLE, height: 5, class: 'fill panel' }),
+        s('path', { d: `M0 ${LINE}.5l4 -4l6 8l6 -8l6 8l6 -8l6 8l6 -8l4 4`, class: 'edge ink3 round' }),
+        s('text', { x: IDLE / 2, y: 41, class: 't11 middle nl-ink3' }, duration(t1 - t0))
+      )
+    );
+}
+
+const GLYPHS: Record<string, { d: string; class?: string; 'stroke-width'?: number }> = {
+  '✓': { d: 'M-4 26l2.8 3l5 -6' },
+  '✕': { d: 'M-3.2 22.8l6.4 6.4m0 -6.4l-6.4 6.4' },
+  '↑': { d: 'M0 30v-8m-3.2 3.2l3.2 -3.2l3.2 3.2' },
+  '‖': { d: 'M-2 22.5v7m4 -7v7', 'stroke-width': 2 },
+  '▶': { d: 'M-2.6 22.4V29.6L3.6 26Z', class: 'fill ink2' },
+  '◎': {
+    d: 'M-4.2 26a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0M-2 26a2 2 0 1 0 4 0a2 2 0 1 0 -4 0',
+    'stroke-width': 1
+  }
+};
+
+/** A sign at x; its text as far as there is room before the next one. */
+function drawSign({ glyph, text, t }: Sign, x: number, next: number): SVGElement {
+  const known = GLYPHS[glyph];
+  const parts: SVGElement[] = [
+    known
+      ? s('path', { class: 'edge ink2 round', 'stroke-width': 1.5, ...known })
+      : s('text', { y: 30, class: 't12 w6 middle nl-ink2' }, plain(glyph.slice(0, 2))),
+    s('path', { d: `M0 33V${LINE}`, class: 'edge line' })
+  ];
+  const room = Math.floor((next - x - 16) / 6.4);
+  if (text && room >= Math.min(2, text.length)) {
+    const shown = text.length > room ? `${text.slice(0, room - 1)}…` : text;
+    parts.push(s('text', { x: 8, y: 30, class: 't11 nl-ink3' }, plain(shown)));
+  }
+  return s('g', { class: 'nl-sign', 'data-t': t, transform: `translate(${short(x)} 0)` }, ...parts);
+}
