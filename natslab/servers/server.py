@@ -28,7 +28,7 @@ State: TypeAlias = Literal["starting", "up", "down", "frozen", "lame duck"]
 _START = 30.0  # seconds; measured 0.02, and 0.2 with 100 streams of 10 consumers
 _STOP = 2.0  # seconds; a graceful stop takes up to 10 ms per consumer, and SIGKILL lost nothing acked
 _DEAD = 5.0  # seconds until a killed process is gone
-_POLL = 0.0005  # seconds
+_POLL = 0.001  # seconds
 
 # What can be asked of nats-server's log, from the least to the gravest, by its three letters.
 _LEVELS = {"TRC": "trace", "DBG": "debug", "INF": "info", "WRN": "warn", "ERR": "error", "FTL": "fatal"}
