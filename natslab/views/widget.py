@@ -19,7 +19,7 @@ def _stylesheets() -> str:
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("stage.css", "chrome.css"))
 
 
-class Stage(anywidget.AnyWidget):  # type: ignore[misc]
+class Stage(anywidget.AnyWidget):
     """One live view. Parameters as `Frames`, which does the work."""
 
     _esm = STATIC / "stage.js"

@@ -108,7 +108,7 @@ def test_a_failing_line_fails_the_notebook(line: str, tmp_path: Path) -> None:
         NotebookClient(
             notebook, timeout=LIMIT, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
         ).execute()
-    error = [o for o in outputs(notebook) if o.output_type == "error"][0]
+    error = next(o for o in outputs(notebook) if o.output_type == "error")
     assert error.ename in ("CommandError", "NoResponders", "LabError", "ServerError")
     assert 1 <= len(error.traceback) <= 3
 
