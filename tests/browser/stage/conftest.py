@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
 import natslab.views
 from natslab.views.scene import FOOT, Scene, header, headline, legend_marks
@@ -113,14 +113,29 @@ class StagePage:
         return self.mark(key).get_attribute(name)
 
 
+@pytest.fixture(scope="session")
+def blank(browser: Browser) -> Iterator[Page]:
+    """One page for all tests of the stage; a new one for each takes longer than the test."""
+    page = browser.new_page()
+    yield page
+    page.close()
+
+
 @pytest.fixture
-def open_stage(browser: Browser) -> Iterator[Callable[..., StagePage]]:
+def open_stage(blank: Page) -> Iterator[Callable[..., StagePage]]:
     """Open a stage: `open_stage(full(scene), width=900, body="data-jp-theme-light='true'")`."""
     module = STATIC / "stage.js"
     if not module.is_file():
         pytest.fail("The stage is not built. Build it: cd labextension && npm ci && node scripts/build.mjs")
     css = "\n".join((STATIC / name).read_text(encoding="utf-8") for name in ("stage.css", "chrome.css"))
-    contexts = []
+    stage = StagePage(blank)
+
+    def failed(error: Any) -> None:
+        stage.errors.append(str(error))
+
+    def logged(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            stage.errors.append(message.text)
 
     def go(
         *messages: dict[str, Any],
@@ -129,22 +144,23 @@ def open_stage(browser: Browser) -> Iterator[Callable[..., StagePage]]:
         body: str = "data-jp-theme-light='true'",
         setup: str = "",
         measure: bool = False,
-        **context: Any,
+        system: Literal["light", "dark"] = "light",
+        calm: bool = False,
     ) -> StagePage:
-        made = browser.new_context(viewport={"width": width + 40, "height": height}, **context)
-        contexts.append(made)
-        page = made.new_page()
-        stage = StagePage(page)
-        page.on("pageerror", lambda e: stage.errors.append(str(e)))
-        page.on("console", lambda m: stage.errors.append(m.text) if m.type == "error" else None)
-        page.set_content(
+        blank.goto("about:blank")
+        blank.set_viewport_size({"width": width + 40, "height": height})
+        blank.emulate_media(
+            color_scheme=system, reduced_motion="reduce" if calm else "no-preference", forced_colors="none"
+        )
+        blank.set_content(
             f"<!doctype html><html><head><style>{css}</style></head>"
             f"<body style='margin:20px' {body}><div id=host style='width:{width}px'></div></body></html>"
         )
-        page.evaluate(MODEL)
+        blank.mouse.move(1, 1)  # not before the content: its going would confuse the pointer events
+        blank.evaluate(MODEL)
         if setup:
-            page.evaluate(f"() => {{ {setup} }}")
-        page.evaluate(
+            blank.evaluate(f"() => {{ {setup} }}")
+        blank.evaluate(
             """async ([code, measure]) => {
                  const url = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
                  window.stageModule = (await import(url)).default;
@@ -157,6 +173,8 @@ def open_stage(browser: Browser) -> Iterator[Callable[..., StagePage]]:
         stage.emit(*messages)
         return stage
 
+    blank.on("pageerror", failed)
+    blank.on("console", logged)
     yield go
-    for made in contexts:
-        made.close()
+    blank.remove_listener("pageerror", failed)
+    blank.remove_listener("console", logged)

@@ -383,7 +383,7 @@ def test_patterns_can_be_switched_on(open_stage):
     ],
 )
 def test_the_host_decides_the_theme_and_the_system_where_none_does(open_stage, body, system, dark):
-    stage = open_stage(full(board()), body=body, color_scheme=system)
+    stage = open_stage(full(board()), body=body, system=system)
     ground = stage.page.evaluate("getComputedStyle(document.querySelector('.natslab')).backgroundColor")
     assert ground == ("rgb(17, 17, 17)" if dark else "rgb(255, 255, 255)")
 
@@ -496,7 +496,7 @@ def test_ten_thousand_updates_leave_no_more_than_one(open_stage):
                  m.emit({ op: 'delta', seq, cursor,
                           set: [mark(`m/${seq % 50}`, seq % 800), mark(`n/${seq}`, 5)],
                           del: [`n/${seq - 3}`], flights: [fly], gone: [`f/${seq - 2}`] });
-                 if (i % 100 === 0) await nextFrame(1);
+                 if (i % 250 === 0) await nextFrame(1);
                }
                await new Promise(done => setTimeout(done, 1000));
                return document.querySelectorAll('*').length;

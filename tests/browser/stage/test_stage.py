@@ -249,7 +249,7 @@ def test_nothing_moves_off_screen(open_stage):
 
 
 def test_reduced_motion_shows_numbers_instead_of_travel(open_stage):
-    stage = open_stage(full(scene(brick("a", 50))), reduced_motion="reduce")
+    stage = open_stage(full(scene(brick("a", 50))), calm=True)
     two = [flight("late", t0=2.0, t1=2.1, y=250), flight("early")]
     message = delta(2, brick("a", 450), flights=msgspec.to_builtins(two))
     assert stage.page.evaluate(PLACES, [message, "early", 2]) == [710, 710]
