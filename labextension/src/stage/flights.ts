@@ -3,6 +3,7 @@
 import type { Clock } from './clock';
 import { attr, num, plain, s, safeClasses, short } from './dom';
 import { CHANGE } from './marks';
+import { Way } from './way';
 import type { Flight } from './wire';
 
 const SHORTEST = 250; // ms; the true time is in the title
@@ -85,9 +86,9 @@ export class Flights {
     const true_ms = 1000 * (Math.max(...ends) - Math.min(...group.map(({ flight }) => flight.t0)));
     const duration = Math.min(LONGEST, Math.max(SHORTEST, true_ms));
     const ways = group.map(({ flight }) => {
-      const way = s('path', { d: flight.d });
+      const way = Way.along(flight.d);
       const stop = flight.stop === undefined ? 1 : Math.min(1, Math.max(0, num(flight.stop)));
-      return { way, length: way.getTotalLength() * stop };
+      return { way, length: way.length * stop };
     });
     const speed = Math.max(...ways.map(({ length }) => length), 1) / duration;
     const start = performance.now();
@@ -104,8 +105,7 @@ export class Flights {
         const gone = Math.max(0, now - start - delay) * speed;
         if (gone < length) {
           dot.el.toggleAttribute('hidden', now - start < delay);
-          const at = way.getPointAtLength(gone);
-          place(dot, at.x, at.y);
+          place(dot, ...way.at(gone));
           return true;
         }
         dot.el.removeAttribute('hidden');
@@ -118,12 +118,12 @@ export class Flights {
   }
 
   /** From the end of its way to the place where the scene shows it. */
-  private rest(dot: Dot, way: SVGPathElement, length: number): void {
+  private rest(dot: Dot, way: Way, length: number): void {
     dot.travels = false;
     this.travelling--;
     dot.el.classList.remove('nl-travels');
-    const from = way.getPointAtLength(length);
-    place(dot, from.x, from.y);
+    const [x0, y0] = way.at(length);
+    place(dot, x0, y0);
     if (dot.gone) {
       this.leave(dot);
       return;
@@ -133,7 +133,7 @@ export class Flights {
       const u = Math.min(1, (now - start) / CHANGE);
       const x = num(dot.flight.x);
       const y = num(dot.flight.y);
-      place(dot, from.x + (x - from.x) * u, from.y + (y - from.y) * u);
+      place(dot, x0 + (x - x0) * u, y0 + (y - y0) * u);
       return u < 1 && !dot.gone;
     });
   }
