@@ -16,7 +16,7 @@ import msgspec
 
 from tests.benchmarks.measure import Row
 
-NAMES = ["startup", "load_ext", "publish", "views_open", "burst"]
+NAMES = ["startup", "load_ext", "publish", "views_open", "burst", "paint"]
 
 
 def _cells(row: Row) -> list[str]:

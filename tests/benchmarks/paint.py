@@ -1,0 +1,126 @@
+"""From a message to the pixels: real JupyterLab in Chromium, every view open.
+
+A message's clock starts when it was published (its Pub on the tape), and ends when the browser has painted
+the first frame that knows it; the stage tells that moment while its trait `measure` is set. Both clocks are
+this machine's.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+from natslab.views import view
+from natslab.views.scene import STATIC
+from tests.benchmarks.measure import Row, at_most
+
+MESSAGES = 150
+AIM = 200  # ms
+
+SETUP = """
+%load_ext natslab
+%natslab up
+import asyncio, json, random, natslab
+from natslab.tape.event import Pub
+lab = natslab.current()
+painted, sent = {}, {}
+def measure(name):
+    seen, told = painted.setdefault(name, []), sent.setdefault(name, [])
+    stage = lab.view(name).widget()
+    stage.measure = True
+    out, heard = stage.frames._out, stage.frames._heard
+    def send(frame):
+        if "seq" in frame:
+            told.append((frame["seq"], frame["cursor"]["n"]))
+        out(frame)
+    def hear(message):
+        if message["op"] == "painted":
+            seen.append((message["seq"], message["at"] / 1000))
+        heard(message)
+    stage.frames._out, stage.frames._heard = send, hear
+    return lab.view(name)
+"""
+MESSAGE = """
+shop, desk, audit = [await lab.connect(n) for n in ("shop", "desk", "audit")]
+async def take(msg):
+    pass
+await desk.subscribe("orders.*", queue="desk", cb=take)
+await audit.subscribe("orders.>", cb=take)
+await asyncio.sleep(1)
+first = lab.tape.head
+for i in range({count}):
+    await shop.publish(f"orders.{{i % 5}}", b"order")
+    await asyncio.sleep(random.uniform(0.02, 0.15))
+await asyncio.sleep(1)
+"""
+RESULT = """
+pubs = [e for e in lab.tape.between(first, lab.tape.head) if isinstance(e, Pub) and e.client == "shop"]
+delays = {}
+for name in sent:
+    delays[name] = []
+    for e in pubs:
+        seq = next((s for s, n in sent[name] if n >= e.n), None)
+        at = next((t for s, t in painted[name] if seq is not None and s >= seq), None)
+        delays[name].append(None if at is None else at - (lab.tape.started + e.t))
+open("paint.json", "w").write(json.dumps(delays))
+"""
+
+
+def run() -> list[Row]:
+    """Measure."""
+    try:
+        from playwright.sync_api import sync_playwright
+
+        from tests.browser.jupyter import FLAGS, chromium, close_notebook, open_notebook, running
+    except ImportError as e:
+        return [_left_out(f"{e.name} is not installed")]
+    program = chromium()
+    if program is None:
+        return [_left_out("there is no Chromium here")]
+    if not (STATIC / "stage.js").exists():
+        return [_left_out("the stage is not built: python hatch_build.py")]
+    names = view.names()
+    cells = [SETUP, *(f"measure({name!r})" for name in names), MESSAGE.format(count=MESSAGES), RESULT]
+    root = Path(tempfile.mkdtemp(prefix="natslab-bench-"))
+    try:
+        with running(root) as jupyter, sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
+            jupyter.put("paint.ipynb", cells)
+            notebook = open_notebook(browser, jupyter, "paint.ipynb")
+            # High enough that every view stays on the screen.
+            notebook.page.set_viewport_size({"width": 1400, "height": 4000})
+            for i in range(len(cells)):
+                notebook.run(i)
+                if 0 < i <= len(names):
+                    notebook.cell(i).locator(".natslab svg").first.wait_for(timeout=30_000)
+            delays = json.loads((jupyter.docs / "paint.json").read_text())
+            close_notebook(notebook)
+            browser.close()
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    rows = []
+    for name in names:
+        found = [d * 1000 for d in delays[name] if d is not None]
+        lost = MESSAGES - len(found)
+        if len(found) < MESSAGES / 2:
+            rows.append(
+                Row(f"message to paint, {name}", None, f"<= {AIM} ms", False, note=f"{lost} not painted")
+            )
+            continue
+        tail = statistics.quantiles(found, n=20)[-1]
+        rows.append(
+            at_most(
+                f"message to paint, 95 of 100, {name}", tail, AIM, "ms",
+                note=f"median {statistics.median(found):.0f}, slowest {max(found):.0f} ms"
+                + (f", {lost} not painted" if lost else ""),
+                samples={"ms": found},
+            )
+        )  # fmt: skip
+    return rows
+
+
+def _left_out(why: str) -> Row:
+    return Row("message to paint", None, f"<= {AIM} ms", None, note=f"left out: {why}")
