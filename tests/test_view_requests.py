@@ -227,6 +227,7 @@ def test_many_repliers_all_are_gathered() -> None:
         story.sub(f"help-{i + 1}", "help.*")
     story.ask("help.please", work={"help-1": 0.002, "help-2": 0.0007, "help-3": 0.005}, wants=3)
     assert (story.last.answers, story.last.discarded, story.last.late) == (3, 0, 0)
+    assert story.last.by == "help-2" and "the first from help-2" in texts(hold(story))
     assert "gathered 3 answers" in story.words()
     said = texts(hold(story))
     assert said.count("reply") == 3 and "3 answers in 5.7 ms" in said

@@ -478,6 +478,7 @@ class _Band(msgspec.Struct):
     """One request, from its first moment to its last."""
 
     request: Request
+    fates: list[str]
     nodes: dict[str, _Node]
     hops: list[tuple[str, str]]  # from node to node
     breaks: list[tuple[float, float]] = []  # height, seconds
@@ -488,7 +489,7 @@ class _Band(msgspec.Struct):
 def _band(request: Request, now: float) -> _Band:
     """The moments of a request in their causal order."""
     r = request
-    band = _Band(request=r, nodes={}, hops=[])
+    band = _Band(request=r, fates=r.fates, nodes={}, hops=[])
 
     def node(name: str, t: float, line: str, after: str = "", label: bool = False) -> None:
         cause = band.nodes.get(after)
@@ -916,7 +917,7 @@ class _Canvas:
         texts: list[Mark] = []
         done = [
             nodes[f"came {i}"].y
-            for i, fate in enumerate(r.fates)
+            for i, fate in enumerate(band.fates)
             if fate == "answer" and f"came {i}" in nodes
         ]
         end = (
@@ -1002,7 +1003,7 @@ class _Canvas:
             h[1] for h in band.hops if band.nodes[h[1]].line in self.hidden
         ):
             return []  # all of them arrive on one line at almost one time
-        fate = r.fates[int(a.split()[1])] if a.startswith(("rep ", "back ")) else ""
+        fate = band.fates[int(a.split()[1])] if a.startswith(("rep ", "back ")) else ""
         colour = "dead" if b == "refused" else "done" if fate == "answer" else "flight"
         x, y, to = self.x(r, p.line), p.y, self.x(r, q.line)
         # Heads stop short of what they point at.
@@ -1050,7 +1051,7 @@ class _Canvas:
                 continue
             strong = name == "end"
             if name.startswith("came "):
-                fate = r.fates[int(name.split()[1])]
+                fate = band.fates[int(name.split()[1])]
                 marks += _sign(f"{key}/{name}", "answered" if fate == "answer" else "ignored", x, node.y)
             elif name == "refused":
                 marks += _sign(f"{key}/{name}", "no responders", x, node.y)
@@ -1118,7 +1119,7 @@ class _Canvas:
                     Flight(key=f"fly/{r.id}@{who}", d=d, t0=r.t, t1=t1, end="delivered" if t1 else "open",
                            title=f"The request on its way to {_name(who)}.", **common)
                 )  # fmt: skip
-            for i, (reply, fate) in enumerate(zip(r.replies, r.fates, strict=True)):
+            for i, (reply, fate) in enumerate(zip(r.replies, band.fates, strict=True)):
                 if f"came {i}" not in nodes or reply.by in self.hidden:
                     continue
                 begin = f"M{at(f'rep {i}')}L" if f"rep {i}" in nodes else "M"
@@ -1157,7 +1158,7 @@ class _Canvas:
     def legend(self) -> list[Legend]:
         """The signs that are there now, with how often."""
         count = Counter(r.outcome for r in self.shown)
-        ignored = sum(fate in ("late", "discarded") for r in self.shown for fate in r.fates)
+        ignored = sum(fate in ("late", "discarded") for band in self.bands for fate in band.fates)
         out = [
             Legend("done fill", "circle", "answered", count["answered"]),
             Legend("dead fill", "square", "refused", count["no responders"]),
