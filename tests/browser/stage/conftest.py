@@ -90,9 +90,9 @@ class StagePage:
         self.page.evaluate("all => all.forEach(m => window.m.emit(m))", list(messages))
 
     def sent(self, op: str | None = None) -> list[dict[str, Any]]:
-        """What the stage sent to the kernel so far."""
+        """What the stage sent to the kernel so far; that it is behind only when asked for."""
         sent: list[dict[str, Any]] = self.page.evaluate("window.m.sent")
-        return [m for m in sent if op is None or m["op"] == op]
+        return [m for m in sent if (m["op"] != "behind" if op is None else m["op"] == op)]
 
     def forget(self) -> None:
         self.page.evaluate("window.m.sent.length = 0")
