@@ -46,26 +46,29 @@ class Loop:
         and whatever the coroutine raises.
         """
         if self.inside():
+            coro.close()
             raise RuntimeError("Loop.run() called on the loop's own thread")
         main = threading.current_thread() is threading.main_thread()
-        # A cell with a top-level await has its own SIGINT handler that only schedules a
-        # callback on the loop we are blocking here.
-        old = signal.signal(signal.SIGINT, signal.default_int_handler) if main else None
-        future = self.submit(coro)
+        interrupts = _Interrupts() if main else None
         try:
-            return future.result(timeout)
-        except KeyboardInterrupt:
-            future.cancel()
-            with contextlib.suppress(BaseException):
-                # Let the coroutine's own clean-up finish before the prompt is back.
-                concurrent.futures.wait([future], 1.0)
-            raise Cancelled() from None
-        except BaseException:
-            future.cancel()
-            raise
+            # Not interruptible: half submitted, the work could neither be awaited nor cancelled.
+            future = self.submit(coro)
+            try:
+                if interrupts is not None:
+                    interrupts.arm()
+                return future.result(timeout)
+            except KeyboardInterrupt:
+                future.cancel()
+                with contextlib.suppress(BaseException):
+                    # Let the coroutine's own clean-up finish before the prompt is back.
+                    concurrent.futures.wait([future], 1.0)
+                raise Cancelled() from None
+            except BaseException:
+                future.cancel()
+                raise
         finally:
-            if main:
-                signal.signal(signal.SIGINT, old)
+            if interrupts is not None:
+                interrupts.end()
 
     def spawn(self, coro: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Start a long-lived task from the loop's own thread and keep a reference to it."""
@@ -96,6 +99,35 @@ class Loop:
             with contextlib.suppress(RuntimeError):
                 self.asyncio.call_soon_threadsafe(self.asyncio.stop)
             self._thread.join(max(0.0, end - time.monotonic()))
+
+
+class _Interrupts:
+    """The person's interrupts while we wait: those before `arm` are kept for it, later ones raise.
+
+    A handler of our own, because a cell with a top-level await has one that only schedules a
+    callback on the very loop that we are blocking.
+    """
+
+    def __init__(self) -> None:
+        self._came = self._armed = False
+        self._old = signal.signal(signal.SIGINT, self._interrupted)
+
+    def _interrupted(self, *_: object) -> None:
+        self._came = True
+        if self._armed:
+            raise KeyboardInterrupt
+
+    def arm(self) -> None:
+        """From now on an interrupt raises KeyboardInterrupt; one that came before, now."""
+        self._armed = True
+        if self._came:
+            raise KeyboardInterrupt
+
+    def end(self) -> None:
+        """Give the signal back to whoever had it."""
+        self._armed = False
+        if self._old is not None:
+            signal.signal(signal.SIGINT, self._old)
 
 
 _loop: Loop | None = None

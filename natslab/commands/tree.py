@@ -276,9 +276,13 @@ def _read(root: Group, said: list[str]) -> Parsed:
     rest = said
     contexts: list[click.Context] = []
     while True:
-        ctx = command.make_context(command.name or "", rest, parent=ctx)
-        contexts.append(ctx)
-        rest = ctx.args
+        if isinstance(command, Group) and rest and not rest[0].startswith("-"):
+            # No flag before the next word: nothing to parse here.
+            ctx = click.Context(command, parent=ctx, info_name=command.name, **command.context_settings)
+        else:
+            ctx = command.make_context(command.name or "", rest, parent=ctx)
+            contexts.append(ctx)
+            rest = ctx.args
         if isinstance(command, Verb):
             break
         if not rest:

@@ -53,11 +53,18 @@ def natslab(line: str, cell: str | None = None) -> Any:
 
 
 def _run(name: str, line: str, cell: str | None) -> Any:
-    from natslab.commands import parse
+    from natslab.errors import Cancelled
 
-    if _loaded is not None:
-        _loaded.connect()
-    return parse(f"{name} {line}", _body(cell)).run()
+    try:
+        from natslab.commands import parse
+
+        if _loaded is not None:
+            _loaded.connect()
+        return parse(f"{name} {line}", _body(cell)).run()
+    except Cancelled:
+        raise
+    except KeyboardInterrupt:  # before or after the command itself
+        raise Cancelled() from None
 
 
 def _body(cell: str | None) -> str | None:
