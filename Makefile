@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
-SERVER_TESTS := tests --ignore=tests/browser --ignore=tests/benchmarks
+SERVER_TESTS := tests --ignore=tests/browser --ignore=tests/benchmarks --ignore=tests/notebooks
 
 .PHONY: lab test soak lint unit notebooks browser bench pictures build clean
 
@@ -32,7 +32,7 @@ unit: $(STAMP)
 
 notebooks: $(STAMP)
 	$(BIN)/natslab test
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not soak' tests/notebooks
+	$(BIN)/python -m pytest -m 'not soak' tests/notebooks
 
 browser: $(STAMP)
 	$(BIN)/python -m pytest -m 'not soak' tests/browser
