@@ -445,11 +445,16 @@ class TestRequest:
         assert repr(go("%%nats req n --send-on newline", "a\nb")) == "3:a\n4:b"
 
     def test_wait_for_empty(self, go: Go) -> None:
-        go("reply empty --command 'true'")
+        for answer in ("one", "two"):
+            go(f"reply parts {answer} --queue {answer}")
+        # The last to answer, with nothing: that is the end.
         go(
-            "%%nats reply parts",
-            "n = [0]\ndef handle(msg):\n    n[0] += 1\n    return '' if n[0] == 3 else str(n[0])",
+            "%%nats reply parts --queue end",
+            "import time\ndef handle(msg):\n    time.sleep(0.2)\n    return b''",
         )
+        result = go("req parts x --wait-for-empty --timeout 5s")
+        assert sorted(m.text for m in result) == ["one", "two"]
+        go("reply empty --command true")
         with pytest.raises(ClientError, match="is empty"):
             go("req empty x --wait-for-empty --timeout 2s")
 

@@ -70,6 +70,16 @@ def test_other_braces_are_data(text: str) -> None:
     assert Template(text).render(1) == text
 
 
+def test_the_quick_way_says_the_same() -> None:
+    for text in ("n {{Count}}", "100% of {{.Count}} and {{Cnt}}", "é {{Count}}", "plain"):
+        template = Template(text)
+        form = template.counting()
+        assert form is not None
+        holes = form.replace(b"%%", b"").count(b"%d")
+        assert (form % ((7,) * holes)).decode() == template.render(7)
+    assert Template("{{Count}} {{ID}}").counting() is None
+
+
 def test_constant() -> None:
     assert Template("hello").constant
     assert not Template("{{Count}}").constant

@@ -101,8 +101,12 @@ class Outgoing:
     def payloads(self, count: int) -> Iterator[bytes]:
         """Only the payloads."""
         for template in self._bodies:
-            for n in range(1, count + 1):
-                yield words.as_bytes(template.render(n))
+            form = template.counting()
+            if form is not None:
+                holes = form.replace(b"%%", b"").count(b"%d")
+                yield from (form % ((n,) * holes) for n in range(1, count + 1))
+            else:
+                yield from (words.as_bytes(template.render(n)) for n in range(1, count + 1))
 
     def messages(self, count: int) -> Iterator[tuple[str, bytes, Headers]]:
         """Subject, payload and headers of every message."""

@@ -21,7 +21,7 @@ from nats.aio.msg import Msg
 from natslab import lab as labs
 from natslab.commands import trouble
 from natslab.commands.connect import Line, error_after
-from natslab.commands.results import Message, Result, one_line, rows_html, rows_text, with_headers
+from natslab.commands.results import Message, Result, one_line, rows_text, with_headers
 from natslab.errors import HandlerError, LabError, NatslabError, Timeout
 from natslab.loop import loop, run
 from natslab.servers.client import Client as LabClient
@@ -466,6 +466,3 @@ class Report(Handle):
     def text(self) -> str:
         """The table."""
         return f"{self._lead()}\n\n{rows_text(*self.table())}".rstrip()
-
-    def _repr_html_(self) -> str:
-        return rows_html(*self.table())

@@ -74,7 +74,8 @@ class Mapping:
     def _token(self, token: str) -> list[Piece]:
         if token == "*":
             raise CommandError(
-                f"{self.dest} holds a *, which a destination cannot.", "Say which of the source's: {{wildcard(1)}}"
+                f"{self.dest} holds a *, which a destination cannot.",
+                "Say which of the source's: {{wildcard(1)}}",
             )
         if (dollar := _DOLLAR.fullmatch(token)) is not None:
             return [self._star(int(dollar[1]))]
