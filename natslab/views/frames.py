@@ -1,7 +1,7 @@
 """What travels from a player to a stage: scenes as frames, and the stage's wishes back.
 
 At most ten frames a second and 64 KB a frame, only what changed; a full scene (at most 256 KB)
-when the stage asks for one.
+when the stage asks for one. To a browser that cannot draw so many they become fewer.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from natslab.views.player import Player
 from natslab.views.scene import FOOT, Scene, header, headline, legend_marks, walk
 
 PERIOD = 0.1  # seconds between two frames
+SLOWEST = 1.0  # the same, to a browser that is behind
+EASE = 2.0  # seconds without complaint after which frames become more frequent again
 FRAME = 64_000  # bytes of a frame
 FULL = 256_000  # bytes of a full scene
 TRACK_PERIOD = 0.5  # seconds between two pictures of the scrubber
@@ -68,6 +70,8 @@ class Frames:
         self.largest = 0
         #: (sequence, time.time()) of frames that the stage has painted, when it is measured.
         self.painted: list[tuple[int, float]] = []
+        self._period = PERIOD
+        self._eased = 0.0
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unlisten: list[Callable[[], None]] = []
@@ -88,6 +92,10 @@ class Frames:
         if op == "hello":
             self._begin()
             self._forget()
+        elif op == "behind":
+            self._period = min(SLOWEST, 2 * self._period)
+            self._eased = time.monotonic()
+            return
         elif op == "seek":
             cursor.seek(int(message.get("n", 0)))
         elif op == "step":
@@ -165,8 +173,14 @@ class Frames:
             else:
                 await self._awake.wait()
             self._awake.clear()
+            began = time.monotonic()
             self._frame()
-            await asyncio.sleep(PERIOD)
+            took = time.monotonic() - began
+            if self._period > PERIOD and began - self._eased > EASE:
+                self._period = max(PERIOD, self._period / 2)
+                self._eased = began
+            # Whatever a picture costs, half of the time is left for the lab.
+            await asyncio.sleep(max(self._period - took, took))
 
     def _frame(self) -> None:
         cursor = self._cursor

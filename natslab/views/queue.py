@@ -870,7 +870,8 @@ def dot(state: State) -> str:
 NAMES = 238.0  # member names begin
 PORT, SPLIT, GATE, TRUNK, SOURCE = 226.0, 190.0, 168.5, 150.0, 129.0
 END = 862.0  # counts end here
-PITCH, SLIM, LEAST = 22.0, 8.9, 3.5  # one message: as a numbered brick, a slim one, a copy
+PITCH, SLIM, LEAST = 22.0, 8.9, 3.5  # one message: as a numbered brick, a slim one, the least of a copy
+COPY = (SLIM, 7.2, 5.9, 4.9, 4.1, LEAST)
 LANE, TIGHT = 52.0, 20.0  # lane to lane
 TOP = 168.0  # of the first lane's middle
 SEAT = 46.0  # publisher to publisher
@@ -1221,7 +1222,8 @@ class _Canvas:
         marks: list[Mark] = []
         n = len(lane.bricks)
         if n == lane.count and n * LEAST <= room:
-            pitch = min(SLIM, room / max(n, 1))
+            # In steps, so that a new copy moves the others seldom.
+            pitch = next(p for p in COPY if n * p <= room)
             for i, brick in enumerate(lane.bricks):
                 key = self.key(brick, lane, None)
                 marks.append(

@@ -1,4 +1,4 @@
-"""From a message to the pixels: real JupyterLab in Chromium, every view open.
+"""From a message to the pixels: real JupyterLab in Chromium, every view open, one after the other on screen.
 
 A message's clock starts when it was published (its Pub on the tape), and ends when the browser has painted
 the first frame that knows it; the stage tells that moment while its trait `measure` is set. Both clocks are
@@ -11,19 +11,20 @@ import json
 import shutil
 import statistics
 import tempfile
+import time
 from pathlib import Path
 
 from natslab.views import view
 from natslab.views.scene import STATIC
 from tests.benchmarks.measure import Row, at_most
 
-MESSAGES = 150
+MESSAGES = 100
 AIM = 200  # ms
 
 SETUP = """
 %load_ext natslab
 %natslab up
-import asyncio, json, random, natslab
+import asyncio, json, os, random, natslab
 from natslab.tape.event import Pub
 lab = natslab.current()
 painted, sent = {}, {}
@@ -43,29 +44,32 @@ def measure(name):
     stage.frames._out, stage.frames._heard = send, hear
     return lab.view(name)
 """
-MESSAGE = """
-shop, desk, audit = [await lab.connect(n) for n in ("shop", "desk", "audit")]
-async def take(msg):
-    pass
-await desk.subscribe("orders.*", queue="desk", cb=take)
-await audit.subscribe("orders.>", cb=take)
-await asyncio.sleep(1)
-first = lab.tape.head
-for i in range({count}):
-    await shop.publish(f"orders.{{i % 5}}", b"order")
-    await asyncio.sleep(random.uniform(0.02, 0.15))
-await asyncio.sleep(1)
-"""
-RESULT = """
-pubs = [e for e in lab.tape.between(first, lab.tape.head) if isinstance(e, Pub) and e.client == "shop"]
-delays = {}
-for name in sent:
-    delays[name] = []
+MESSAGES_CELL = """
+async def busy(count, name):
+    shop, desk, audit = [await lab.connect(n) for n in ("shop", "desk", "audit")]
+    async def take(msg):
+        pass
+    await desk.subscribe("orders.*", queue="desk", cb=take)
+    await audit.subscribe("orders.>", cb=take)
+    await asyncio.sleep(1)
+    first = lab.tape.head
+    for i in range(count):
+        await shop.publish(f"orders.{{i % 5}}", b"order")
+        await asyncio.sleep(random.uniform(0.02, 0.15))
+    await asyncio.sleep(2)
+    for client in (shop, desk, audit):
+        await client.close()
+    pubs = [e for e in lab.tape.between(first, lab.tape.head) if isinstance(e, Pub) and e.client == "shop"]
+    delays = []
     for e in pubs:
         seq = next((s for s, n in sent[name] if n >= e.n), None)
         at = next((t for s, t in painted[name] if seq is not None and s >= seq), None)
-        delays[name].append(None if at is None else at - (lab.tape.started + e.t))
-open("paint.json", "w").write(json.dumps(delays))
+        delays.append(None if at is None else at - (lab.tape.started + e.t))
+    with open(f"{{name}}.tmp", "w") as file:
+        json.dump(delays, file)
+    os.rename(f"{{name}}.tmp", f"{{name}}.json")
+
+await busy({count}, {name!r})
 """
 
 
@@ -83,20 +87,31 @@ def run() -> list[Row]:
     if not (STATIC / "stage.js").exists():
         return [_left_out("the stage is not built: python hatch_build.py")]
     names = view.names()
-    cells = [SETUP, *(f"measure({name!r})" for name in names), MESSAGE.format(count=MESSAGES), RESULT]
+    cells = [SETUP, *(f"measure({name!r})" for name in names)]
+    cells += [MESSAGES_CELL.format(count=MESSAGES, name=name) for name in names]
     root = Path(tempfile.mkdtemp(prefix="natslab-bench-"))
+    delays: dict[str, list[float | None]] = {}
     try:
         with running(root) as jupyter, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=program, headless=True, args=FLAGS)
             jupyter.put("paint.ipynb", cells)
             notebook = open_notebook(browser, jupyter, "paint.ipynb")
-            # High enough that every view stays on the screen.
-            notebook.page.set_viewport_size({"width": 1400, "height": 4000})
-            for i in range(len(cells)):
+            notebook.run(0)
+            pictures = {}
+            for i, name in enumerate(names, 1):
                 notebook.run(i)
-                if 0 < i <= len(names):
-                    notebook.cell(i).locator(".natslab svg").first.wait_for(timeout=30_000)
-            delays = json.loads((jupyter.docs / "paint.json").read_text())
+                pictures[name] = notebook.page.locator(f'.natslab[data-view="{name}"] svg.nl-picture')
+                pictures[name].wait_for(timeout=30_000)
+            for i, name in enumerate(names, 1 + len(names)):
+                notebook.start(i)
+                pictures[name].scroll_into_view_if_needed()
+                told = jupyter.docs / f"{name}.json"
+                end = time.monotonic() + 120
+                while not told.exists():
+                    if time.monotonic() > end:
+                        raise RuntimeError(f"No messages were measured: {notebook.console[-5:]}")
+                    notebook.page.wait_for_timeout(200)
+                delays[name] = json.loads(told.read_text())
             close_notebook(notebook)
             browser.close()
     finally:

@@ -233,10 +233,12 @@ export class Item {
   }
 
   private show(geo: Geometry): void {
+    const before = this.shown;
     this.shown = geo;
     const { shape, head } = this;
     for (const [name, value] of Object.entries(geo)) {
-      if (name === 'tx' || name === 'ty') {
+      // The browser takes its time for an attribute even when nothing changes.
+      if (name === 'tx' || name === 'ty' || value === before[name]) {
         continue;
       }
       if (name === 'opacity') {
@@ -250,7 +252,7 @@ export class Item {
         head.setAttribute(name, short(num(value)));
       }
     }
-    if (geo.tx !== undefined) {
+    if (geo.tx !== undefined && (geo.tx !== before.tx || geo.ty !== before.ty)) {
       attr(shape, 'transform', geo.tx || geo.ty ? `translate(${short(num(geo.tx))} ${short(num(geo.ty))})` : '');
     }
     if (geo['stroke-width'] === undefined && shape.hasAttribute('stroke-width')) {

@@ -22,6 +22,8 @@ const NARROW = 560; // a picture narrower than this scrolls sideways
 const WIDEST = 1400;
 const PATIENCE = 1500; // ms until a missing picture is explained
 const AGAIN = 1000; // ms until an unanswered hello is said again
+const BEHIND = 0.25; // seconds that frames may wait here before the kernel is told
+const NEWS = 0.5; // seconds between two such messages
 
 const EMPTY: Head = {
   view: '',
@@ -46,6 +48,8 @@ export class Stage {
   private rewound = false;
   private seq = -1; // of the newest frame shown; -1: a full scene is needed
   private asked = -Infinity; // when hello was last said
+  private nearest = Infinity; // the least seconds between the kernel's clock and the browser's
+  private told = -Infinity; // seconds; when the kernel was last told that we are behind
   private onScreen = true;
   private calm = matchMedia('(prefers-reduced-motion: reduce)');
   private pointed: Item | null = null; // under the pointer, or under the keyboard's focus
@@ -137,12 +141,14 @@ export class Stage {
       case 'scene':
         this.seq = message.seq;
         this.whole(message.scene, message.cursor);
+        this.nearest = Infinity;
         this.painted();
         break;
       case 'delta':
         if (this.seq >= 0 && message.seq === this.seq + 1) {
           this.seq = message.seq;
           this.change(message);
+          this.pace(message.cursor);
           this.painted();
         } else if (this.seq < 0 ? performance.now() - this.asked > AGAIN : message.seq > this.seq) {
           this.seq = -1;
@@ -199,6 +205,19 @@ export class Stage {
       this.cursor = cursor;
     }
     this.el.dataset.mode = this.cursor?.mode ?? this.head.mode;
+  }
+
+  /** Frames that come faster than this browser draws them would show an ever older past. */
+  private pace(cursor: Cursor | undefined): void {
+    if (cursor) {
+      const now = performance.now() / 1000;
+      // A little more each time: a clock that was set must not look like waiting for ever.
+      this.nearest = Math.min(this.nearest + 0.002, now - cursor.now);
+      if (now - cursor.now - this.nearest > BEHIND && now - this.told > NEWS) {
+        this.told = now;
+        this.send({ op: 'behind' });
+      }
+    }
   }
 
   private painted(): void {

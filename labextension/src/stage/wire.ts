@@ -132,7 +132,9 @@ export type ToKernel =
   | { op: 'table'; open: boolean }
   | { op: 'act'; key: string; i: number }
   | { op: 'select'; key: string }
-  | { op: 'painted'; seq: number; at: number };
+  | { op: 'painted'; seq: number; at: number }
+  /** Frames come faster than they can be drawn here. */
+  | { op: 'behind' };
 
 /** The part of an anywidget model that the stage uses. */
 export interface Model {

@@ -411,3 +411,16 @@ def test_a_text_mark_keeps_its_spaces(open_stage):
     stage = open_stage(full(scene(Text(key="t", x=30, y=100, runs=[("a  b ", "mono"), ("c", "")]))))
     assert stage.mark("t").text_content() == "a  b c"
     assert stage.attribute("t", "xml:space") == "preserve"
+
+
+def test_a_stage_that_cannot_follow_says_so(open_stage):
+    """Frames that wait in the browser show an ever older past; the kernel must send fewer."""
+    stage = open_stage(full(scene(brick("a", 100))))
+    for seq in range(2, 6):
+        stage.emit({"op": "delta", "seq": seq, "cursor": cursor(now=107.5 + seq)})
+    assert stage.sent("behind") == []
+    # The kernel made these earlier than the ones before, for the time that they took to come.
+    stage.emit({"op": "delta", "seq": 6, "cursor": cursor(now=110.0)})
+    assert len(stage.sent("behind")) == 1
+    stage.emit({"op": "delta", "seq": 7, "cursor": cursor(now=110.1)})
+    assert len(stage.sent("behind")) == 1  # not with every frame

@@ -1,0 +1,83 @@
+"""Frames follow what the stage can bear."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from natslab.loop import loop
+from natslab.tape.event import Pub
+from natslab.tape.tape import Tape
+from natslab.views.frames import PERIOD, Frames
+from natslab.views.player import Player
+
+
+class Wire:
+    """A stage that hears frames, on a tape on which something happens all the time."""
+
+    def __init__(self) -> None:
+        self.tape = Tape()
+        self.at: list[float] = []  # when frames came
+        self.frames = Frames(Player(self.tape, "routing"), self._send)
+        self.frames.heard({"op": "hello"})
+
+    def _send(self, frame: dict[str, Any]) -> None:
+        if frame["op"] in ("scene", "delta"):
+            self.at.append(time.monotonic())
+
+    def busy(self, seconds: float) -> list[float]:
+        """Events for so many seconds; the frames of that time."""
+        since, end = len(self.at), time.monotonic() + seconds
+        while time.monotonic() < end:
+            event = Pub(id="c/1/1", client="a", subject="x", t=self.tape.now())
+            loop().post(self.tape.append, event)
+            time.sleep(0.01)
+        return self.at[since:]
+
+    def close(self) -> None:
+        self.frames.end()
+        self.tape.close()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    opened = Wire()
+    yield opened
+    opened.close()
+
+
+def test_never_more_than_ten_a_second(wire: Wire, wait_for: Callable[..., float]) -> None:
+    wait_for(lambda: wire.at)
+    at = wire.busy(2.0)
+    assert 6 <= len(at) <= 2.0 / PERIOD + 1
+
+
+def test_a_stage_that_is_behind_gets_fewer_until_it_has_caught_up(
+    wire: Wire, wait_for: Callable[..., float]
+) -> None:
+    wait_for(lambda: wire.at)
+    wire.busy(0.3)
+    for _ in range(2):
+        wire.frames.heard({"op": "behind"})
+    wire.busy(0.15)
+    at = wire.busy(1.2)
+    assert 1 <= len(at) <= 4
+    wire.busy(4.5)  # twice EASE and some
+    at = wire.busy(1.0)
+    assert len(at) >= 5
+
+
+def test_the_lab_has_half_of_the_time(wire: Wire, wait_for: Callable[..., float]) -> None:
+    wait_for(lambda: wire.at)
+    draw = wire.frames._player.scene
+
+    def slow(*args: Any, **keys: Any) -> Any:
+        time.sleep(0.15)
+        return draw(*args, **keys)
+
+    wire.frames._player.scene = slow  # type: ignore[method-assign]
+    wire.busy(0.3)
+    assert 1 <= len(wire.busy(1.5)) <= 1.5 / 0.3 + 1
