@@ -18,6 +18,7 @@ from natslab.tape.event import Conn, Drop, Event, Hop, Many, Pub, Recv, Server, 
 from natslab.tape.subject import matches
 from natslab.views import queue
 from natslab.views.queue import Group, Lane, State
+from natslab.views.queue.state import BRICKS, CLIENTS, LANES, RECENT
 from natslab.views.scene import Rect, Scene, Text, to_svg, walk
 from tests.pictures import assert_legible, check
 from tests.watching import watching
@@ -679,8 +680,8 @@ def test_state_stays_small() -> None:
         story.pub(2, client=f"publisher-{i}")
         story.close(f"short-lived-{i}")
     bricks = sum(len(lane.bricks) for lane in story.group().lanes.values())
-    assert bricks <= queue.BRICKS * 3 and len(story.state.messages) <= queue.RECENT
-    assert len(story.group().lanes) <= queue.LANES and len(story.state.publishers) <= queue.CLIENTS
+    assert bricks <= BRICKS * 3 and len(story.state.messages) <= RECENT
+    assert len(story.group().lanes) <= LANES and len(story.state.publishers) <= CLIENTS
     assert len(msgspec.msgpack.encode(story.state)) < 400_000
     assert sum(story.group().members.values()) == story.group().total
     check(queue, story.state)

@@ -21,6 +21,7 @@ from natslab.tape.event import Conn, End, Event, Hop, Pub, Recv, Server, Sub
 from natslab.tape.subject import matches
 from natslab.views import requests
 from natslab.views.requests import Request, State
+from natslab.views.requests.state import KEPT, KINDS, REPLIES
 from natslab.views.scene import Path, Rect, Scene, Text, to_svg, walk
 from tests.pictures import check
 from tests.watching import watching
@@ -489,18 +490,16 @@ def test_state_stays_small() -> None:
     for i in range(300):
         story.ask(f"nobody.{i}")
     state = story.state
-    assert (
-        len(state.requests) == requests.KEPT and state.total == 380 and len(state.past) <= requests.KINDS + 3
-    )
+    assert len(state.requests) == KEPT and state.total == 380 and len(state.past) <= KINDS + 3
     assert state.outcomes == {"answered": 80, "no responders": 300}
-    assert len(state.of_inbox) <= requests.KEPT * (requests.REPLIES + 1)
+    assert len(state.of_inbox) <= KEPT * (REPLIES + 1)
     assert len(msgspec.msgpack.encode(state)) < 400_000
     hold(story)
     story = Story()
     story.tell(Pub(id="c/1/1", client="web", subject="a", reply="_INBOX.a", timeout=1))
     for i in range(1_000):
         story.tell(Pub(id=f"c/2/{i}", client="flood", subject="_INBOX.a"))
-    assert len(story.last.replies) == requests.REPLIES and story.last.more == 1_000 - requests.REPLIES
+    assert len(story.last.replies) == REPLIES and story.last.more == 1_000 - REPLIES
 
 
 CLIENTS = st.sampled_from(

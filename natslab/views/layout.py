@@ -1,51 +1,10 @@
-"""Deterministic places, and text that fits: the same input always lands at the same spot."""
+"""Deterministic places: the same input always lands at the same spot."""
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
-from natslab.views.scene import text_width
-
 Point = tuple[float, float]
-
-
-def plain(text: str) -> str:
-    """Foreign text for a picture: one line, nothing invisible, at most two accents on a letter."""
-    out: list[str] = []
-    accents = 0
-    for c in text:
-        accents = accents + 1 if unicodedata.category(c) in ("Mn", "Me") else 0
-        if accents <= 2:
-            out.append(c if c.isprintable() else "�")
-    return "".join(out)
-
-
-def isolate(text: str) -> str:
-    """`text` with marks around it if it runs from right to left, so that it turns nothing else round."""
-    if any(unicodedata.bidirectional(c) in ("R", "AL", "AN") for c in text):
-        return f"\u2068{text}\u2069"
-    return text
-
-
-def wide(text: str, classes: str) -> float:
-    """Room for `text` in pixels; characters of double width count twice."""
-    double = sum(1 for c in text if c == "�" or unicodedata.east_asian_width(c) in "WF")
-    return text_width(text, classes) * (1 + double / len(text)) if text else 0.0
-
-
-def fit(text: str, room: float, classes: str, tail: int = 0) -> str:
-    """Foreign text made plain and cut to `room` pixels with an ellipsis; its last `tail` characters stay."""
-    text = plain(text)
-    if wide(text, classes) > room:
-        size = max(2, int(room / text_width("x", classes)) - 1)
-        tail = min(tail, size // 2)
-        end = text[len(text) - tail :] if tail else ""
-        kept = text[: size - tail]
-        while len(kept) > 1 and wide(f"{kept}…{end}", classes) > room:
-            kept = kept[:-1]
-        text = f"{kept}…{end}"
-    return isolate(text)
 
 
 def columns(wants: Sequence[float], room: float, gaps: tuple[float, float]) -> tuple[list[float], float]:
@@ -90,18 +49,3 @@ def straight(points: Sequence[Point]) -> list[Point]:
                 out.pop()
         out.append(p)
     return out
-
-
-def amount(n: int) -> str:
-    """A whole number as people write it: 10 000."""
-    return f"{n:,}".replace(",", " ")
-
-
-def count_of(n: int, one: str, many: str = "") -> str:
-    """`n` with its noun, e.g. "1 message", "2 messages"."""
-    return f"{amount(n)} {one if n == 1 else many or one + 's'}"
-
-
-def listed(names: list[str]) -> str:
-    """At least one name, as in a sentence: "a, b and c"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

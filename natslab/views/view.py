@@ -31,7 +31,7 @@ from natslab.errors import CommandError
 from natslab.tape.event import Event, Server
 
 #: Modules of this package that are not views; every other one is.
-_HOUSE = {"view", "scene", "layout", "player", "frames", "show", "widget"}
+_HOUSE = {"view", "scene", "layout", "marks", "wording", "player", "frames", "show", "widget"}
 
 
 class ViewState(msgspec.Struct, kw_only=True):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from natslab.views.layout import plain
 from natslab.views.routing.picture import active_of
 from natslab.views.routing.plan import plan_of, walk
 from natslab.views.routing.state import State
 from natslab.views.routing.verdicts import shown_of
+from natslab.views.wording import plain
 
 
 def dot(state: State) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from natslab.tape.subject import tokens
-from natslab.views.layout import fit, isolate, plain, wide
 from natslab.views.routing.state import Message, State, fills, rule_of
 from natslab.views.routing.verdicts import Run, Shown
 from natslab.views.scene import Group, Mark, Rect, Text, label
+from natslab.views.wording import fit, isolate, plain, wide
 
 CARD_X, CARD_R = 164.5, 354.5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from natslab.tape.subject import tokens
-from natslab.views.layout import Point, around, count_of, fit, plain, straight, wide
+from natslab.views.layout import Point, around, straight
 from natslab.views.routing.mapping import CARD_R, card
 from natslab.views.routing.plan import (
     BOX_R,
@@ -40,6 +40,7 @@ from natslab.views.scene import (
     label,
     points_path,
 )
+from natslab.views.wording import count_of, fit, plain, wide
 
 TITLE = "Routing"
 SOURCES = "seen by the server's message trace"

@@ -7,10 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from natslab.tape.subject import tokens
-from natslab.views.layout import Point, columns, wide
+from natslab.views.layout import Point, columns
 from natslab.views.routing.mapping import CARD_R, card_height
 from natslab.views.routing.state import State, by_name
 from natslab.views.routing.verdicts import Shown, Verdict
+from natslab.views.wording import wide
 
 ROWS = 14  # subscriptions drawn singly; of more, the busiest twelve
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from natslab.tape.subject import tokens
-from natslab.views.layout import Point, amount, count_of, fit, isolate, plain, straight, wide
+from natslab.views.layout import Point, straight
 from natslab.views.routing.plan import MEMBER, PITCH, PORT, RIGHT, TEXT, Leaf, Plan
 from natslab.views.routing.verdicts import Run, Shown, Verdict
 from natslab.views.scene import Circle, Group, Mark, Path, Rect, Text, label, points_path
+from natslab.views.wording import amount, count_of, fit, isolate, plain, wide
 
 FAN = 624.0  # trunk of several plain subscriptions to one pattern
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from natslab.tape.subject import tokens
-from natslab.views.layout import amount, count_of, fit, listed, plain, wide
 from natslab.views.routing.rows import beside
 from natslab.views.routing.state import Message, State, is_delivery
 from natslab.views.routing.verdicts import Run, Shown
 from natslab.views.scene import Circle, Group, Mark, Path, Rect, Text, label
+from natslab.views.wording import amount, count_of, fit, listed, plain, wide
 
 ARROWS = {"route": "⇒", "gateway": "⇝", "leafnode": "⤳"}
 

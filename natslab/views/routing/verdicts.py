@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from natslab.tape.event import Hop
 from natslab.tape.subject import matches, tokens
-from natslab.views.layout import amount, count_of
 from natslab.views.routing.state import HOPS, Burst, Message, State, Subscription
+from natslab.views.wording import amount, count_of
 
 Run = tuple[str, str]
 

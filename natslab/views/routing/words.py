@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from natslab.views.layout import amount, count_of, fit, listed, plain, wide
 from natslab.views.routing.plan import plan_of
 from natslab.views.routing.state import RECENT, Message, State, by_name
 from natslab.views.routing.verdicts import Run, Shown, shown_of
 from natslab.views.view import Table
+from natslab.views.wording import amount, count_of, fit, listed, plain, wide
 
 TABLE = 50  # subscriptions in a row of their own in the table
 

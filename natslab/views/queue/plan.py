@@ -1,0 +1,79 @@
+"""What stands where in the queue picture, and its scale."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from natslab.views.queue.state import Group, Lane, State, copies_of
+from natslab.views.scene import text_width
+from natslab.views.wording import amount, short_name, wide
+
+NAMES = 238.0  # member names begin
+PORT, SPLIT, GATE, TRUNK, SOURCE = 226.0, 190.0, 168.5, 150.0, 129.0
+END = 862.0  # counts end here
+PITCH, SLIM, LEAST = 22.0, 8.9, 3.5  # one message: as a numbered brick, a slim one, the least of a copy
+COPY = (SLIM, 7.2, 5.9, 4.9, 4.1, LEAST)
+LANE, TIGHT = 52.0, 20.0  # lane to lane
+TOP = 168.0  # of the first lane's middle
+SEAT = 46.0  # publisher to publisher
+MANY = 12  # more members than this: sorted tight lanes
+SHOWN = 30  # of the tight lanes; the middle ones are counted
+PLAIN, SEATS = 5, 3  # plain subscribers and publishers shown singly
+
+
+class Plan(msgspec.Struct):
+    """The scale of one picture."""
+
+    x0: float  # bricks begin
+    right: float  # bricks, bands and words end
+    unit: float  # pixels per message
+    how: str  # numbered | slim | bar
+    tight: bool
+
+    def x(self, messages: float) -> float:
+        """Where so many messages end."""
+        return self.x0 + messages * self.unit
+
+
+def tight(state: State) -> bool:
+    """Whether there are so many members that their lanes are sorted and close together."""
+    return sum(len(g.lanes) for g in state.groups.values()) > MANY
+
+
+def order(state: State, group: Group) -> tuple[list[Lane], list[Lane]]:
+    """Lanes from top to bottom, and those that are only counted."""
+    lanes = list(group.lanes.values())
+    if not tight(state):
+        return lanes, []
+    lanes.sort(key=lambda lane: (-lane.count, lane.label))
+    if len(lanes) <= SHOWN:
+        return lanes, []
+    half = SHOWN // 2
+    return lanes[:half] + lanes[-half:], lanes[half:-half]
+
+
+def plan_of(state: State) -> Plan:
+    """The largest scale at which everything fits."""
+    lanes = [lane for group in state.groups.values() for lane in group.lanes.values()]
+    others = list(copies_of(state).values())
+    narrow = tight(state)
+    longest = max((wide(short_name(lane.label), "t14 w6") for lane in lanes + others), default=0)
+    x0 = NAMES + min(max(longest + 9, 50), 150)
+    most = max((lane.count for lane in lanes + others), default=0)
+    right = min(816.0, END - text_width(amount(most), "t20 w6") - 14)
+    reach = max(
+        [lane.mean + 2 * lane.sigma for lane in lanes if lane.var > 0] + [la.count for la in lanes] + [1]
+    )
+    numbers = max((brick.n for lane in lanes for brick in lane.bricks), default=0)
+    pitch = PITCH if numbers < 1000 else PITCH + 8
+    singly = not narrow and all(lane.count == len(lane.bricks) for lane in lanes)
+    if singly and reach * pitch <= right - x0:
+        return Plan(x0, right, pitch, "numbered", narrow)
+    if singly and reach * SLIM <= right - x0:
+        return Plan(x0, right, SLIM, "slim", narrow)
+    # In steps, so that the bars grow most of the time instead of always being rescaled.
+    scale = 10 ** math.floor(math.log10(reach))
+    top = next(scale * f for f in (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if scale * f >= reach)
+    return Plan(x0, right, (right - x0) / top, "bar", narrow)
