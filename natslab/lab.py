@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from natslab.errors import CommandError, LabError
 from natslab.loop import loop, run
-from natslab.servers.client import Client, Hub
+from natslab.servers.client import Client
 from natslab.servers.fleet import Fleet
+from natslab.servers.hub import Hub
 from natslab.servers.server import LogLine, Server
 from natslab.servers.topology import Topology, single
 from natslab.sources.clients import Clients

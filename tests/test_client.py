@@ -14,9 +14,10 @@ from nats.aio.msg import Msg
 from natslab.errors import ClientError, CommandError, NoResponders
 from natslab.loop import run
 from natslab.servers import report
-from natslab.servers.client import Client, Hub, TooLarge, untraced
+from natslab.servers.client import Client, TooLarge, untraced
 from natslab.servers.config import User
 from natslab.servers.fleet import Fleet
+from natslab.servers.hub import Hub
 from natslab.servers.topology import single
 
 R = TypeVar("R", bound=report.Base)

@@ -12,8 +12,8 @@ from nats.aio.client import Client as NatsClient
 
 from natslab.loop import run
 from natslab.servers import binary
-from natslab.servers.client import Hub
 from natslab.servers.config import User
+from natslab.servers.hub import Hub
 from natslab.sources.clients import Clients
 from natslab.sources.trace import Traces
 from natslab.tape.event import Conn, End, Event, Hop, Pub, Snap

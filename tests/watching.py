@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from natslab.servers.client import Client, Hub
+from natslab.servers.client import Client
 from natslab.servers.fleet import Fleet
+from natslab.servers.hub import Hub
 from natslab.servers.topology import single
 from natslab.sources.clients import Clients
 from natslab.sources.monitor import Monitor

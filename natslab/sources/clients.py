@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 
 from natslab.servers import report
-from natslab.servers.client import Hub
 from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
+from natslab.servers.hub import Hub
 from natslab.tape import event
 from natslab.tape.tape import Tape
 

@@ -19,9 +19,9 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from natslab.errors import NatslabError
-from natslab.servers.client import Hub
 from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
+from natslab.servers.hub import Hub
 from natslab.tape.event import Conn, How, Snap, Sub
 from natslab.tape.subject import matches, overlaps
 from natslab.tape.tape import Tape

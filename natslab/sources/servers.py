@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from natslab.servers.client import Hub
 from natslab.servers.fleet import Fleet
+from natslab.servers.hub import Hub
 from natslab.servers.server import Change
 from natslab.tape.event import Server
 from natslab.tape.tape import Tape

@@ -16,9 +16,9 @@ import msgspec
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from natslab.servers.client import Hub
 from natslab.servers.fleet import Fleet
 from natslab.servers.headers import TRACE_PREFIX
+from natslab.servers.hub import Hub
 from natslab.tape.event import End, Hop
 from natslab.tape.tape import Tape
 
