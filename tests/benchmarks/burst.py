@@ -17,7 +17,7 @@ from tests.benchmarks import browserless
 from tests.benchmarks.measure import Row, at_most
 
 MESSAGES = 100_000
-SUBJECTS = [f"burst.{place}.{kind}" for place in "abcde" for kind in ("hot", "cold")]
+SUBJECTS = [f"burst.{place}.{kind}" for place in range(25) for kind in ("hot", "warm", "cool", "cold")]
 RATE = 10.0  # scenes a second
 
 
@@ -89,12 +89,25 @@ def run() -> list[Row]:
                     bare=f"{MESSAGES:,} / {size:,} B",
                 )
             )
+        routing, queue = lab.view("routing").state, lab.view("queue").state
+        for what, count in (
+            ("routing.published", routing.published),
+            ("routing.received, reader", routing.received.get("reader", 0)),
+            ("routing.received, worker", routing.received.get("worker", 0)),
+            ("queue.groups[w].members, worker", queue.groups["w"].members.get("worker", 0)),
+        ):
+            rows.append(
+                at_most(
+                    f"burst: miscounted in {what}", abs(count - MESSAGES), 0, "",
+                    ours=f"{count:,}", bare=f"{MESSAGES:,}",
+                )
+            )  # fmt: skip
         for name, window in windows.items():
             frames = [f for f in window.frames if f.at >= began]
             scenes = [f for f in window.scenes if f.at >= began]
             full = max((f.size for f in window.scenes if f.op == "scene"), default=0)
             largest = max((f.size for f in frames if f.op != "scene"), default=0)
-            rate = len(scenes) / max(seconds, 1.0)
+            rate = (len(scenes) - 1) / max(scenes[-1].at - scenes[0].at, 1.0)
             rows += [
                 at_most(
                     f"burst: scenes a second, {name}", rate, RATE, "/s",

@@ -64,15 +64,20 @@ def _bytecode() -> str:
     return folder.name
 
 
-def child(module: str, *arguments: str, timeout: float = 120) -> dict[str, Any]:
-    """Run a module of this package in a fresh interpreter; what its last line of JSON says."""
+def environment() -> dict[str, str]:
+    """For a fresh process of ours."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONPYCACHEPREFIX": _bytecode()}
     env.pop("PYTHONDONTWRITEBYTECODE", None)
+    return env
+
+
+def child(module: str, *arguments: str, timeout: float = 120) -> dict[str, Any]:
+    """Run a module of this package in a fresh interpreter; what its last line of JSON says."""
     ran = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments],
         cwd=ROOT,
-        env=env,
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=timeout,

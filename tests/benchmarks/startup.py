@@ -1,9 +1,9 @@
 """`%natslab up` to the first delivered message, against a nats-server started by hand.
 
-Cells of a fresh IPython shell. Before the clock starts ours has run `%load_ext natslab`, the bare one its
-imports. Both have the same server with an equal configuration (accounts, JetStream, limits) and the same
-nats-py lines after it; `magics` uses %nats sub and %nats pub instead of them. `pause` is what a person
-needs from one cell to the next; without any, the supervisor and our imports are still under way.
+Cells of a fresh kernel, as a notebook runs them. Before the clock starts ours has run `%load_ext natslab`,
+the bare one `import nats`. Both have the same server with an equal configuration (accounts, JetStream,
+limits) and the same nats-py lines after it. Two more ratios without an aim: with `%nats sub` and `%nats pub`
+in the place of these lines, cell by cell; and from the loading on, when the next cell follows at once.
 """
 
 from __future__ import annotations
@@ -11,77 +11,42 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from tests.benchmarks.measure import Row
+from jupyter_client.manager import KernelManager
+
+from natslab.servers import binary
+from natslab.servers.config import Logins
+from natslab.servers.topology import single
+from tests.benchmarks.measure import ROOT, Row, at_most, environment, interleaved, middle
 
 REPEATS = 9
-PAUSE = 1.0  # seconds from one cell to the next
+PAUSE = 1.0  # seconds between the first cell and the next, of a person
 
-MESSAGE = """
-sub = await me.subscribe("first.message")
-await me.publish("first.message", b"hello")
-(await sub.next_msg(10)).data
-"""
-BARE = ["url = start(program, folder)", f"me = await nats.connect(url, user='app', password=word){MESSAGE}"]
-SPLIT = [BARE[0], *f"me = await nats.connect(url, user='app', password=word){MESSAGE}".splitlines()]
-OURS = ["%natslab up", f"me = await natslab.current().connect('me'){MESSAGE}"]
-MAGICS = [
-    "%natslab up",
-    "h = %nats sub first.message --count 1",
-    "%nats pub first.message hello",
-    "h.wait(10)",
+LOAD = {
+    "bare": "import nats\nfrom tests.benchmarks.startup import start, stop",
+    "natslab": "%load_ext natslab\nimport natslab",
+}
+MESSAGE = [
+    "sub = await me.subscribe('first.message')",
+    "await me.publish('first.message', b'hello')",
+    "(await sub.next_msg(10)).data",
 ]
-
-
-def run() -> list[Row]:
-    """Measure."""
-    from natslab.servers import binary
-    from natslab.servers.config import Logins
-    from natslab.servers.topology import single
-    from tests.benchmarks.measure import at_most, child, interleaved, middle
-
-    def bare(how: str) -> float:
-        with tempfile.TemporaryDirectory() as name:
-            folder, logins = Path(name), Logins.fresh()
-            (folder / "n1").mkdir()
-            config = single().configs(logins, folder, None)["n1"]
-            (folder / "conf").write_text(config.text())
-            return float(child("startup", how, str(binary.find()), name, logins.app)["ms"])
-
-    def ours(how: str, pause: float) -> float:
-        return float(child("startup", how, str(pause))["ms"])
-
-    bare("bare"), ours("natslab", PAUSE)  # compiles the modules
-    found = interleaved(
-        REPEATS,
-        bare=lambda: bare("bare"),
-        split=lambda: bare("split"),
-        natslab=lambda: ours("natslab", PAUSE),
-        at_once=lambda: ours("natslab", 0.0),
-        magics=lambda: ours("magics", PAUSE),
-    )
-    rows = []
-    for name, by_hand, what in (
-        ("natslab", "bare", f"{PAUSE:g} s after %load_ext"),
-        ("at_once", "bare", "in the next cell at once"),
-        ("magics", "split", "with %nats sub and pub"),
-    ):
-        mine, theirs = middle(found[name]), middle(found[by_hand])
-        rows.append(
-            at_most(
-                f"up to first message, {what}", mine / theirs, 1.5,
-                ours=f"{mine:.0f} ms", bare=f"{theirs:.0f} ms",
-                samples={k: found[k] for k in (name, by_hand)},
-            )
-        )  # fmt: skip
-    return rows
-
+BARE = ["url = start({program!r}, {folder!r})", "me = await nats.connect(url, user='app', password={word!r})"]
+CELLS = {
+    "bare": [BARE[0], "\n".join([BARE[1], *MESSAGE])],
+    "natslab": ["%natslab up", "\n".join(["me = await natslab.current().connect('me')", *MESSAGE])],
+    "split": [BARE[0], f"{BARE[1]}; {MESSAGE[0]}", *MESSAGE[1:]],
+    "magics": [
+        "%natslab up",
+        "h = %nats sub first.message --count 1",
+        "%nats pub first.message hello",
+        "h.wait(10)",
+    ],
+}
 
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -102,30 +67,77 @@ def start(program: str, folder: str) -> str:
     raise RuntimeError("the server ended")
 
 
-def _measure(how: str, *arguments: str) -> float:
-    from tests.benchmarks.shell import cell, shell
-
-    ip = shell()
-    if how in ("natslab", "magics"):
-        cell(ip, "%load_ext natslab\nimport natslab")
-        time.sleep(float(arguments[0]))
-    else:
-        cell(ip, "import nats")
-        program, folder, word = arguments
-        ip.push({"start": start, "program": program, "folder": folder, "word": word})
-    cells = {"bare": BARE, "split": SPLIT, "natslab": OURS, "magics": MAGICS}[how]
-    began = time.perf_counter()
-    for text in cells:
-        got = cell(ip, text)
-    took = time.perf_counter() - began
-    assert b"hello" in (got, *(m.data for m in getattr(got, "messages", ()))), got
-    if how in ("natslab", "magics"):
-        cell(ip, "%natslab down")
+def stop() -> None:
+    """End what `start` started."""
     for server in _started:
         server.kill()
         server.wait()
-    return took
 
 
-if __name__ == "__main__":
-    print(json.dumps({"ms": _measure(*sys.argv[1:]) * 1000}))
+def _time(how: str, pause: float, *, loading: bool = False) -> float:
+    """Milliseconds from sending the first cell, or with `loading` the one before it, to the last answer."""
+    tool = "natslab" if how in ("natslab", "magics") else "bare"
+    with tempfile.TemporaryDirectory() as name:
+        folder, logins = Path(name), Logins.fresh()
+        (folder / "n1").mkdir()
+        (folder / "conf").write_text(single().configs(logins, folder, None)["n1"].text())
+        given = {"program": str(binary.find()), "folder": name, "word": logins.app}
+        kernel = KernelManager()
+        kernel.start_kernel(cwd=ROOT, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        client = kernel.client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=60)
+            began = time.perf_counter()
+            _run(client, LOAD[tool])
+            if not loading:
+                time.sleep(pause)
+                began = time.perf_counter()
+            for text in CELLS[how]:
+                said = _run(client, text if tool == "natslab" else text.format(**given))
+            took = time.perf_counter() - began
+            assert "hello" in said, said
+            _run(client, "%natslab down" if tool == "natslab" else "stop()")
+        finally:
+            client.stop_channels()
+            kernel.shutdown_kernel(now=True)
+    return took * 1000
+
+
+def _run(client: Any, text: str) -> str:
+    """Run a cell; the text of its result."""
+    shown: list[dict[str, Any]] = []
+    answer = client.execute_interactive(text, timeout=60, output_hook=lambda m: shown.append(m["content"]))
+    if answer["content"]["status"] != "ok":
+        raise RuntimeError(f"{text!r} failed: {answer['content'].get('evalue')}")
+    return "".join(c["data"].get("text/plain", "") for c in shown if "data" in c)
+
+
+def run() -> list[Row]:
+    """Measure."""
+    _time("bare", 0.0), _time("natslab", PAUSE)  # compiles the modules
+    found = interleaved(
+        REPEATS,
+        bare=lambda: _time("bare", PAUSE),
+        natslab=lambda: _time("natslab", PAUSE),
+        split=lambda: _time("split", PAUSE),
+        magics=lambda: _time("magics", PAUSE),
+        importing=lambda: _time("bare", 0.0, loading=True),
+        loading=lambda: _time("natslab", 0.0, loading=True),
+    )
+
+    def row(what: str, name: str, by_hand: str, limit: float | None = None) -> Row:
+        mine, theirs = middle(found[name]), middle(found[by_hand])
+        more: dict[str, Any] = {
+            "ours": f"{mine:.0f} ms", "bare": f"{theirs:.0f} ms",
+            "samples": {k: found[k] for k in (name, by_hand)},
+        }  # fmt: skip
+        if limit is None:
+            return Row(what, mine / theirs, "-", None, **more)
+        return at_most(what, mine / theirs, limit, **more)
+
+    return [
+        row("up to the first message", "natslab", "bare", 1.5),
+        row("the same with %nats sub and %nats pub", "magics", "split"),
+        row("the same from %load_ext / import nats on, no pause", "loading", "importing"),
+    ]
