@@ -284,6 +284,7 @@ class _Track:
         self._n = 0
         self._bars: list[list[float]] = []  # n, t, count
         self._signs: list[dict[str, Any]] = []
+        self._states: dict[str, str] = {}  # of each server
         self._t1 = 0.0
 
     def painted(self, player: Player) -> dict[str, Any]:
@@ -297,7 +298,10 @@ class _Track:
                 self._bar(event.n, event.t, event.count)
             elif isinstance(event, Server) and event.state in ("down", "frozen", "up"):
                 glyph = {"down": "✕", "frozen": "‖", "up": "↑"}[event.state]
-                self._sign(event.n, event.t, glyph, f"{event.name} is {event.state}")
+                if event.state == "up" and self._states.get(event.name) == "frozen":
+                    glyph = "▶"
+                self._states[event.name] = event.state
+                self._sign(event.n, event.t, glyph, f"{event.name} is {event.state}", event.name)
             elif isinstance(event, Mark) and event.what in ("check", "bet"):
                 self._sign(event.n, event.t, "✓" if event.what == "check" else "?", event.text)
         if len(self._bars) > 2 * BINS:
@@ -316,6 +320,6 @@ class _Track:
         else:
             self._bars.append([n, round(t, 3), count])
 
-    def _sign(self, n: int, t: float, glyph: str, text: str) -> None:
-        self._signs.append({"n": n, "t": round(t, 3), "glyph": glyph, "text": text[:80]})
+    def _sign(self, n: int, t: float, glyph: str, text: str, name: str = "") -> None:
+        self._signs.append({"n": n, "t": round(t, 3), "glyph": glyph, "text": text[:80], "name": name[:20]})
         del self._signs[:-60]

@@ -14,8 +14,9 @@ from __future__ import annotations
 import html
 import pathlib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -164,24 +165,40 @@ class Scene(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 # --- text -----------------------------------------------------------------------------------
 
-#: Width of a character in em, with slack: every label also fits in the widest common face.
-LABEL_EM, BOLD_EM, MONO_EM = 0.62, 0.69, 0.61
+MONO_EM = 0.61
+#: Widths in hundredths of an em in DejaVu Sans, the widest common face, by the characters that have them.
+_WIDTHS = {
+    28: "ijlI'J", 32: " ,.·’", 35: "-/\\:;|f", 40: "!()[]rt", 51: "`*_?s–\"", 59: "Fckvxyz", 61: "TYPaeo",
+    64: "bdghnpquLES$ABCKRVXZ{}0123456789", 78: "DGHNOQU&", 84: "+<=>#~^×±≈→⇒w", 99: "mMW@%—…",
+}  # fmt: skip
+_EM = {c: n / 100 for n, cs in _WIDTHS.items() for c in cs} | {c: 0.7 for c in "ABCKRVXZ"}
+SLACK, BOLD, OTHER = 1.04, 1.16, 0.66
 
 
+@lru_cache(maxsize=8192)
 def text_width(text: str, classes: str) -> float:
     """Room to reserve for `text` in pixels, never too little in any common font."""
     names = classes.split()
     size = next((int(c[1:]) for c in names if re.fullmatch(r"t\d\d", c)), 13)
-    em = MONO_EM if "mono" in names else BOLD_EM if "w6" in names else LABEL_EM
-    return len(text) * size * em
+    if "mono" in names:
+        return size * sum(MONO_EM * (2 if _double(c) else 1) for c in text)
+    em = sum(2 * OTHER if _double(c) else _EM.get(c, OTHER) for c in text)
+    return size * em * SLACK * (BOLD if "w6" in names else 1)
+
+
+def _double(c: str) -> bool:
+    """Whether a character is as wide as two."""
+    return c > "\u10ff" and (c == "�" or unicodedata.east_asian_width(c) in "WF")
 
 
 def shorten(text: str, width: float, classes: str) -> str:
     """`text`, cut to fit `width` pixels with an ellipsis."""
     if text_width(text, classes) <= width:
         return text
-    room = int(width / (text_width("x", classes)))
-    return text[: max(1, room - 1)] + "…"
+    kept = text[: max(1, int(width / text_width("i", classes)))]
+    while len(kept) > 1 and text_width(kept + "…", classes) > width:
+        kept = kept[:-1]
+    return kept + "…"
 
 
 def label(key: str, x: float, y: float, text: str, classes: str = "", **more: Any) -> Text:
@@ -192,9 +209,10 @@ def label(key: str, x: float, y: float, text: str, classes: str = "", **more: An
 def headline(scene: Scene) -> list[Mark]:
     """The sentence and the note of a scene as marks."""
     marks: list[Mark] = []
+    base = 76 if scene.note else 84  # one line alone stands in the middle of the room for two
     if scene.sentence:
         runs = [(t, ("t15 w6 " if "mono" in c else "t16 w5 ") + c) for t, c in scene.sentence]
-        marks.append(Text(key="sentence", x=24, y=76, runs=[(t, c.strip()) for t, c in runs]))
+        marks.append(Text(key="sentence", x=24, y=base, runs=[(t, c.strip()) for t, c in runs]))
     if scene.note:
         runs = [(t, ("t12 ink2 " if "mono" in c else "t13 ink2 ") + c) for t, c in scene.note]
         marks.append(Text(key="note", x=24, y=99, runs=[(t, c.strip()) for t, c in runs]))
@@ -226,7 +244,7 @@ def header(scene: Scene) -> list[Mark]:
     n = len(scene.servers)
     words = f"{scene.lab} · {n} server{'s' if n != 1 else ''}" if n else f"{scene.lab} · no server"
     marks.append(label("head/lab", x, 28, words, "t12 ink2"))
-    x += text_width(words, "t12") + 16
+    x += text_width(words, "t12") + 18
     if scene.sources:
         marks += [
             Path(key="head/eye", classes="edge ink3 none",
@@ -265,7 +283,7 @@ def legend_marks(scene: Scene) -> list[Mark]:
             words.append((f" {item.count}", "t12 ink3 num"))
         wide = sum(text_width(t, k) for t, k in words)
         marks.append(Group(key=key, marks=[glyph, Text(key=key + "/t", x=x + 20, y=26.5, runs=words)]))
-        x += 20 + wide + 22
+        x += 20 + wide + 24
     return marks
 
 

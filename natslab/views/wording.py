@@ -36,17 +36,14 @@ def short_name(text: str, most: int = 18) -> str:
     return isolate(clean if len(clean) <= most else clean[: most - 1] + "…")
 
 
-def wide(text: str, classes: str) -> float:
-    """Room for `text` in pixels; characters of double width count twice."""
-    double = sum(1 for c in text if c == "�" or unicodedata.east_asian_width(c) in "WF")
-    return text_width(text, classes) * (1 + double / len(text)) if text else 0.0
+wide = text_width
 
 
 def fit(text: str, room: float, classes: str, tail: int = 0) -> str:
     """Foreign text made plain and cut to `room` pixels with an ellipsis; its last `tail` characters stay."""
     text = plain(text)
     if wide(text, classes) > room:
-        size = max(2, int(room / text_width("x", classes)) - 1)
+        size = max(2, int(room / text_width("i", classes)) - 1)
         tail = min(tail, size // 2)
         end = text[len(text) - tail :] if tail else ""
         kept = text[: size - tail]

@@ -4,9 +4,11 @@ import { h, plain, say } from './dom';
 
 export class Bubble {
   readonly el = h('div', { class: 'nl-bubble', 'aria-hidden': 'true', hidden: true });
+  private named: Element | null = null; // what it hangs on, when no pointer holds it
 
   /** Show text with its tip at a point of the window, inside the frame that holds the bubble. */
   show(text: string, x: number, y: number): void {
+    this.named = null;
     const frame = this.el.parentElement?.getBoundingClientRect();
     if (!frame) {
       return;
@@ -26,6 +28,14 @@ export class Bubble {
       this.show(text, pointer.clientX, pointer.clientY - 8);
     } else {
       this.show(text, box.left + box.width / 2, box.top - 4);
+      this.named = pointer ? null : el;
+    }
+  }
+
+  /** Stay with a named element that moved, or that is called something else now. */
+  follow(text: string): void {
+    if (this.named && !this.el.hidden) {
+      this.name(text, this.named);
     }
   }
 

@@ -83,8 +83,8 @@ export function press(event: KeyboardEvent, keys: Keys): boolean {
 
 /** The row that says so. */
 export function keyRow(): HTMLElement {
-  const rows: [string[], string][] = [
-    [['Space'], 'pause'],
+  const rows: [keys: string[], does: string, held?: string][] = [
+    [['Space'], 'pause', 'go on'],
     [['←', '→'], 'event'],
     [['⇧ ←', '⇧ →'], 'burst'],
     [['[', ']'], 'speed'],
@@ -97,8 +97,14 @@ export function keyRow(): HTMLElement {
   return h(
     'div',
     { class: 'nl-keys', 'aria-hidden': 'true' },
-    ...rows.map(([keys, does]) =>
-      h('span', {}, ...keys.map(key => h('kbd', { class: 'nl-key' }, key)), h('span', {}, does))
+    ...rows.map(([keys, does, held]) =>
+      h(
+        'span',
+        {},
+        ...keys.map(key => h('kbd', { class: 'nl-key' }, key)),
+        h('span', { class: held ? 'nl-moving' : '' }, does),
+        ...(held ? [h('span', { class: 'nl-held' }, held)] : [])
+      )
     )
   );
 }

@@ -98,10 +98,9 @@ export class Picture {
     return this.ringLayer.firstChild !== null;
   }
 
-  /** Every mark of the entity that a selection names: `msg/5` names `msg/5@w1`, not `msg/57`. */
+  /** The mark that a selection names, and its copies: `msg/5` names `msg/5@w1`, not `msg/57` or `msg/5/text`. */
   entity(selection: string): Item[] {
-    const belongs = (key: string): boolean =>
-      key === selection || (key.startsWith(selection) && /\W/.test(key[selection.length]));
+    const belongs = (key: string): boolean => key === selection || key.startsWith(`${selection}@`);
     return [...this.ground.index.values()].filter(
       ({ key, mark, parent }) => belongs(key) && mark.kind !== 'text' && !belongs(parent.within?.key ?? '')
     );

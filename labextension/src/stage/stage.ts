@@ -18,7 +18,8 @@ import type { Cursor, Delta, FromKernel, Head, Model, SceneData, ToKernel } from
 
 const WIDTH = 900; // of every scene
 const TOP = 44; // height of the header
-const NARROW = 560; // a picture narrower than this scrolls sideways
+const NARROW = 560; // the bars of a stage narrower than this take two lines
+const LEAST = 720; // a picture narrower than this scrolls sideways: its text would be too small
 const WIDEST = 1400;
 const PATIENCE = 1500; // ms until a missing picture is explained
 const AGAIN = 1000; // ms until an unanswered hello is said again
@@ -259,6 +260,7 @@ export class Stage {
     this.fade();
     this.refresh();
     this.ring();
+    this.bubble.follow(this.pointed?.mark.title ?? '');
   }
 
   /** What belongs to the mark that is pointed at stays lit, or what the legend filters for. */
@@ -546,8 +548,9 @@ export class Stage {
     const unit = Math.max(1, width / WIDTH);
     el.style.setProperty('--u', `${unit.toFixed(4)}px`);
     // The frame keeps the picture's own margin.
-    el.style.setProperty('--edge', `${((24 * Math.max(NARROW, width)) / WIDTH).toFixed(2)}px`);
+    el.style.setProperty('--edge', `${((24 * Math.max(LEAST, width)) / WIDTH).toFixed(2)}px`);
     el.classList.toggle('nl-narrow', width < NARROW);
+    el.classList.toggle('nl-small', width < LEAST);
     this.scrubber.resize(unit);
     this.refresh();
     this.ring();

@@ -97,6 +97,11 @@ export class Timeline {
     return n0;
   }
 
+  /** Where the next fold begins whose words a name at this place would touch. */
+  foldAfter(x: number): number {
+    return this.pieces.find(({ idle, x1 }) => idle && x1 > x)?.x0 ?? Infinity;
+  }
+
   /** The fold at a place. */
   fold(x: number): Piece | undefined {
     return this.pieces.find(({ idle, x0, x1 }) => idle && x > x0 && x < x1);

@@ -24,7 +24,7 @@ export function paint(timeline: Timeline): SVGElement[] {
     baseline(timeline.width),
     ...bars(timeline, stems),
     ...zigzags(timeline),
-    ...signs.map(({ sign, x }, i) => drawSign(sign, x, stems[i + 1] ?? timeline.width + 12))
+    ...signs.map(({ sign, x }, i) => drawSign(sign, x, Math.min(stems[i + 1] ?? timeline.width, timeline.foldAfter(x))))
   ];
 }
 
@@ -47,7 +47,7 @@ function apart(timeline: Timeline): { sign: Sign; x: number }[] {
   return placed;
 }
 
-/** Height by the logarithm of the count: 3 for one message, 14 for a thousand. */
+/** Height by the logarithm of the count: 5 for one message, 14 for a thousand. */
 function bars(timeline: Timeline, stems: number[]): SVGElement[] {
   const found = new Map<number, { t: number; count: number }>();
   for (const [, t, count] of timeline.track.pubs) {
@@ -62,7 +62,7 @@ function bars(timeline: Timeline, stems: number[]): SVGElement[] {
   return [...found]
     .filter(([x]) => stems.every(stem => Math.abs(stem - x) >= 5))
     .map(([x, { t, count }]) => {
-      const tall = Math.min(14, 3 + (11 / 3) * Math.log10(Math.max(1, count)));
+      const tall = Math.min(14, 5 + 3 * Math.log10(Math.max(1, count)));
       const box = { x: short(x - 1), y: short(LINE - tall), width: 2, height: short(tall) };
       return s('rect', { ...box, class: 'fill ink3', 'data-t': t });
     });
@@ -78,7 +78,7 @@ function zigzags(timeline: Timeline): SVGElement[] {
         s('rect', { x: 0, y: 28, width: IDLE, height: 32, class: 'nl-hit' }),
         s('rect', { x: 0, y: LINE - 2, width: IDLE, height: 5, class: 'fill panel' }),
         s('path', { d: `M0 ${LINE}.5l4 -4l6 8l6 -8l6 8l6 -8l6 8l6 -8l4 4`, class: 'edge ink3 round' }),
-        s('text', { x: IDLE / 2, y: 41, class: 't11 middle nl-ink3' }, duration(t1 - t0))
+        s('text', { x: IDLE / 2, y: 42, class: 't11 middle nl-ink3' }, duration(t1 - t0))
       )
     );
 }
@@ -95,8 +95,8 @@ const GLYPHS: Record<string, { d: string; class?: string; 'stroke-width'?: numbe
   }
 };
 
-/** A sign at x; its text as far as there is room before the next one. */
-function drawSign({ glyph, text, t }: Sign, x: number, next: number): SVGElement {
+/** A sign at x; its name if there is room for all of it before what is next. */
+function drawSign({ glyph, name, t }: Sign, x: number, next: number): SVGElement {
   const known = GLYPHS[glyph];
   const parts: SVGElement[] = [
     known
@@ -104,10 +104,8 @@ function drawSign({ glyph, text, t }: Sign, x: number, next: number): SVGElement
       : s('text', { y: 30, class: 't12 w6 middle nl-ink2' }, plain(glyph.slice(0, 2))),
     s('path', { d: `M0 33V${LINE}`, class: 'edge line' })
   ];
-  const room = Math.floor((next - x - 16) / 6.4);
-  if (text && room >= Math.min(2, text.length)) {
-    const shown = text.length > room ? `${text.slice(0, room - 1)}…` : text;
-    parts.push(s('text', { x: 8, y: 30, class: 't11 nl-ink3' }, plain(shown)));
+  if (name && x + 8 + name.length * 7 <= next - 4) {
+    parts.push(s('text', { x: 8, y: 30, class: 't11 nl-ink3' }, plain(name)));
   }
   return s('g', { class: 'nl-sign', 'data-t': t, transform: `translate(${short(x)} 0)` }, ...parts);
 }

@@ -85,6 +85,7 @@ export interface Sign {
   t: number;
   glyph: string;
   text?: string;
+  name?: string; // what is drawn beside the glyph
 }
 
 export interface Track {

@@ -52,11 +52,11 @@ def _controls(state: State) -> list[Action]:
 
 
 def _wrap(text: str, room: float, classes: str) -> list[str]:
-    """Two lines at most."""
+    """Two lines at most; what follows a colon begins the second."""
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}".strip()
-        if wide(longer, classes) <= room or not lines[-1]:
+        if (wide(longer, classes) <= room and not lines[-1].endswith(":")) or not lines[-1]:
             lines[-1] = longer
         else:
             lines.append(word)
