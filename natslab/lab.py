@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -149,7 +149,8 @@ class Lab:
         self.hub = hub
         self.tape = tape
         self.jobs: dict[int, Any] = {}
-        self._clients: dict[str, Awaitable[Client]] = {}
+        self._clients: dict[str, Client] = {}  # those of natslab's own loop, by the name they were asked for
+        self._connecting = asyncio.Lock()
         self._views: dict[tuple[str, ...], View] = {}
         self._followers = Servers(fleet, hub, tape)
         self._reports = Clients(fleet, hub, tape)
@@ -281,12 +282,11 @@ class Lab:
 
     async def client(self, name: str) -> Client:
         """The lab's own client called `name`, on natslab's loop: made once and kept."""
-        known = self.hub.clients.get(name)
-        if known is not None and known.lab_owned and not known.is_closed:
+        async with self._connecting:  # two at once would make two
+            known = self._clients.get(name)
+            if known is None or known.is_closed:
+                known = self._clients[name] = await self.hub.connect(name, self.fleet.login())
             return known
-        client = await self.hub.connect(name, self.fleet.login())
-        client.lab_owned = True
-        return client
 
     def kill_client(self, label: str) -> None:
         """Cut the connection of one of natslab's own clients without a word, as if its program died.

@@ -42,6 +42,19 @@ def test_the_public_names_stay() -> None:
         natslab.nothing  # noqa: B018
 
 
+def test_a_client_of_the_lab_is_made_once_and_kept(lab: Lab) -> None:
+    async def go() -> None:
+        mine = await lab.connect("shop")  # a person's own client has the name already
+        first, second = await asyncio.gather(lab.client("shop"), lab.client("shop"))
+        assert first is second is await lab.client("shop")
+        assert first is not mine and first.label == "shop#2"
+        await first.close()
+        third = await lab.client("shop")
+        assert third is not first and third.is_connected
+
+    lab.do(go())
+
+
 def test_one_lab_per_kernel(lab: Lab) -> None:
     assert natslab.current() is lab
     assert natslab.Lab.up(servers=1) is lab, "the same description gives the lab that is up"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "natslab"
-ORDER = ["errors", "loop", "servers", "tape", "sources", "views", "lab", "learn", "commands", "magics"]
+ORDER = ["errors", "listeners", "loop", "servers", "tape", "sources", "views", "lab", "commands", "magics"]
 # The terminal command and the package's front door use everything.
 TOP = {"cli", "__init__", "__main__"}
 # What a layer may not use although it lies lower.

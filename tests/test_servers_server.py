@@ -16,7 +16,8 @@ from natslab.errors import LabError, ServerError
 from natslab.loop import loop, run
 from natslab.servers import disk
 from natslab.servers.config import Target
-from natslab.servers.fleet import Change, Fleet
+from natslab.servers.fleet import Fleet
+from natslab.servers.server import Change
 from natslab.servers.topology import single
 
 WaitFor = Callable[..., float]

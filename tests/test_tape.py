@@ -128,3 +128,16 @@ def test_a_replay_walks_to_the_end_and_becomes_live() -> None:
             seen.append(cursor.n)
     assert seen == sorted(seen)
     assert cursor.n == 30
+
+
+def test_the_clock_of_a_tape_that_is_over_stands(tmp_path: Path) -> None:
+    tape = filled(50)
+    path = tape.save(tmp_path / "a.tape")
+    tape.close()
+    stood = tape.now()
+    old = Tape.open(path)
+    assert tape.now() == stood, "its lab is gone"
+    assert old.now() == 0.49, "the moment of its last event, whenever it is opened"
+    again = Tape.open(old.save(tmp_path / "b.tape"))
+    assert again.started == old.started == tape.started
+    assert again.between(0, 50) == old.between(0, 50)

@@ -108,7 +108,6 @@ class Client(NatsClient):
         self.hub = hub
         self.label = label
         self.no = 0
-        self.lab_owned = False
         #: Whether this client may ask for traces; its user must be allowed to publish on
         #: _NATSLAB.>, else the server drops the message itself (ADR-41).
         self.trace = traceable

@@ -114,8 +114,6 @@ class Config:
     max_payload: int = MB
     max_mem: int = 256 * MB
     max_file: int = 1024 * MB
-    debug: bool = False
-    trace: bool = False
 
     def account(self, name: str) -> Account:
         """The account of that name. Raises LabError when there is none."""
@@ -152,10 +150,6 @@ class Config:
             "lame_duck_duration: 30s",  # the least that nats-server accepts
             "lame_duck_grace_period: 1s",
         ]
-        if self.debug:
-            lines.append("debug: true")
-        if self.trace:
-            lines.append("trace: true")
         lines += [
             # Without limits nats-server takes 75 % of the machine.
             "jetstream {",

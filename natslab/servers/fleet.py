@@ -14,14 +14,13 @@ import nats
 from nats.aio.client import Client
 
 from natslab.errors import LabError, ServerError
+from natslab.listeners import Listeners
 from natslab.servers import binary
 from natslab.servers import supervisor as supervisors
 from natslab.servers.config import Logins
 from natslab.servers.server import Change, Server
 from natslab.servers.supervisor import Supervisor
 from natslab.servers.topology import Topology
-
-__all__ = ["Change", "Fleet"]
 
 _ANSWER = 2.0  # seconds; monitoring answers take 1 ms, 26 ms with 1000 consumers
 _USERS = ("app", "sys", "watcher")
@@ -38,7 +37,7 @@ class Fleet:
         self.store = store
         self._supervisor = supervisor
         self._logins = Logins.fresh()
-        self._hearers: list[Callable[[Change], None]] = []
+        self._hearers: Listeners[[Change]] = Listeners()
         self._connections: dict[str, Client] = {}
         self._connecting = asyncio.Lock()
         self._stopped = False
@@ -146,13 +145,7 @@ class Fleet:
 
     def listen(self, heard: Callable[[Change], None]) -> Callable[[], None]:
         """Call `heard` on the loop at each change of a server's state; returns what ends that."""
-        self._hearers.append(heard)
-
-        def stop() -> None:
-            with contextlib.suppress(ValueError):
-                self._hearers.remove(heard)
-
-        return stop
+        return self._hearers.add(heard)
 
     # how
 
@@ -183,7 +176,7 @@ class Fleet:
                 await server.stop()
 
     def _changed(self, change: Change) -> None:
-        for heard in list(self._hearers):
+        for heard in self._hearers:
             try:
                 heard(change)
             except Exception as e:

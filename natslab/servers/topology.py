@@ -1,4 +1,4 @@
-"""Which servers a lab has and how they hang together: a pure description, turned into configurations."""
+"""Which servers a lab has: a pure description, turned into configurations."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ class Topology:
     """
 
     names: tuple[str, ...]
-    clusters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> its servers
-    links: tuple[tuple[str, str], ...] = ()
     port: int | None = None
     max_payload: int = config.MB
     mappings: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)  # of the learner's account

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from typing import TypedDict
 
 from natslab.servers import report
 from natslab.servers.config import LEARNER
@@ -13,6 +14,15 @@ from natslab.tape import event
 from natslab.tape.tape import Tape
 
 PACE = 0.05  # seconds between two looks at the hub
+
+
+class _Common(TypedDict):
+    """What every event of a client has."""
+
+    t: float
+    source: str
+    place: str
+    client: str
 
 
 class Clients:
@@ -60,18 +70,17 @@ class Clients:
             self._tape.append(self._event(said))
 
     def _event(self, said: report.Report) -> event.Event:
-        common = event.Base(
-            t=said.at - self._tape.started, source="clients", place=self._places.get(said.client, "")
-        )
-        t, source, place = common.t, common.source, common.place
+        common: _Common = {
+            "t": said.at - self._tape.started,
+            "source": "clients",
+            "place": self._places.get(said.client, ""),
+            "client": said.client,
+        }
         match said:
             case report.Published():
                 return event.Pub(
-                    t=t,
-                    source=source,
-                    place=place,
+                    **common,
                     id=said.id,
-                    client=said.client,
                     subject=said.subject,
                     reply=said.reply,
                     size=said.size,
@@ -83,11 +92,8 @@ class Clients:
                 )
             case report.Delivered():
                 return event.Recv(
-                    t=t,
-                    source=source,
-                    place=place,
+                    **common,
                     id=said.id,
-                    client=said.client,
                     sid=said.sid,
                     subject=said.subject,
                     pattern=said.pattern,
@@ -99,18 +105,12 @@ class Clients:
             case report.Bulk():
                 if said.way == "drop":
                     return event.Drop(
-                        t=t,
-                        source=source,
-                        place=place,
+                        **common,
                         why=f"slow consumer: the handler of {said.subject} is too slow",
-                        client=said.client,
                         count=said.count,
                     )
                 return event.Many(
-                    t=t,
-                    source=source,
-                    place=place,
-                    client=said.client,
+                    **common,
                     way=said.way,
                     subject=said.subject,
                     sid=said.sid,
@@ -122,10 +122,7 @@ class Clients:
                 )
             case report.Connection():
                 return event.Conn(
-                    t=t,
-                    source=source,
-                    place=place,
-                    client=said.client,
+                    **common,
                     no=said.no,
                     cid=said.cid,
                     account=said.account,
@@ -134,10 +131,7 @@ class Clients:
                 )
             case report.Subscription():
                 return event.Sub(
-                    t=t,
-                    source=source,
-                    place=place,
-                    client=said.client,
+                    **common,
                     sid=said.sid,
                     subject=said.subject,
                     queue=said.queue,
@@ -146,12 +140,9 @@ class Clients:
                 )
             case report.Outcome():
                 return event.End(
-                    t=t,
-                    source=source,
-                    place=place,
+                    **common,
                     of="request",
                     id=said.id,
-                    client=said.client,
                     outcome=said.outcome,
                     count=said.count,
                     took=said.took,

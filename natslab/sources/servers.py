@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from natslab.servers.fleet import Fleet
@@ -22,16 +23,7 @@ class Servers:
     async def start(self) -> None:
         """Begin, with the state of every server as it is now."""
         for server in self._fleet.servers.values():
-            self._tape.append(
-                Server(
-                    t=self._tape.now(),
-                    source="servers",
-                    place=server.name,
-                    name=server.name,
-                    state=server.state,
-                    version=server.version,
-                )
-            )
+            self._heard(Change(server.name, server.state, server.version, "", time.time()))
         self._stop = self._fleet.listen(self._heard)
 
     async def stop(self) -> None:

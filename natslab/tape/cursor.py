@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from natslab.listeners import Listeners
 
 if TYPE_CHECKING:
     from natslab.tape.tape import Tape
@@ -27,7 +28,7 @@ class Cursor:
         self.mode: Mode = "live"
         self.speed = 1.0
         self.selection = ""
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: Listeners[[]] = Listeners()
         self._walked = 0.0  # wall clock of the last step of a replay
         self._t = 0.0  # tape seconds that the replay has reached
 
@@ -41,8 +42,7 @@ class Cursor:
         """Tape seconds of the shown moment."""
         if self.mode == "live":
             return self._tape.now()
-        here = self._tape.between(self.n - 1, self.n)
-        return here[0].t if here else 0.0
+        return self._time(self.n)
 
     def live(self) -> None:
         """Follow the newest event."""
@@ -102,13 +102,7 @@ class Cursor:
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard()` when mode, place or selection change; returns how to stop."""
-        self._listeners.append(heard)
-
-        def stop() -> None:
-            with contextlib.suppress(ValueError):
-                self._listeners.remove(heard)
-
-        return stop
+        return self._listeners.add(heard)
 
     def _time(self, n: int) -> float:
         here = self._tape.between(n - 1, n)
@@ -124,5 +118,4 @@ class Cursor:
         return at
 
     def _changed(self) -> None:
-        for heard in tuple(self._listeners):
-            heard()
+        self._listeners.tell()

@@ -39,15 +39,6 @@ class Server(Base, tag="server", kw_only=True, omit_defaults=True):
     why: str = ""
 
 
-class Link(Base, tag="link", kw_only=True, omit_defaults=True):
-    """A wire between two servers changed state."""
-
-    a: str
-    b: str
-    state: Literal["up", "cut", "held", "delayed"]
-    delay: float = 0.0
-
-
 class Conn(Base, tag="conn", kw_only=True, omit_defaults=True):
     """A client connected, lost its connection, or closed. `place` is the server's name."""
 
@@ -180,4 +171,4 @@ class Mark(Base, tag="mark", kw_only=True, omit_defaults=True):
     ok: bool = True
 
 
-Event: TypeAlias = Server | Link | Conn | Sub | Pub | Recv | Many | Hop | End | Store | Drop | Snap | Mark
+Event: TypeAlias = Server | Conn | Sub | Pub | Recv | Many | Hop | End | Store | Drop | Snap | Mark

@@ -20,6 +20,7 @@ from typing import IO
 import msgspec
 
 from natslab.errors import LabError
+from natslab.listeners import Listeners
 from natslab.tape.cursor import Cursor
 from natslab.tape.event import Event
 
@@ -44,23 +45,25 @@ class Tape:
     Parameters
     ----------
     lab: the name of the lab it tells about.
+    started: time.time() when it began; now when left out.
     """
 
-    def __init__(self, lab: str = "lab") -> None:
+    def __init__(self, lab: str = "lab", started: float | None = None) -> None:
         self.lab = lab
-        self.started = time.time()
+        self.started = time.time() if started is None else started
+        self._over: float | None = None  # tape seconds of its end
         self.head = 0
         self.cursor = Cursor(self)
         self._ring: deque[Event] = deque(maxlen=RING)
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: Listeners[[]] = Listeners()
         self._file: IO[bytes] | None = tempfile.TemporaryFile(prefix="natslab-")  # noqa: SIM115
         self._end = self._write(_encoder.encode(_Head(FORMAT, self.started, lab)) + b"\n")
         self._places = [self._end]  # where every STRIDE-th event begins
 
     def now(self) -> float:
-        """Seconds since the tape began."""
-        return time.time() - self.started
+        """Seconds since the tape began; of a tape that is over, until its end."""
+        return time.time() - self.started if self._over is None else self._over
 
     def append(self, event: Event) -> Event:
         """Put `event` at the end, number it, and tell who listens. Returns the same event."""
@@ -72,8 +75,7 @@ class Tape:
                 if event.n % STRIDE == 0:
                     self._places.append(self._end)
                 self._end += self._write(_encoder.encode(event) + b"\n")
-        for heard in tuple(self._listeners):
-            heard()
+        self._listeners.tell()
         return event
 
     def between(self, a: int, b: int) -> list[Event]:
@@ -98,13 +100,7 @@ class Tape:
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard()` after each append, on the appending thread; returns how to stop."""
-        self._listeners.append(heard)
-
-        def stop() -> None:
-            with contextlib.suppress(ValueError):
-                self._listeners.remove(heard)
-
-        return stop
+        return self._listeners.add(heard)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Copy the whole journal to `path`. Raises LabError when it cannot be written."""
@@ -144,19 +140,21 @@ class Tape:
                 f"{source} has tape format {head.format}, this natslab reads format {FORMAT}.",
                 "Open it with the natslab that saved it.",
             )
-        tape = cls(lab=head.lab)
+        tape = cls(head.lab, head.started)
+        tape._over = 0.0
         for line in lines[1:]:
             try:
                 event = _decoder.decode(line)
             except msgspec.DecodeError:
                 break
             tape.append(event)
-        tape.started = head.started
+            tape._over = max(tape._over, event.t)
         return tape
 
     def close(self) -> None:
-        """Let go of the journal. What is in memory stays readable."""
+        """The lab is gone: let go of the journal. What is in memory stays readable."""
         with self._lock:
+            self._over = self.now()
             if self._file is not None:
                 self._file.close()
                 self._file = None
