@@ -157,17 +157,21 @@ def run(notebook: Path, output: Path | None, timeout: int) -> None:
 
     A lesson may be named alone: natslab run 01-publish-subscribe.ipynb
     """
+    path = _find(notebook)
+    output = output or Path(path.with_suffix(".html").name)
+    if not output.parent.is_dir():
+        raise CommandError(
+            f"{output} cannot be written: there is no such folder.", "Name another: -o page.html"
+        )
     import nbformat
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    path = _find(notebook)
     try:
         book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except OSError as e:
         raise CommandError(f"{path} cannot be read: {e.strerror}.", "Name a notebook.") from None
     except Exception:
         raise CommandError(f"{path} is not a notebook.", "Name a file that ends in .ipynb.") from None
-    output = output or Path(path.with_suffix(".html").name)
     begun = time.monotonic()
     failed: CommandError | None = None
     try:

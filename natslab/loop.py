@@ -54,9 +54,16 @@ class Loop:
             # Not interruptible: half submitted, the work could neither be awaited nor cancelled.
             future = self.submit(coro)
             try:
-                if interrupts is not None:
+                if interrupts is None:
+                    return future.result(timeout)
+                interrupts.arm()
+                end = None if timeout is None else time.monotonic() + timeout
+                while not concurrent.futures.wait([future], _slice(end)).done:
+                    # An exception raised inside a destructor is lost, so it is asked for too.
                     interrupts.arm()
-                return future.result(timeout)
+                    if end is not None and time.monotonic() >= end:
+                        raise TimeoutError
+                return future.result()
             except KeyboardInterrupt:
                 future.cancel()
                 with contextlib.suppress(BaseException):
@@ -99,6 +106,10 @@ class Loop:
             with contextlib.suppress(RuntimeError):
                 self.asyncio.call_soon_threadsafe(self.asyncio.stop)
             self._thread.join(max(0.0, end - time.monotonic()))
+
+
+def _slice(end: float | None) -> float:
+    return 0.25 if end is None else max(0.0, min(0.25, end - time.monotonic()))
 
 
 class _Interrupts:

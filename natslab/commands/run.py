@@ -124,9 +124,12 @@ async def _watched(line: Line, work: Coroutine[Any, Any, Any]) -> Any:
     finally:
         if stop is not None:
             stop()
-        if not task.done():
+        # More than once: nats-py swallows a cancellation that comes while it hands over its buffer.
+        for _ in range(5):
+            if task.done():
+                break
             task.cancel()
-            await asyncio.wait({task}, timeout=1.0)
+            await asyncio.wait({task}, timeout=0.2)
         gone.cancel()
 
 
