@@ -224,10 +224,13 @@ class Lab:
     async def _close(self) -> None:
         for handle in list(self.jobs.values()):
             handle.stop()
-        for source in reversed(self._started):
+        # Who follows the servers comes first and stays to the end: that they went down is on the tape.
+        for source in reversed(self._started[1:]):
             await source.stop()
         await self.hub.close()
         await self.fleet.stop()
+        for source in self._started[:1]:
+            await source.stop()
         self.tape.close()
 
     def down(self) -> None:
@@ -382,6 +385,9 @@ class Recording:
 
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
+
+    def __repr__(self) -> str:
+        return "a recording; its views: .view('routing'), .view('queue'), .view('requests')"
 
     def view(self, name: str, *of: str) -> View:
         """The view called `name`, as `Lab.view`."""

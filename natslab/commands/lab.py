@@ -246,9 +246,7 @@ def log(
 ) -> Rows:
     """Show a server's log."""
     one = _server(server)
-    # The fleet's server, which wants a point in time.
-    inner = labs.current().fleet.servers[one.name]
-    lines = inner.log(since=None if since is None else _now() - since, level=level, grep=grep)
+    lines = one.log(since=since, level=level, grep=grep)
     lines = lines[-tail:] if tail else lines
     rows = [[*([_clock(entry.time)] if time else []), entry.level, entry.text] for entry in lines]
     facts = [{"time": entry.time, "level": entry.level, "text": entry.text} for entry in lines]
@@ -258,10 +256,6 @@ def log(
         rows,
         facts,
     )
-
-
-def _now() -> float:
-    return time.time()
 
 
 def _clock(at: float) -> str:
