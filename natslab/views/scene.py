@@ -171,7 +171,7 @@ _WIDTHS = {
     28: "ijlI'J", 32: " ,.·’", 35: "-/\\:;|f", 40: "!()[]rt", 51: "`*_?s–\"", 59: "Fckvxyz", 61: "TYPaeo",
     64: "bdghnpquLES$ABCKRVXZ{}0123456789", 78: "DGHNOQU&", 84: "+<=>#~^×±≈→⇒w", 99: "mMW@%—…",
 }  # fmt: skip
-_EM = {c: n / 100 for n, cs in _WIDTHS.items() for c in cs} | {c: 0.7 for c in "ABCKRVXZ"}
+_EM = {c: n / 100 for n, cs in _WIDTHS.items() for c in cs} | dict.fromkeys("ABCKRVXZ", 0.7)
 SLACK, BOLD, OTHER = 1.04, 1.16, 0.66
 
 

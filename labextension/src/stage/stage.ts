@@ -177,6 +177,7 @@ export class Stage {
     this.focus.keep(() => this.picture.whole(marks ?? []));
     this.header.show(head ?? []);
     this.legend.show(legend ?? []);
+    this.header.legend.setAttribute('aria-pressed', String(!this.legend.el.hidden));
     this.picture.flights.replace(flights ?? []);
     this.frame();
     this.picture.fresh = false;
@@ -192,6 +193,7 @@ export class Stage {
     }
     if (delta.legend) {
       this.legend.show(delta.legend);
+      this.header.legend.setAttribute('aria-pressed', String(!this.legend.el.hidden));
     }
     this.picture.flights.apply(delta.flights ?? [], delta.gone ?? []);
     this.frame();
@@ -267,7 +269,9 @@ export class Stage {
   private fade(): void {
     const light = this.pointed?.mark.light ?? [];
     if (this.pointed && light.length) {
-      const keys = new Set([this.pointed.key, ...light]);
+      // Who lights up only one other is a part of it, and lights up what it does.
+      const whole = light.length === 1 ? this.picture.ground.index.get(light[0])?.mark.light : [];
+      const keys = new Set([this.pointed.key, ...light, ...(whole ?? [])]);
       this.picture.fade(item => keys.has(item.key));
     } else {
       this.picture.fade(this.legend.filter);
@@ -390,7 +394,7 @@ export class Stage {
     const { legend, picture } = this;
     const legendChanged = (): void => {
       this.el.classList.toggle('patterns', legend.patterns);
-      this.header.legend.setAttribute('aria-pressed', String(legend.open));
+      this.header.legend.setAttribute('aria-pressed', String(!legend.el.hidden));
       this.fade();
       this.refresh();
     };

@@ -172,7 +172,7 @@ class Lanes:
                   title=f"{name}: {verdict_of(self.state, group) or words}.",
                   state={"messages": group.total, "lost": group.losses})
         )  # fmt: skip
-        words = f"  {words}"
+        words = f"\u2002{words}"
         runs = [
             (fit(group.name, 868 - plan.x0 - text_width(words, "t12"), "t14 w6"), "t14 w6"),
             (words, "t12 ink3"),

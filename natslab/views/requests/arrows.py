@@ -21,11 +21,6 @@ class Arrows:
         self.x = lines.x
         self.taken: list[tuple[float, float, float, float]] = []  # room taken by words beside lifelines
 
-    def keys(self, band: Band) -> list[str]:
-        """The marks of a request, to light them up together."""
-        r = band.request
-        return [*(self.hop_key(band, a, b) for a, b in band.hops), f"req/{r.id}/wait"]
-
     def hop_key(self, band: Band, a: str, b: str) -> str:
         """On its way out of the server a message is a copy at the one it came to."""
         r = band.request
@@ -60,7 +55,7 @@ class Arrows:
         )
         end = end or max(node.y for node in nodes.values())
         waits = f"{short_name(r.requester)} waits" + (f" {time_of(lasted(r))}." if r.ended else ".")
-        under.append(bar(f"{key}/wait", x0, nodes["ask"].y, end, title=waits, light=[f"req/{r.id}"]))
+        under.append(bar(f"{key}/wait", x0, nodes["ask"].y, end, title=waits))
         if r.outcome == "timeout":
             y = nodes["end"].y + 0.5
             who = fit(r.requester, 100, "t12")
@@ -106,7 +101,7 @@ class Arrows:
                     texts += self.beside(f"req/{r.id}/work/{who}/words", x, a.y + 4, "no reply")
                 continue
             key = f"req/{r.id}/work/{who}"
-            marks.append(bar(key, x, a.y, max(a.y + 5, b.y), title=words, light=[f"req/{r.id}"]))
+            marks.append(bar(key, x, a.y, max(a.y + 5, b.y), title=words))
             if sent and roomy:
                 text = f"works {time_of(max(0.0, b.t - a.t))}"
                 broken = any(a.y < y < b.y for y, _ in band.breaks)
@@ -160,8 +155,7 @@ class Arrows:
             words = {"late": "late reply, ignored", "discarded": "discarded"}.get(fate, "reply")
             there = self.above((x, y), (to, q.y), middle + text_width(words, "t11") / 2)
             texts.append(label(f"{key}/words", middle, there, words, "t11 ink2 middle halo"))
-        return [stroke(key, (x, y), tip, f"edge {colour} round", width=2.5, arrow=True, title=title,
-                      light=[f"req/{r.id}"])]  # fmt: skip
+        return [stroke(key, (x, y), tip, f"edge {colour} round", width=2.5, arrow=True, title=title)]
 
     @staticmethod
     def above(a: Point, b: Point, x: float) -> float:

@@ -97,7 +97,13 @@ class _Canvas:
                     y += 12
             place(band, y)
             verdict = self.verdict(band)
-            inside += [verdict, *self.arrows.band(band)]
+            drawn = self.arrows.band(band)
+            # A part lights up what its request lights up.
+            verdict.light = [mark.key for mark in drawn]
+            for mark in drawn:
+                if mark.title:
+                    mark.light = [verdict.key]
+            inside += [verdict, *drawn]
             lines = sum(isinstance(mark, sc.Text) for mark in verdict.marks)
             band.bottom = max(band.bottom, y + 5 + 17.5 * (lines - 0.5))
             for i, (height, seconds) in enumerate(band.breaks):
@@ -154,7 +160,6 @@ class _Canvas:
             title=f"{title} Its inbox was {short_name(r.inbox, 80)}.",
             state={"request": r.n, "outcome": r.outcome, "answers": r.answers, "late": r.late,
                    "discarded": r.discarded, "took": round(r.took, 6), "deadline": r.deadline},
-            light=self.arrows.keys(band),
         )  # fmt: skip
 
     def flights(self) -> list[Flight]:

@@ -16,6 +16,7 @@ from natslab.views.routing.plan import (
     TEXT,
     TOP,
     TREE_R,
+    Leaf,
     Node,
     Plan,
     half_gap,
@@ -43,6 +44,7 @@ from natslab.views.scene import (
 from natslab.views.wording import count_of, fit, plain, wide
 
 TITLE = "Routing"
+UP = ("up", "starting", "lame duck")
 SOURCES = "seen by the server's message trace"
 
 
@@ -70,6 +72,7 @@ def draw(state: State) -> Scene:
     _publishers(state, shown, plan, pubs, layers)
     _streams(state, shown, plan, streams, band, layers)
     layers.things += card(state, shown, plan.root.y)
+    up = state.servers.get(_server(state), "up") in UP
     box = [
         Rect(
             key="srv/box",
@@ -78,7 +81,7 @@ def draw(state: State) -> Scene:
             w=BOX_R - BOX_X,
             h=round(bottom - TOP, 2),
             r=12,
-            classes="edge hair base-floor",
+            classes="edge hair base-floor" if up else "edge ink3 base-floor dash",
         ),
         *_heads(state, shown, plan, pubs),
     ]
@@ -100,12 +103,19 @@ def draw(state: State) -> Scene:
     )
 
 
+def _server(state: State) -> str:
+    """The server that the picture looks into."""
+    return next(iter(sorted(state.servers)), "")
+
+
 def _heads(state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float]]) -> list[Mark]:
     """The line of small headings, and the subject over the columns of its tokens."""
     y = 157.0 if not plan.low else 139.0
     n = len(state.publishers)
-    server = next(iter(sorted(state.servers)), "")
+    server = _server(state)
     words = f"nats-server {server}" if server else "no server"
+    if server and state.servers[server] not in UP:
+        words += f" is {state.servers[server]}"
     subs = count_of(len(shown.verdicts), "subscription") if shown.verdicts else "no subscription yet"
     marks: list[Mark] = [
         label("head/pubs", 24, y, count_of(n, "publisher") if n else "no publisher yet", "t11 ink3"),
@@ -175,20 +185,27 @@ def _tree(plan: Plan, shown: Shown, layers: Layers) -> None:
         x0 = plan.entry if node.kind == "root" else node.right
         trunk = plan.entry if node.kind == "root" else node.right + half_gap(plan, node)
         below = node.all_leaves()
-        rows = [v.sub.key for leaf in below for v in leaf.verdicts]
         for child in node.sorted_nodes():
             points = [(x0, node.y), (trunk, node.y), (trunk, child.y)]
             if node.kind == "root":
                 points = plan.into(child.y, child.taken)
-            lights = [v.sub.key for leaf in child.all_leaves() for v in leaf.verdicts]
+            lights = _lit(child.all_leaves())
             layers.way(f"way/{child.key}", [*points, (child.left, child.y)], child.taken, light=lights)
         for leaf in node.leaves:
             points = [(x0, node.y), (trunk, node.y), (trunk, leaf.y)]
             end = PORT if leaf.queue or leaf.lines == 1 else FAN
-            lights = [v.sub.key for v in leaf.verdicts]
-            layers.way(f"way/{leaf.key}", [*points, (end, leaf.y)], leaf.taken, light=lights)
+            layers.way(f"way/{leaf.key}", [*points, (end, leaf.y)], leaf.taken, light=_lit([leaf]))
         if node.kind != "root":
-            layers.things.append(_pill(node, known, sum(leaf.size for leaf in below), rows))
+            layers.things.append(_pill(node, known, sum(leaf.size for leaf in below), _lit(below)))
+
+
+def _lit(leaves: list[Leaf]) -> list[str]:
+    """Everything on the way to some patterns, and who asks for them."""
+    keys: dict[str, None] = {}
+    for leaf in leaves:
+        subs = [f"{way}{v.sub.key}" for v in leaf.verdicts for way in ("way/", "")]
+        keys |= dict.fromkeys([*leaf.lights, leaf.key, f"{leaf.key}/head", f"{leaf.key}/gate", *subs])
+    return list(keys)
 
 
 def _pill(node: Node, known: bool, below: int, rows: list[str]) -> Group:
@@ -498,7 +515,8 @@ def _legend(shown: Shown) -> list[Legend]:
     out: list[Legend] = []
     message = shown.message
     if message is None and shown.burst is None:
-        return out
+        waiting = len(shown.verdicts)
+        return [Legend("ink2 edge base-ground", "ring", "waiting", waiting)] if waiting else out
     if message is not None and message.deliveries:
         out.append(Legend("flight fill", "circle", "delivered", message.deliveries))
     missed = sum(1 for v in shown.verdicts if not v.got)

@@ -8,7 +8,7 @@ from natslab.views.routing.plan import plan_of
 from natslab.views.routing.state import RECENT, Message, State, by_name
 from natslab.views.routing.verdicts import Run, Shown, shown_of
 from natslab.views.view import Table
-from natslab.views.wording import amount, count_of, fit, listed, plain, wide
+from natslab.views.wording import amount, count_of, fit, in_words, listed, plain, wide
 
 TABLE = 50  # subscriptions in a row of their own in the table
 
@@ -77,13 +77,19 @@ def _reached(shown: Shown, subject: Run, verb: str) -> list[Run]:
     head = f" {verb} {amount(shown.reached)} of {count_of(shown.there, 'subscription')}: "
     room = 846 - wide(*subject[:1], "t15 mono") - wide(head, "t16")
     names = _names(shown)
-    kept = list(names)
-    while (
-        len(kept) > 1 and wide(listed(kept if len(kept) == len(names) else [*kept, "others"]), "t16") > room
-    ):
-        kept.pop()
-    tail = listed(kept if len(kept) == len(names) else [*kept, "others"])
+    kept = len(names)
+    while kept > 1 and wide(_some(names, kept), "t16") > room:
+        kept -= 1
+    tail = _some(names, kept)
     return [subject, (f"{head}{fit(tail, room, 't16')}.", "")]
+
+
+def _some(names: list[str], kept: int) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - kept
+    if not more:
+        return listed(names)
+    return listed([*names[:kept], f"{in_words(more)} more" if more <= 12 else "others"])
 
 
 def note_of(state: State, shown: Shown) -> list[Run]:
