@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from natslab.loop import loop
-from natslab.tape.event import Pub
+from natslab.tape.event import Pub, Sub
 from natslab.tape.tape import Tape
-from natslab.views.frames import PERIOD, Frames
+from natslab.views.frames import BINS, PERIOD, Frames, _Track
 from natslab.views.player import Player
 
 
@@ -81,3 +81,31 @@ def test_the_lab_has_half_of_the_time(wire: Wire, wait_for: Callable[..., float]
     wire.frames._player.scene = slow  # type: ignore[method-assign]
     wire.busy(0.3)
     assert 1 <= len(wire.busy(1.5)) <= 1.5 / 0.3 + 1
+
+
+def test_a_stage_without_a_lab_has_no_buttons(wait_for: Callable[..., float]) -> None:
+    tape = Tape()
+    tape.append(Sub(client="w1", sid=1, subject="orders.*", queue="workers"))
+    for act, there in ((None, False), (print, True)):
+        got: list[dict[str, Any]] = []
+        frames = Frames(Player(tape, "queue"), got.append, act)
+        frames.heard({"op": "hello"})
+        wait_for(lambda got=got: got)
+        assert bool(got[0]["scene"]["controls"]) is there
+        frames.end()
+    tape.close()
+
+
+@pytest.mark.parametrize("bursts", [2 * BINS + 1, 2 * BINS + 2, 5 * BINS + 3])
+def test_every_publish_is_on_the_scrubber(bursts: int) -> None:
+    tape, track = Tape(), _Track()
+    player = Player(tape, "routing")
+    for i in range(bursts):
+        tape.append(Pub(id=f"c/1/{i}", client="a", subject="x", t=float(i)))
+        if i % 50 == 49:
+            track.painted(player)
+    pubs = track.painted(player)["pubs"]
+    assert sum(count for _, _, count in pubs) == bursts
+    assert len(pubs) <= 2 * BINS
+    assert pubs[-1][:2] == [bursts, bursts - 1.0]
+    tape.close()

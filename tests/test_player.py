@@ -10,8 +10,9 @@ import pytest
 from natslab.errors import CommandError
 from natslab.tape.event import Conn, End, Event, Hop, Many, Pub, Recv, Server, Sub
 from natslab.tape.tape import Tape
+from natslab.views import player as player_module
 from natslab.views import view as views
-from natslab.views.player import STRIDE, Player
+from natslab.views.player import KEYFRAMES, STRIDE, Player
 from natslab.views.scene import to_svg, unknown_classes
 
 
@@ -94,6 +95,31 @@ def test_a_state_that_was_handed_out_does_not_change(name: str) -> None:
         tape.append(event)
     player.at()
     assert msgspec.json.encode(before) == kept
+
+
+@pytest.mark.parametrize("name", views.names())
+def test_looking_changes_nothing_that_is_known(name: str, tape: Tape) -> None:
+    player = Player(tape, name)
+    known, told, rows = msgspec.json.encode(player.at()), player.describe(), player.table()
+    message = player.at().messages[0].id if name == "routing" else "c/9/1"
+    player.scene(now=9_999.0, mode="paused", selection=f"msg/{message}")
+    assert msgspec.json.encode(player.at()) == known
+    assert (player.describe(), player.table()) == (told, rows)
+    assert player.scene(now=9_999.0).now == 9_999.0
+
+
+def test_a_long_tape_has_few_keyframes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(player_module, "STRIDE", 10)
+    tape = Tape()
+    for event in life(5, 400):
+        tape.append(event)
+    player = Player(tape, "queue")
+    for n in range(0, tape.head + 1, 3):
+        player.at(n)
+        assert len(player._keyframes) <= KEYFRAMES
+    assert len(player._keyframes) > KEYFRAMES // 4
+    for n in (tape.head, 5, tape.head // 2, 1, tape.head - 1):
+        assert msgspec.json.encode(player.at(n)) == msgspec.json.encode(Player(tape, "queue").at(n))
 
 
 @pytest.mark.parametrize("name", views.names())

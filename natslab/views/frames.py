@@ -65,11 +65,6 @@ class Frames:
         self._table_open = False
         self._track_sent = (0.0, -1)
         self._track = _Track()
-        self.count = 0
-        self.bytes = 0
-        self.largest = 0
-        #: (sequence, time.time()) of frames that the stage has painted, when it is measured.
-        self.painted: list[tuple[int, float]] = []
         self._period = PERIOD
         self._eased = 0.0
         self._awake = asyncio.Event()
@@ -113,8 +108,7 @@ class Frames:
         elif op == "act":
             self._do(str(message.get("key", "")), int(message.get("i", 0)))
         elif op == "painted":
-            self.painted.append((int(message.get("seq", 0)), time.time()))
-            del self.painted[:-1000]
+            return  # only for who measures
         self._awake.set()
 
     def _do(self, key: str, i: int) -> None:
@@ -243,7 +237,7 @@ class Frames:
             "lab": scene.lab, "said": said.strip(),
             "head": msgspec.to_builtins(header(scene)),
             "legend": msgspec.to_builtins(legend_marks(scene)),
-            "controls": msgspec.to_builtins(scene.controls),
+            "controls": msgspec.to_builtins(scene.controls) if self._act is not None else [],
         }  # fmt: skip
 
     def _strip_change(self, strip: dict[str, Any]) -> dict[str, Any]:
@@ -263,18 +257,14 @@ class Frames:
         elif head != self._player.tape.head:
             loop().asyncio.call_later(TRACK_PERIOD, self._awake.set)
         if self._table_open:
-            table = self._player.table(n)
+            table = self._player.table(n, selection=self._cursor.selection)
             self._send({"op": "table", **msgspec.to_builtins(table)})
 
     def _send(self, frame: dict[str, Any]) -> None:
         if frame["op"] in ("scene", "delta"):
             self._seq += 1
             frame["seq"] = self._seq
-        data = _json.encode(frame)
-        self.count += 1
-        self.bytes += len(data)
-        self.largest = max(self.largest, len(data))
-        self._out(msgspec.json.decode(data))
+        self._out(msgspec.json.decode(_json.encode(frame)))
 
 
 class _Track:
@@ -305,9 +295,8 @@ class _Track:
             elif isinstance(event, Mark) and event.what in ("check", "bet"):
                 self._sign(event.n, event.t, "✓" if event.what == "check" else "?", event.text)
         if len(self._bars) > 2 * BINS:
-            self._bars = [
-                [b[0], b[1], a[2] + b[2]] for a, b in zip(self._bars[::2], self._bars[1::2], strict=False)
-            ]
+            pairs = (self._bars[i : i + 2] for i in range(0, len(self._bars), 2))
+            self._bars = [[*pair[-1][:2], sum(bar[2] for bar in pair)] for pair in pairs]
         return {
             "op": "track", "head": tape.head, "t0": 0.0, "t1": round(max(self._t1, tape.now()), 3),
             "pubs": self._bars, "signs": self._signs,

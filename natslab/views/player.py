@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -12,7 +14,8 @@ from natslab.views import view as views
 from natslab.views.scene import Scene
 from natslab.views.view import ViewState
 
-STRIDE = 1_000  # events between two keyframes
+STRIDE = 1_000  # events between two keyframes, at first
+KEYFRAMES = 64  # of so many every other one goes, and later ones lie twice as far apart
 
 
 class Player:
@@ -37,6 +40,7 @@ class Player:
         self._state.lab = tape.lab
         self._n = 0
         self._keyframes: dict[int, bytes] = {0: self._encoder.encode(self._state)}
+        self._stride = STRIDE
 
     def at(self, n: int | None = None) -> Any:
         """A copy of the state right after event `n` (default: the newest)."""
@@ -50,11 +54,7 @@ class Player:
 
         `now` is the shown moment in tape seconds, by default that of the last event.
         """
-        with self._lock:
-            state = self._seek(n)
-            state.mode, state.selection = mode, selection
-            if now is not None and now > state.now:
-                state.now = now
+        with self._looked_at(n, now, mode, selection) as state:
             scene: Scene = self.view.draw(state)
             scene.view, scene.mode, scene.now = self.name, mode, state.now
             return scene
@@ -65,10 +65,10 @@ class Player:
             words: tuple[str, str] = self.view.describe(self._seek(n))
             return words
 
-    def table(self, n: int | None = None) -> views.Table:
+    def table(self, n: int | None = None, *, selection: str = "") -> views.Table:
         """The table right after event `n`."""
-        with self._lock:
-            table: views.Table = self.view.table(self._seek(n))
+        with self._looked_at(n, None, "live", selection) as state:
+            table: views.Table = self.view.table(state)
             return table
 
     def dot(self, n: int | None = None) -> str | None:
@@ -77,6 +77,18 @@ class Player:
             draw = getattr(self.view, "dot", None)
             return None if draw is None else str(draw(self._seek(n)))
 
+    @contextlib.contextmanager
+    def _looked_at(self, n: int | None, now: float | None, mode: str, selection: str) -> Iterator[ViewState]:
+        """The state right after event `n` as one person looks at it; it stays as the events made it."""
+        with self._lock:
+            state = self._seek(n)
+            kept = state.now, state.mode, state.selection
+            state.now, state.mode, state.selection = max(state.now, now or 0.0), mode, selection
+            try:
+                yield state
+            finally:
+                state.now, state.mode, state.selection = kept
+
     def _seek(self, n: int | None) -> ViewState:
         target = self.tape.head if n is None else max(0, min(n, self.tape.head))
         if target < self._n:
@@ -84,10 +96,13 @@ class Player:
             self._state = self._decoder.decode(self._keyframes[start])
             self._n = start
         while self._n < target:
-            step = min(target, (self._n // STRIDE + 1) * STRIDE)
+            step = min(target, (self._n // self._stride + 1) * self._stride)
             for event in self.tape.between(self._n, step):
                 self.view.fold(self._state, event)
             self._n = step
-            if step % STRIDE == 0 and step not in self._keyframes:
+            if step % self._stride == 0 and step not in self._keyframes:
                 self._keyframes[step] = self._encoder.encode(self._state)
+                if len(self._keyframes) > KEYFRAMES:
+                    self._stride *= 2
+                    self._keyframes = {k: v for k, v in self._keyframes.items() if k % self._stride == 0}
         return self._state
