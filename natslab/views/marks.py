@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from natslab.views.scene import Circle, Mark, Path, Rect
+from natslab.views.scene import Circle, Rect
 
 RECENTLY = 1.5  # seconds for which a message's flight is offered
 
@@ -15,13 +15,7 @@ def rect(key: str, x: float, y: float, w: float, h: float, classes: str, r: floa
     return Rect(key=key, x=x, y=y, w=w, h=h, r=r, classes=classes, **more)
 
 
-def port(key: str, x: float, y: float, gone: bool = False, r: float = 4.5) -> list[Mark]:
-    """Where a way begins or ends; crossed out if nobody is there any more."""
-    if not gone:
-        return [Circle(key=key, x=x, y=y, r=r, width=1.5, classes="edge ink2 base-ground")]
-    d = round(r * 0.71, 2)
-    cross = f"M{x - d:g} {y - d:g}L{x + d:g} {y + d:g}M{x + d:g} {y - d:g}L{x - d:g} {y + d:g}"
-    return [
-        Circle(key=key, x=x, y=y, r=r, classes="edge ink3 base-ground"),
-        Path(key=f"{key}/gone", d=cross, width=1.5, classes="edge ink3 round"),
-    ]
+def port(key: str, x: float, y: float, strong: bool = True, r: float = 4.5) -> Circle:
+    """Where a way begins or ends; not `strong` where nothing goes."""
+    ink, width = ("ink2", 1.5) if strong else ("ink3", 1)
+    return Circle(key=key, x=x, y=y, r=r, width=width, classes=f"edge {ink} base-ground")

@@ -89,7 +89,9 @@ class View:
         self._settle()
         source = self._player.dot()
         if source is None:
-            raise CommandError(f"The {self.name} view is not a graph.", "view.dot() works for routing and queue.")
+            raise CommandError(
+                f"The {self.name} view is not a graph.", "view.dot() works for routing and queue."
+            )
         return Graph(source)
 
     def widget(self) -> Stage:

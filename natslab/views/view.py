@@ -29,6 +29,7 @@ import msgspec
 
 from natslab.errors import CommandError
 from natslab.tape.event import Event, Server
+from natslab.views.scene import Scene, shorten
 
 #: Modules of this package that are not views; every other one is.
 _HOUSE = {"view", "scene", "layout", "marks", "wording", "player", "frames", "show", "widget"}
@@ -51,6 +52,22 @@ def fold_common(state: ViewState, event: Event) -> None:
         state.now = event.t
     if isinstance(event, Server):
         state.servers[event.name] = event.state
+
+
+def blank(state: ViewState, view: str, title: str, sources: str, sentence: str = "", note: str = "") -> Scene:
+    """A picture of `state` without marks: its header and its words, cut to their room."""
+    return Scene(
+        view=view,
+        title=title,
+        height=130,
+        now=state.now,
+        mode=state.mode,
+        lab=state.lab,
+        servers=list(state.servers.items()),
+        sources=sources,
+        sentence=[(shorten(sentence, 852, "t16"), "")] if sentence else [],
+        note=[(shorten(note, 852, "t13"), "")] if note else [],
+    )
 
 
 class Table(msgspec.Struct):

@@ -28,6 +28,16 @@ from natslab.views.scene import Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, count_of, fit, listed, short_name
 
 
+def _port(key: str, x: float, y: float, gone: bool, r: float) -> list[Mark]:
+    """The port of a member; crossed out if it is gone."""
+    marks: list[Mark] = [port(key, x, y, not gone, r)]
+    if gone:
+        d = round(r * 0.71, 2)
+        cross = f"M{x - d:g} {y - d:g}L{x + d:g} {y + d:g}M{x + d:g} {y - d:g}L{x - d:g} {y + d:g}"
+        marks.append(Path(key=f"{key}/gone", d=cross, width=1.5, classes="edge ink3 round"))
+    return marks
+
+
 def _same(a: Lane, b: Lane) -> bool:
     return abs(a.mean - b.mean) < 0.5 and abs(a.sigma - b.sigma) < 0.5
 
@@ -82,7 +92,7 @@ class Lanes:
             title=title,
             state={"messages": lane.count, "lost": lane.lost, "state": lane.gone or "open"},
             marks=[
-                *port(f"{key}/port", PORT, y, bool(lane.gone), 3 if tight else 4.5),
+                *_port(f"{key}/port", PORT, y, bool(lane.gone), 3 if tight else 4.5),
                 label(f"{key}/name", NAMES, y + 4.5, name, size + (" ink3 strike" if lane.gone else " w6")),
                 label(f"{key}/count", END, y + (4.5 if tight else 7), amount(lane.count),
                       f"{'t12' if tight else 't20'} w6 num end{faint}"),

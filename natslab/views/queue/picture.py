@@ -12,7 +12,8 @@ from natslab.views.queue.lanes import Lanes
 from natslab.views.queue.plan import END, GATE, PLAIN, PORT, SEAT, SEATS, SOURCE, SPLIT, TOP, TRUNK, order
 from natslab.views.queue.state import Brick, Lane, Message, State, lanes_of, meant
 from natslab.views.queue.words import describe
-from natslab.views.scene import Action, Flight, Legend, Mark, Path, Scene, label, points_path, shorten
+from natslab.views.scene import Action, Flight, Legend, Mark, Path, Scene, label, points_path
+from natslab.views.view import blank
 from natslab.views.wording import count_of, fit, short_name
 
 TITLE = "Queue group"
@@ -22,19 +23,8 @@ SOURCES = "seen by this lab's clients and the server's trace"
 def draw(state: State) -> Scene:
     """Publishers left, plain subscribers above, one hull per group with a lane per member."""
     sentence, note = describe(state)
-    scene = Scene(
-        view="queue",
-        title=TITLE,
-        height=130,
-        now=state.now,
-        mode=state.mode,
-        lab=state.lab,
-        servers=list(state.servers.items()),
-        sources=SOURCES,
-        sentence=[(shorten(sentence, 852, "t16"), "")],
-        note=[(shorten(note, 852, "t13"), "")] if note else [],
-        controls=_controls(state),
-    )
+    scene = blank(state, "queue", TITLE, SOURCES, sentence, note)
+    scene.controls = _controls(state)
     if state.groups:
         canvas = _Canvas(state)
         scene.marks, scene.height = canvas.everything(), canvas.bottom
@@ -121,7 +111,7 @@ class _Canvas:
                         label(
                             f"{key}/subject", 24, seat + 13, fit(subject, 118, "mono t11"), "mono t11 ink2"
                         ),
-                        *port(f"{key}/port", SOURCE, seat),
+                        port(f"{key}/port", SOURCE, seat),
                     ],
                 )
             )
@@ -172,7 +162,7 @@ class _Canvas:
                 if name:
                     key = f"taken/{name}/{lane.label}"
                     strong[key] = _way(key, way, "edge flight", 3)
-        gates = [mark for name, gate in self.lanes.gates.items() for mark in port(f"gate/{name}", GATE, gate)]
+        gates = [port(f"gate/{name}", GATE, gate) for name, gate in self.lanes.gates.items()]
         return [*thin, *strong.values(), *gates]
 
     def landings(self, message: Message) -> list[tuple[str, Lane, Brick]]:

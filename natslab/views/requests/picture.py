@@ -14,7 +14,8 @@ from natslab.views.requests.plan import SILENCE, Band, band_of, place, shown_of
 from natslab.views.requests.signs import sign_of, stroke
 from natslab.views.requests.state import OUTCOMES, Request, State
 from natslab.views.requests.words import describe, headline_of, verdict_of
-from natslab.views.scene import Action, Flight, Legend, Mark, Scene, label, shorten
+from natslab.views.scene import Action, Flight, Legend, Mark, Scene, label
+from natslab.views.view import blank
 from natslab.views.wording import fit, short_name, wide
 
 TITLE = "Requests"
@@ -24,20 +25,8 @@ REASON = 188.0  # pixels for the words at the left
 
 def draw(state: State) -> Scene:
     """Verdicts at the left, lifelines at the right, time downwards."""
-    note = describe(state)[1]
-    scene = Scene(
-        view="requests",
-        title=TITLE,
-        height=130,
-        now=state.now,
-        mode=state.mode,
-        lab=state.lab,
-        servers=list(state.servers.items()),
-        sources=SOURCES,
-        sentence=[(shorten(headline_of(state), 852, "t16"), "")],
-        note=[(shorten(note, 852, "t13"), "")] if note else [],
-        controls=_controls(state),
-    )
+    scene = blank(state, "requests", TITLE, SOURCES, headline_of(state), describe(state)[1])
+    scene.controls = _controls(state)
     if state.total:
         canvas = _Canvas(state)
         scene.marks, scene.height = canvas.everything(), canvas.bottom
@@ -114,7 +103,7 @@ class _Canvas:
         lifelines: list[Mark] = []
         for (role, name), x in self.lines.places.items():
             lifelines.append(stroke(f"line/{role}/{name}", (x, floor + 2), (x, self.bottom - 6), "edge line"))
-            lifelines += port(f"port/{role}/{name}", x, floor)
+            lifelines.append(port(f"port/{role}/{name}", x, floor))
         return [*marks, *heads, *lifelines, *inside, *(m for gap in gaps for m in self.arrows.gap(*gap))]
 
     def earlier(self, y: float) -> tuple[list[Mark], float]:

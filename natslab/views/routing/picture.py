@@ -6,6 +6,7 @@ import msgspec
 
 from natslab.tape.subject import tokens
 from natslab.views.layout import Point, around, straight
+from natslab.views.marks import port
 from natslab.views.routing.mapping import CARD_R, card
 from natslab.views.routing.plan import (
     BOX_R,
@@ -29,7 +30,6 @@ from natslab.views.routing.strip import strip_of
 from natslab.views.routing.verdicts import Shown, shown_of
 from natslab.views.routing.words import note_of, sentence_of
 from natslab.views.scene import (
-    Circle,
     Flight,
     Group,
     Legend,
@@ -41,6 +41,7 @@ from natslab.views.scene import (
     label,
     points_path,
 )
+from natslab.views.view import blank
 from natslab.views.wording import count_of, fit, plain, wide
 
 TITLE = "Routing"
@@ -86,21 +87,12 @@ def draw(state: State) -> Scene:
         *_heads(state, shown, plan, pubs),
     ]
     strip, height = strip_of(state, shown, bottom)
-    return Scene(
-        view="routing",
-        title=TITLE,
-        height=round(height, 2),
-        now=state.now,
-        mode=state.mode,
-        lab=state.lab,
-        servers=sorted(state.servers.items()),
-        sources=SOURCES if shown.burst is None else "counted by the lab's clients",
-        sentence=sentence_of(state, shown),
-        note=note_of(state, shown),
-        marks=[*box, *layers.thin, *layers.thick, *layers.things, *strip],
-        flights=_flights(state, shown, plan, pubs),
-        legend=_legend(shown),
-    )
+    scene = blank(state, "routing", TITLE, SOURCES if shown.burst is None else "counted by the lab's clients")
+    scene.height = round(height, 2)
+    scene.sentence, scene.note = sentence_of(state, shown), note_of(state, shown)
+    scene.marks = [*box, *layers.thin, *layers.thick, *layers.things, *strip]
+    scene.flights, scene.legend = _flights(state, shown, plan, pubs), _legend(shown)
+    return scene
 
 
 def _server(state: State) -> str:
@@ -331,14 +323,7 @@ def _publishers(
                 x=24,
                 y=round(y, 2),
                 marks=[
-                    Circle(
-                        key=f"{key}/port",
-                        x=PUB_PORT - 24,
-                        y=0,
-                        r=4.5,
-                        classes=f"edge {'ink2' if on else 'ink3'} base-ground",
-                        width=1.5 if on else 1,
-                    ),
+                    port(f"{key}/port", PUB_PORT - 24, 0, on),
                     label(
                         f"{key}/name",
                         0,

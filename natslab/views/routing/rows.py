@@ -7,9 +7,10 @@ from typing import Any
 
 from natslab.tape.subject import tokens
 from natslab.views.layout import Point, straight
+from natslab.views.marks import port
 from natslab.views.routing.plan import MEMBER, PITCH, PORT, RIGHT, TEXT, Leaf, Plan
 from natslab.views.routing.verdicts import Run, Shown, Verdict
-from natslab.views.scene import Circle, Group, Mark, Path, Rect, Text, label, points_path
+from natslab.views.scene import Group, Mark, Path, Rect, Text, label, points_path
 from natslab.views.wording import amount, count_of, fit, isolate, plain, wide
 
 FAN = 624.0  # trunk of several plain subscriptions to one pattern
@@ -99,15 +100,7 @@ def _port(key: str, on: bool, known: bool = True, differs: bool = False) -> Mark
             classes="fill dead halo",
             title="Δ The server's trace and the matcher differ here.",
         )
-    strong = on or not known
-    return Circle(
-        key=f"{key}/port",
-        x=0,
-        y=0,
-        r=4.5,
-        classes=f"edge {'ink2' if strong else 'ink3'} base-ground",
-        width=1.5 if strong else 1,
-    )
+    return port(f"{key}/port", 0, 0, on or not known)
 
 
 def beside(runs: list[Run], more: list[Run]) -> list[Run]:
