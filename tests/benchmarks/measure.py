@@ -56,6 +56,11 @@ def middle(samples: list[float]) -> float:
     return statistics.median(samples)
 
 
+def ratio(ours: list[float], bare: list[float]) -> float:
+    """The median of the ratios of each round: what slows a whole round down does not count."""
+    return statistics.median(a / b for a, b in zip(ours, bare, strict=True))
+
+
 @cache
 def _bytecode() -> str:
     """A place for compiled modules, as an installed package has them; gone with this process."""
@@ -72,7 +77,7 @@ def environment() -> dict[str, str]:
     return env
 
 
-def child(module: str, *arguments: str, timeout: float = 120) -> dict[str, Any]:
+def child(module: str, *arguments: str, timeout: float = 120) -> Any:
     """Run a module of this package in a fresh interpreter; what its last line of JSON says."""
     ran = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments],
@@ -87,5 +92,4 @@ def child(module: str, *arguments: str, timeout: float = 120) -> dict[str, Any]:
         raise RuntimeError(
             f"{module} {' '.join(arguments)} failed:\n{ran.stdout[-2000:]}{ran.stderr[-4000:]}"
         )
-    said: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
-    return said
+    return json.loads(ran.stdout.strip().splitlines()[-1])

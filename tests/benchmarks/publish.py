@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import nats
 
 import natslab
-from tests.benchmarks.measure import Row, at_least, interleaved, middle
+from tests.benchmarks.measure import Row, at_least, interleaved, middle, ratio
 from tests.benchmarks.shell import cell, shell
 
 MESSAGES = 200_000
@@ -91,14 +91,14 @@ def run() -> list[Row]:
     rate = {name: middle(samples) for name, samples in found.items()}
     rows = [
         at_least(
-            f"%nats pub --count {MESSAGES} / nats-py loop, {what}", rate[name] / rate["bare"], 1.0,
+            f"%nats pub --count {MESSAGES} / nats-py loop, {what}", ratio(found[name], found["bare"]), 1.0,
             ours=f"{rate[name]:,.0f}/s", bare=f"{rate['bare']:,.0f}/s",
             samples={k: found[k] for k in (name, "bare")},
         )
         for name, what in (("same", "one payload"), ("numbered", "with {{Count}}"))
     ]  # fmt: skip
     limit = Row(
-        "the same / frames on a raw socket", rate["same"] / rate["raw"], "the limit", None,
+        "the same / frames on a raw socket", ratio(found["same"], found["raw"]), "the limit", None,
         ours=f"{rate['same']:,.0f}/s", bare=f"{rate['raw']:,.0f}/s", samples={"raw": found["raw"]},
     )  # fmt: skip
     return [*rows, limit]

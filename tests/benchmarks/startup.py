@@ -21,7 +21,7 @@ from jupyter_client.manager import KernelManager
 from natslab.servers import binary
 from natslab.servers.config import Logins
 from natslab.servers.topology import single
-from tests.benchmarks.measure import ROOT, Row, at_most, environment, interleaved, middle
+from tests.benchmarks.measure import ROOT, Row, at_most, environment, interleaved, middle, ratio
 
 REPEATS = 9
 PAUSE = 1.0  # seconds between the first cell and the next, of a person
@@ -128,13 +128,14 @@ def run() -> list[Row]:
 
     def row(what: str, name: str, by_hand: str, limit: float | None = None) -> Row:
         mine, theirs = middle(found[name]), middle(found[by_hand])
+        value = ratio(found[name], found[by_hand])
         more: dict[str, Any] = {
             "ours": f"{mine:.0f} ms", "bare": f"{theirs:.0f} ms",
             "samples": {k: found[k] for k in (name, by_hand)},
         }  # fmt: skip
         if limit is None:
-            return Row(what, mine / theirs, "-", None, **more)
-        return at_most(what, mine / theirs, limit, **more)
+            return Row(what, value, "-", None, **more)
+        return at_most(what, value, limit, **more)
 
     return [
         row("up to the first message", "natslab", "bare", 1.5),
