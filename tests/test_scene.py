@@ -91,3 +91,15 @@ def test_the_theme_can_be_fixed(theme: str) -> None:
     names = re.match(r'<svg class="([^"]*)"', svg)
     assert names
     assert names[1].split() == [c for c in ("natslab", theme, "patterns") if c]
+
+
+def test_a_still_draws_only_the_flights_that_are_seen() -> None:
+    def flight(key: str, x: float, r: float = 7, label: str = "") -> sc.Flight:
+        return sc.Flight(key=key, d="M0 0L10 10", x=x, y=150, t0=1.0, r=r, label=label)
+
+    scene = sample()
+    scene.flights = [flight("under", 5), flight("wide", 9, 9), flight("named", 30, label="7")]
+    scene.flights += [flight("beside", 20), flight("over", 5), flight("small", 9), flight("last", 30)]
+    keys = {e.attrib.get("data-key") for e in ET.fromstring(sc.to_svg(scene)).iter()}
+    assert {"wide", "named", "beside", "over", "small", "last"} <= keys
+    assert "under" not in keys

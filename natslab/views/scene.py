@@ -340,8 +340,9 @@ def to_svg(scene: Scene, *, patterns: bool = False, theme: str = "") -> str:
     ]
     for mark in (*header(scene), *headline(scene), *scene.marks):
         out.append(_mark(mark))
-    for flight in scene.flights:
-        out.append(_still_flight(flight))
+    for i, flight in enumerate(scene.flights):
+        if not any(_covers(other, flight) for other in scene.flights[i + 1 :]):
+            out.append(_still_flight(flight))
     if scene.legend:
         inner = "".join(_mark(m) for m in legend_marks(scene))
         out.append(f'<g transform="translate(0 {_n(scene.height)})">{inner}</g>')
@@ -454,6 +455,11 @@ def path_points(d: str) -> list[tuple[float, float]]:
             x, y = v[-2], v[-1]
             points.append((x, y))
     return points
+
+
+def _covers(over: Flight, under: Flight) -> bool:
+    """Whether nothing is seen of a flight at rest under a later one."""
+    return (over.x, over.y) == (under.x, under.y) and over.r >= under.r and not under.label
 
 
 def _still_flight(flight: Flight) -> str:
