@@ -5,9 +5,10 @@ matcher applied to the subscriptions that existed then. Where they differ the pi
 Messages that the server did not trace are counted on the ways they took, never drawn singly.
 """
 
+from natslab.views.routing.fold import fold
 from natslab.views.routing.graph import dot
 from natslab.views.routing.picture import SOURCES, TITLE, draw
-from natslab.views.routing.state import Message, Publisher, State, Stream, Subscription, fold, start
+from natslab.views.routing.state import Message, Publisher, State, Stream, Subscription, start
 from natslab.views.routing.words import describe, table
 
 __all__ = [

@@ -14,23 +14,11 @@ from natslab.views.routing.verdicts import Shown, Verdict
 from natslab.views.wording import wide
 
 ROWS = 14  # subscriptions drawn singly; of more, the busiest twelve
-
-
 BOX_X, BOX_R, TOP = 148.5, 616.5, 116.5
-
-
 TREE_R = 590.0  # right edge of the last column
-
-
 PORT, TEXT, RIGHT = 652.0, 668.0, 876.0
-
-
 PUB_PORT = 129.0
-
-
 PITCH = 46  # of rows with two lines
-
-
 MEMBER = 24  # of rows with one line
 
 

@@ -14,11 +14,7 @@ from natslab.views.scene import Group, Mark, Path, Rect, Text, label, points_pat
 from natslab.views.wording import amount, count_of, fit, isolate, plain, wide
 
 FAN = 624.0  # trunk of several plain subscriptions to one pattern
-
-
 HULL = 678.0  # trunk inside a queue group
-
-
 MEMBER_PORT, MEMBER_TEXT = 702.0, 715.0
 
 
