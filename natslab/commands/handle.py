@@ -311,12 +311,23 @@ async def sync(client: Client) -> None:
         await client.sync()
         return
     for _ in range(2):
-        if client.is_closed:
-            raise nats.errors.ConnectionClosedError
-        pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        await client._send_ping(pong)
+        while not await _answered(client):
+            await asyncio.sleep(0.02)
+
+
+async def _answered(client: Client) -> bool:
+    """Whether the server answered a PING; not so when the connection was lost meanwhile."""
+    if client.is_closed:
+        raise nats.errors.ConnectionClosedError
+    if not client.is_connected:
+        return False
+    before = client.stats["reconnects"]
+    pong: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+    await client._send_ping(pong)
+    while not pong.done() and client.is_connected and client.stats["reconnects"] == before:
         # Not to be cancelled: a PONG for a cancelled waiter ends nats-py's reading (measured).
-        await asyncio.wait({pong})
+        await asyncio.wait({pong}, timeout=0.1)
+    return pong.done()
 
 
 class Worker:
