@@ -191,7 +191,7 @@ def test_answered_refused_and_timed_out() -> None:
     assert "done" in marks["msg/c/price-2/1@web"].classes and "dead" in marks["msg/c/1/2/503@web"].classes
     assert "flight" in marks["msg/c/price-3/3@web"].classes, "a late reply is not an answer"
     assert "req/c/1/3/deadline" in marks and "req/c/1/1/deadline" not in marks
-    assert "_INBOX.Xy.1" in marks["req/c/1/1"].title, "the inbox's name is for hovering only"
+    assert marks["req/c/1/1"].state["inbox"] == "_INBOX.Xy.1", "the inbox's name is for who inspects it"
 
 
 def test_time_runs_down_to_scale_and_waits_are_folded() -> None:

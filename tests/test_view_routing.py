@@ -488,6 +488,17 @@ def test_bulk_is_counted_not_drawn() -> None:
     assert story.words.startswith("orders.new reached 1 of 2")
 
 
+def test_receivers_that_tell_before_the_publisher_are_counted_too() -> None:
+    story = Story().sub("audit", "orders.>").many("loader", "orders.new", 500)
+    story.t += 5
+    for _ in range(42):
+        story.add(Recv(id="", client="audit", sid=1, subject="orders.new", pattern="orders.>", t=story.t))
+    story.add(Many(client="loader", way="pub", subject="orders.new", count=100, t=story.t + 0.1))
+    story.add(Many(client="audit", way="recv", subject="orders.>", sid=1, count=58, t=story.t + 0.1))
+    assert story.words.startswith("100 messages to orders.new")
+    assert story.row["audit"][4:] == ["600", "+100"]
+
+
 def test_what_a_stream_stores_is_counted() -> None:
     story = Story().sub("audit", "orders.>").sub("w1", "orders.*", "workers").sub("w2", "orders.*", "workers")
     story.snap("jsz", streams=[{"name": "ORDERS", "subjects": ["orders.>"], "messages": 4, "last_seq": 4}])

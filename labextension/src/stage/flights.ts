@@ -33,6 +33,13 @@ export class Flights {
     return this.owner.get(el)?.flight ?? null;
   }
 
+  /** Fade all but these; null: none. */
+  dim(lit: ((flight: Flight) => boolean) | null): void {
+    for (const { el, flight } of this.dots.values()) {
+      el.classList.toggle('nl-dim', lit !== null && !lit(flight));
+    }
+  }
+
   replace(flights: Flight[]): void {
     const keep = new Set(flights.map(flight => flight.key));
     this.apply(flights, [...this.dots.keys()].filter(key => !keep.has(key)));

@@ -81,9 +81,10 @@ export class Picture {
   }
 
   /** Fade what `lit` does not want; null: nothing. */
-  fade(lit: ((item: Item) => boolean) | null): void {
+  fade(lit: ((item: Item) => boolean) | null, flown: ((flight: Flight) => boolean) | null): void {
     if (lit || this.fading) {
       this.marks.dim(lit && (item => WORDS.has(item.key) || lit(item)));
+      this.flights.dim(flown);
     }
     this.fading = lit !== null;
   }

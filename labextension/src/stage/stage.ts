@@ -272,9 +272,14 @@ export class Stage {
       // Who lights up only one other is a part of it, and lights up what it does.
       const whole = light.length === 1 ? this.picture.ground.index.get(light[0])?.mark.light : [];
       const keys = new Set([this.pointed.key, ...light, ...(whole ?? [])]);
-      this.picture.fade(item => keys.has(item.key));
+      // A flight ends with the key of who gets it, or is one of a group that has a mark.
+      const tails = [...keys].map(key => `/${key}`);
+      this.picture.fade(
+        item => keys.has(item.key),
+        ({ key, group }) => keys.has(group ?? '') || tails.some(tail => key.endsWith(tail))
+      );
     } else {
-      this.picture.fade(this.legend.filter);
+      this.picture.fade(this.legend.filter, null);
     }
   }
 

@@ -130,6 +130,8 @@ class Lifelines:
         a, b = a - over, min(b + over, 880)
         named = f"queue group {queue}" if size + 34 <= b - a else queue
         words = fit(named, b - a - 30, "t11")
+        if len(words) < min(5, len(queue)):
+            return []  # over one lifeline between others there is no room for a name
         middle, half = (a + b) / 2, wide(words, "t11") / 2 + 6
         d = (
             f"M{a:.1f} {y + 5:.1f}V{y + 1:.1f}A5 5 0 0 1 {a + 5:.1f} {y - 4:.1f}H{middle - half:.1f}"

@@ -146,8 +146,9 @@ class _Canvas:
         return sc.Group(
             key=key,
             marks=marks,
-            title=f"{title} Its inbox was {short_name(r.inbox, 80)}.",
-            state={"request": r.n, "outcome": r.outcome, "answers": r.answers, "late": r.late,
+            title=title,
+            state={"request": r.n, "inbox": short_name(r.inbox, 80), "outcome": r.outcome,
+                   "answers": r.answers, "late": r.late,
                    "discarded": r.discarded, "took": round(r.took, 6), "deadline": r.deadline},
         )  # fmt: skip
 

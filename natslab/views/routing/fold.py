@@ -280,11 +280,18 @@ def _recv(state: State, event: Recv) -> None:
     if event.id:
         _count(state, event.client, sub, got=1)
     else:
-        _count(state, event.client, sub, bulk=1)
+        _count(state, event.client, sub, bulk=1, t=event.t)
 
 
 def _count(
-    state: State, client: str, sub: Subscription | None, *, told: int = 0, got: int = 0, bulk: int = 0
+    state: State,
+    client: str,
+    sub: Subscription | None,
+    *,
+    told: int = 0,
+    got: int = 0,
+    bulk: int = 0,
+    t: float = 0.0,
 ) -> None:
     before = 0
     after = got + bulk
@@ -294,6 +301,9 @@ def _count(
         sub.got += got
         sub.bulk += bulk
         sub.burst += bulk
+        if bulk:
+            sub.run = bulk if t - sub.run_t > GAP else sub.run + bulk
+            sub.run_t = t
         after = sub.received
     state.received[client] = state.received.get(client, 0) + after - before
 
@@ -305,7 +315,7 @@ def _many(state: State, event: Many) -> None:
             return
         if event.t - state.burst.t > GAP:
             _burst(state, event)
-        _count(state, event.client, sub, bulk=event.count)
+        _count(state, event.client, sub, bulk=event.count, t=event.t)
         return
     if state.hides(event.subject):
         return
@@ -321,7 +331,8 @@ def _burst(state: State, event: Base) -> None:
     if event.t - state.burst.t > GAP:
         state.burst = Burst()
         for sub in state.subs.values():
-            sub.burst = 0
+            # Receivers tell at once, a publisher when it has sent all: theirs can be here before.
+            sub.burst = sub.run if event.t - sub.run_t <= GAP else 0
     state.burst.n, state.burst.t = event.n, max(event.t, state.burst.t)
 
 

@@ -107,7 +107,7 @@ def _heads(state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float]]
     server = _server(state)
     words = f"nats-server {server}" if server else "no server"
     if server and state.servers[server] not in UP:
-        words += f" is {state.servers[server]}"
+        words = f"{server} is {state.servers[server]}"
     subs = count_of(len(shown.verdicts), "subscription") if shown.verdicts else "no subscription yet"
     marks: list[Mark] = [
         label("head/pubs", 24, y, count_of(n, "publisher") if n else "no publisher yet", "t11 ink3"),
@@ -257,6 +257,13 @@ def _pub_rows(state: State, shown: Shown, plan: Plan) -> list[tuple[str, float]]
         ranked = sorted(names, key=lambda n: (n not in active, -state.publishers.get(n, Publisher()).count))
         kept = set(ranked[: PUBS - 1])
         names = [*[n for n in names if n in kept], ""]
+    if plan.card and len(names) > 1:
+        # Who publishes through the mapping is level with its card, the others go by below.
+        mapped = [n for n in names if n in state.publishers and state.publishers[n].mapped]
+        middle = (len(names) - 1) // 2
+        for name in sorted(mapped, key=lambda n: n in active_of(shown))[-1:]:
+            at = names.index(name)
+            names[at], names[middle] = names[middle], names[at]
     top = 208.0 if plan.low else 196.0
     pitch = 56.0
     if plan.card and len(names) > 1:

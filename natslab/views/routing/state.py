@@ -29,6 +29,8 @@ class Subscription(msgspec.Struct, omit_defaults=True):
     got: int = 0  # messages that carried an identity, as the client reports
     bulk: int = 0  # messages that were counted
     foreign: bool = False  # of a client that is not the lab's own: only the server tells of it
+    run: int = 0  # of these, without a pause up to the last one
+    run_t: float = -10.0  # when that last one came
     burst: int = 0  # of these, in the present burst
     spans: list[tuple[int, int]] = []  # event numbers between which the server knew it; 0 = still
     since: float = 0.0  # when it began, or came back
