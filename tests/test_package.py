@@ -36,7 +36,7 @@ def test_the_wheel_is_complete(wheel: Path) -> None:
     } <= set(names)  # fmt: skip
     assert any(n.endswith("labextensions/natslab/package.json") for n in names)
     assert any(n.endswith("labextensions/natslab/install.json") for n in names)
-    assert not [n for n in names if "node_modules" in n or n.endswith(".map") or "/tests/" in n]
+    assert not [n for n in names if "node_modules" in n or "/tests/" in n]
 
 
 @pytest.mark.soak
