@@ -168,9 +168,10 @@ def test_a_server_that_is_down_or_frozen_is_survived(capfd: pytest.CaptureFixtur
             await w.monitor.poll()
             server = w.fleet.servers["n1"]
             await server.freeze()
+            await w.monitor.poll()  # one that had begun before may still wait for its answers
             began = time.monotonic()
             await w.monitor.poll()
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 0.5
             assert w.all(Conn, source="monitor", state="closed") == []  # nobody knows
             await server.thaw()
             await w.monitor.poll()
