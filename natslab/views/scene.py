@@ -280,7 +280,8 @@ def legend_marks(scene: Scene) -> list[Mark]:
                          dash="4 3" if item.glyph == "dashed" else "")  # fmt: skip
         words = [(item.word, "t12")]
         if item.count is not None:
-            words.append((f" {item.count}", "t12 ink3 num"))
+            count = f"{item.count:,}".replace(",", " ") if item.count >= 10_000 else str(item.count)
+            words.append((f" {count}", "t12 ink3 num"))
         wide = sum(text_width(t, k) for t, k in words)
         marks.append(Group(key=key, marks=[glyph, Text(key=key + "/t", x=x + 20, y=26.5, runs=words)]))
         x += 20 + wide + 24

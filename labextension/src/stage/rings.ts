@@ -27,7 +27,9 @@ export function drawRings(layer: SVGGElement, rings: Ring[]): void {
     }
     const at = new DOMPoint(box.x, box.y).matrixTransform(matrix).matrixTransform(base);
     const scale = matrix.a / (base.a ? 1 / base.a : 1) || 1;
-    return { kind, x: at.x, y: at.y, w: box.width * scale, h: box.height * scale, round: item.mark.kind === 'circle' };
+    const { mark } = item;
+    const angular = mark.kind === 'rect' || (mark.kind === 'group' && mark.marks.some(part => part.kind === 'rect'));
+    return { kind, angular, x: at.x, y: at.y, w: box.width * scale, h: box.height * scale, round: item.mark.kind === 'circle' };
   });
   const drawn: SVGElement[] = [];
   for (const box of boxes) {
@@ -36,7 +38,7 @@ export function drawRings(layer: SVGGElement, rings: Ring[]): void {
     }
     const look = { class: `nl-ring nl-ring-${box.kind}` };
     const pad = box.kind === 'focus' ? 6 : 4.3;
-    const nearlyRound = Math.abs(box.w - box.h) < 5 && box.w < 26;
+    const nearlyRound = !box.angular && Math.abs(box.w - box.h) < 5 && box.w < 26;
     if (box.round || nearlyRound) {
       const r = Math.max(box.w, box.h) / 2 + pad;
       drawn.push(s('circle', { ...look, cx: short(box.x + box.w / 2), cy: short(box.y + box.h / 2), r: short(r) }));

@@ -272,11 +272,12 @@ export class Stage {
       // Who lights up only one other is a part of it, and lights up what it does.
       const whole = light.length === 1 ? this.picture.ground.index.get(light[0])?.mark.light : [];
       const keys = new Set([this.pointed.key, ...light, ...(whole ?? [])]);
-      // A flight ends with the key of who gets it, or is one of a group that has a mark.
+      // A flight ends with the key of who gets it, or is one of the group that is pointed at.
+      const group = light.length === 1 ? light[0] : this.pointed.key;
       const tails = [...keys].map(key => `/${key}`);
       this.picture.fade(
         item => keys.has(item.key),
-        ({ key, group }) => keys.has(group ?? '') || tails.some(tail => key.endsWith(tail))
+        flight => flight.group === group || tails.some(tail => flight.key.endsWith(tail))
       );
     } else {
       this.picture.fade(this.legend.filter, null);

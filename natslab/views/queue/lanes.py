@@ -27,6 +27,9 @@ from natslab.views.queue.words import losses, share_of, spread, verb, verdict_of
 from natslab.views.scene import Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, count_of, fit, listed, short_name
 
+#: The state of a brick for who inspects it.
+WORDS = {"here": "delivered", "way": "on its way", "lost": "lost"}
+
 
 def _port(key: str, x: float, y: float, gone: bool, r: float) -> list[Mark]:
     """The port of a member; crossed out if it is gone."""
@@ -299,7 +302,7 @@ class Lanes:
         edge = 1.5 if brick.state == "way" else 0.0  # its stroke stays inside
         size, high = self.plan.unit - 2, 22 if self.plan.how == "numbered" else 20
         more: dict[str, Any] = {"title": self.story(brick, lane, group), "light": self.light(brick, key),
-                                "state": {"message": brick.n, "state": brick.state}}  # fmt: skip
+                                "state": {"message": brick.n, "state": WORDS[brick.state]}}  # fmt: skip
         if self.plan.how == "slim":
             return rect(
                 key,

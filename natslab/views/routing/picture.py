@@ -67,12 +67,15 @@ def draw(state: State) -> Scene:
         leaf.lights.append(shown.key)
         leaf.lights += [f"{way}/{name}" for name in active_of(shown) for way in ("pub", "way/in")]
 
+    cards = card(state, shown, plan.root.y)
+    for leaf in plan.leaves:
+        leaf.lights += [mark.key for mark in cards]
     layers = Layers()
     _tree(plan, shown, layers)
     rows_of(plan, shown, layers)
     _publishers(state, shown, plan, pubs, layers)
     _streams(state, shown, plan, streams, band, layers)
-    layers.things += card(state, shown, plan.root.y)
+    layers.things += cards
     up = state.servers.get(_server(state), "up") in UP
     box = [
         Rect(
