@@ -805,3 +805,23 @@ def test_closing_reaches_clients_of_other_loops() -> None:
         asyncio.run(cell())
     finally:
         run(fleet.stop())
+
+
+def test_a_subject_that_is_no_text_does_not_end_the_reading() -> None:
+    async def test(lab: Lab) -> None:
+        client = await lab.connect("reader")
+        got, heard = box()
+        await client.subscribe(">", cb=heard)
+        await client.sync()
+        login = lab.fleet.login()
+        port = int(login["servers"][0].rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await reader.readline()
+        connect = f'CONNECT {{"user":"app","pass":"{login["password"]}","verbose":false}}\r\n'
+        writer.write(connect.encode() + b"PUB caf\xe9 1\r\nx\r\nPUB tea 1\r\ny\r\nPING\r\n")
+        await reader.readuntil(b"PONG")
+        await until(lambda: len(got) == 2)
+        assert [m.subject for m in got] == ["caf\ufffd", "tea"]
+        writer.close()
+
+    in_lab(test)

@@ -109,3 +109,31 @@ def test_every_publish_is_on_the_scrubber(bursts: int) -> None:
     assert len(pubs) <= 2 * BINS
     assert pubs[-1][:2] == [bursts, bursts - 1.0]
     tape.close()
+
+
+def test_a_view_that_cannot_be_drawn_says_so_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[dict[str, Any]] = []
+    tape = Tape()
+    player = Player(tape, "routing")
+    drawn, broken = player.scene, [True]
+
+    def scene(*args: Any, **options: Any) -> Any:
+        if broken[0]:
+            raise KeyError("a fault")
+        return drawn(*args, **options)
+
+    monkeypatch.setattr(player, "scene", scene)
+    frames = Frames(player, said.append)
+    frames.heard({"op": "hello"})
+
+    def wait(op: str) -> None:
+        end = time.monotonic() + 5
+        while not any(f["op"] == op for f in said):
+            assert time.monotonic() < end, said
+            time.sleep(0.01)
+
+    wait("said")
+    broken[0] = False
+    wait("scene")
+    frames.end()
+    tape.close()

@@ -374,6 +374,10 @@ class Client(NatsClient):
             ):
                 # A fast subscription without headers, replies or a stream needs nothing else of
                 # nats-py than to be put in its queue; this is what pays for the counting.
+                try:
+                    message = self._build_message(sid, subject, reply, data, None)
+                except UnicodeDecodeError:
+                    return self._deliver(sid, subject, reply, data, headers)
                 tally.count += 1
                 tally.bytes += size
                 stats = self.stats
@@ -381,7 +385,7 @@ class Client(NatsClient):
                 stats["in_bytes"] += size
                 sub._received += 1
                 sub._pending_size += size
-                sub._pending_queue.put_nowait(self._build_message(sid, subject, reply, data, None))
+                sub._pending_queue.put_nowait(message)
                 return self._nothing
         return self._deliver(sid, subject, reply, data, headers)
 
@@ -397,6 +401,10 @@ class Client(NatsClient):
             now = time.time()
             last = sub._max_msgs > 0 and sub._received + 1 >= sub._max_msgs
             text = subject.decode(errors="replace")
+            if "\ufffd" in text:
+                # A mapping that splits a token between bytes makes a subject that is no text; nats-py
+                # would stop reading for good (measured).
+                subject = text.encode()
             # A message with an identity is always told by itself: its trace names its receivers too,
             # and nobody could tell which of the merely counted ones it was.
             if self._in.single(now) or message:

@@ -168,7 +168,12 @@ class Frames:
                 await self._awake.wait()
             self._awake.clear()
             began = time.monotonic()
-            self._frame()
+            try:
+                self._frame()
+            except Exception as e:
+                # A fault of the view, not of the person: say so and go on with what comes next.
+                error = f"This picture could not be drawn: {type(e).__name__}."
+                self._send({"op": "said", "line": self._player.name, "error": error})
             took = time.monotonic() - began
             if self._period > PERIOD and began - self._eased > EASE:
                 self._period = max(PERIOD, self._period / 2)
