@@ -242,6 +242,9 @@ def _said(book: Any, error: Any) -> str:
 
 
 _FOREIGN_SCRIPT = re.compile(r'<script[^>]*\bsrc="https?:[^"]*"[^>]*>\s*</script>')
+# Stills fit the page, and are as light as it is whatever the reader's system prefers.
+_STILLS = "max-width: 100%; height: auto; color-scheme: light"
+_FITTING = f"<style>.jp-RenderedSVG svg, .jp-RenderedSVG img {{ {_STILLS} }}</style>"
 
 
 def page(book: Any, title: str) -> str:
@@ -253,7 +256,7 @@ def page(book: Any, title: str) -> str:
     config = Config({"NbConvertBase": {"display_data_priority": priority}})
     exporter = HTMLExporter(config=config)  # type: ignore[no-untyped-call]
     body, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
-    return _FOREIGN_SCRIPT.sub("", body)
+    return _FOREIGN_SCRIPT.sub("", body).replace("</head>", f"{_FITTING}</head>", 1)
 
 
 def _write(path: Path, text: str) -> None:

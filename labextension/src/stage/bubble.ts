@@ -24,7 +24,7 @@ export class Bubble {
   /** Name an element: a large one where the pointer is, a small one above itself. */
   name(text: string, el: Element, pointer?: { clientX: number; clientY: number }): void {
     const box = el.getBoundingClientRect();
-    if (pointer && (box.width > 120 || box.height > 80)) {
+    if (pointer && (box.width > 400 || box.height > 80)) {
       this.show(text, pointer.clientX, pointer.clientY - 8);
     } else {
       this.show(text, box.left + box.width / 2, box.top - 4);
