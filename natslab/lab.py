@@ -343,7 +343,8 @@ class Lab:
         end = time.monotonic() + timeout
         await self.hub.sync(timeout)
         self._reports.flush()
-        await self._traces.settled(max(0.01, end - time.monotonic()))
+        if await self._traces.settled(max(0.01, end - time.monotonic())):
+            self.hub.cool()
         self._reports.flush()
 
     def look(self) -> None:

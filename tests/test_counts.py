@@ -17,7 +17,7 @@ import pytest
 import natslab
 from natslab.loop import loop
 from natslab.servers.client import Client
-from natslab.tape.event import Many, Pub, Recv
+from natslab.tape.event import Many, Pub, Recv, Sub
 from natslab.views import view
 from natslab.views.frames import FRAME, FULL, Frames
 
@@ -232,3 +232,37 @@ def test_a_publisher_that_closes_at_once(lab: natslab.Lab, wall: Wall) -> None:
     assert on_tape(lab, "feeder", "pub") == on_tape(lab, "reader", "recv") == (count, 10 * count)
     assert (taker.count, taker.size) == (count, 10 * count)
     assert lab.view("routing").state.published == count
+
+
+def test_after_a_rush_that_was_seen_messages_are_told_singly_again(lab: natslab.Lab) -> None:
+    async def rush(count: int) -> None:
+        client = await lab.client("feeder")
+        for _ in range(count):
+            await client.publish("rush.a", b"x")
+
+    lab.do(rush(2_000))
+    assert lab.view("routing").state.published == 2_000
+    head = lab.tape.head
+    lab.do(rush(3))
+    assert lab.view("routing").state.published == 2_003
+    told = [e for e in lab.tape.between(head, lab.tape.head) if isinstance(e, Pub)]
+    assert [e.traced for e in told] == [True] * 3
+
+
+def test_who_comes_after_a_rush_comes_after_it_on_the_tape(lab: natslab.Lab) -> None:
+    async def go() -> None:
+        client = await lab.client("feeder")
+        for _ in range(3_000):
+            await client.publish("rush.a", b"x")
+        await client.sync()
+        late = await lab.client("late")
+        await late.subscribe("rush.*")
+        await late.sync()
+
+    lab.do(go())
+    lab.settle()
+    events = lab.tape.between(0, lab.tape.head)
+    came = next(e.n for e in events if isinstance(e, Sub) and e.client == "late")
+    before = sum(1 for e in events if isinstance(e, Pub) and e.client == "feeder" and e.n < came)
+    before += sum(e.count for e in events if isinstance(e, Many) and e.way == "pub" and e.n < came)
+    assert before == 3_000

@@ -310,6 +310,7 @@ class Client(NatsClient):
             self.hub.dismiss(self)
 
     def _tell_state(self, state: Any, why: str = "") -> None:
+        self.hub.turn()
         self.hub.tell(
             report.Connection(
                 at=time.time(),
@@ -343,6 +344,7 @@ class Client(NatsClient):
         super()._remove_sub(sid, max_msgs)
 
     def _tell_sub(self, sub: NatsSubscription, state: Any = "open", limit: int = 0) -> None:
+        self.hub.turn()
         self.hub.tell(
             report.Subscription(
                 at=time.time(),

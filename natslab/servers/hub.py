@@ -147,6 +147,24 @@ class Hub:
 
     # --- reports ----------------------------------------------------------------------------
 
+    def turn(self) -> None:
+        """Report what was counted so far, so that what is told next comes after it."""
+        with self._lock:
+            self._reports.extend(self._counted(time.time(), force=True))
+
+    def cool(self) -> None:
+        """All is quiet: the next messages are reported one by one again, without waiting a window."""
+        for meters in tuple(self._meters.values()):
+            for meter in meters:
+                meter.cool()
+
+    def _counted(self, now: float, *, force: bool) -> list[report.Bulk]:
+        out: list[report.Bulk] = []
+        for way in (0, 1, 2):  # a publish comes before its delivery
+            for meters in self._meters.values():
+                out += meters[way].collect(now, force=force)
+        return out
+
     def drain_reports(self, *, force: bool = True) -> list[report.Report]:
         """What happened since the last call, in order.
 
@@ -167,9 +185,7 @@ class Hub:
                 elif isinstance(said, report.Published) and said.traced:
                     self.awaited[said.id] = said.at
                 out.append(said)
-            for way in (0, 1, 2):  # a publish comes before its delivery
-                for meters in self._meters.values():
-                    out += meters[way].collect(now, force=force)
+            out += self._counted(now, force=force)
             for message, at in tuple(self.awaited.items()):
                 if now - at < 60:
                     break

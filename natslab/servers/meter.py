@@ -96,6 +96,12 @@ class Meter:
         elif fast and self.hot:
             self.fast[key] = tally
 
+    def cool(self) -> None:
+        """The rush is over: judge the next messages anew."""
+        self.hot = False
+        self.fast.clear()
+        self._window, self._sum = 0.0, 0
+
     def collect(self, now: float, *, force: bool = False) -> list[Bulk]:
         """What was counted since the last time; one reading thread at a time.
 
