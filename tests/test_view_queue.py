@@ -9,10 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import nats
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from natslab.lab import Lab
 from natslab.loop import run
 from natslab.tape.event import Conn, Drop, Event, Hop, Many, Pub, Recv, Server, Sub
 from natslab.tape.subject import matches
@@ -828,4 +830,43 @@ def test_a_real_burst_is_counted_exactly() -> None:
     assert state.plain == {"audit": 20_000} and group.bulk > 10_000
     assert group.fair is not False, (group.members, group.p)
     assert sum(mean for mean, _ in group.expected.values()) == pytest.approx(20_000)
+    check(queue, state)
+
+
+def test_a_member_that_is_not_the_labs_is_counted_by_the_server_and_chance_is_not_judged() -> None:
+    heard = {"w1": 0, "theirs": 0}
+
+    async def member(client: Any, name: str) -> None:
+        async def count(_: Any) -> None:
+            heard[name] += 1
+
+        await client.subscribe("orders.new", "workers", cb=count)
+        await client.flush()
+
+    with Lab.up() as lab:
+
+        async def go() -> State:
+            w1, web = await lab.connect("w1"), await lab.connect("web")
+            theirs = await nats.connect(**lab.login, name="theirs")
+            await member(w1, "w1")
+            await member(theirs, "theirs")
+            for _ in range(5_000):
+                await web.publish("orders.new", b"x")
+            await web.flush()
+            async with asyncio.timeout(10):
+                while sum(heard.values()) < 5_000:
+                    await asyncio.sleep(0.001)
+            state = lab.view("queue").state
+            for client in (w1, web, theirs):
+                await client.close()
+            assert isinstance(state, State)
+            return state
+
+        state = asyncio.run(go())
+    group = state.groups["workers"]
+    assert group.members == heard and group.total == 5_000
+    assert group.fair is None and group.expected == {"w1": (0, 0), "theirs": (0, 0)}
+    sentence, note = queue.describe(state)
+    assert sentence.startswith("workers shared 5000 messages: ") and "chance" not in sentence + note
+    assert "theirs is not a client of this lab: the server counts it." in note
     check(queue, state)

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from itertools import pairwise
 
-from natslab.tape.event import Conn, Drop, Event, Hop, Many, Pub, Recv, Sub
+from natslab.tape.event import Conn, Drop, Event, Hop, Many, Pub, Recv, Snap, Sub
 from natslab.tape.subject import matches, overlaps
 from natslab.views.queue.state import (
     BRICKS,
@@ -45,6 +45,8 @@ def fold(state: State, event: Event) -> None:
         _many(state, event)
     elif isinstance(event, Drop):
         _drop(state, event)
+    elif isinstance(event, Snap) and event.what == "connz":
+        _snap(state, event)
 
 
 def _wanted(state: State, queue: str, pattern: str) -> bool:
@@ -66,6 +68,7 @@ def _sub(state: State, event: Sub) -> None:
         for _, lane in lanes_of(state)
     ):
         return  # it only got a limit
+    group = None
     if not event.queue:
         lane = _home(state.copies, event.client, event.subject)
     elif _wanted(state, event.queue, event.subject):
@@ -77,12 +80,22 @@ def _sub(state: State, event: Sub) -> None:
             _forget(group)
     else:
         return
+    lane.past += sum(lane.served.pop(sid) for sid in list(lane.served) if sid not in lane.subs)
     lane.subs[event.sid] = event.subject
     if event.subject not in lane.patterns:
         lane.patterns = [*lane.patterns[-9:], event.subject]
     if lane.gone or lane.opened == 0:
         lane.opened, lane.closed = event.t, math.inf
-    lane.gone, lane.foreign = "", event.client in state.strangers
+    lane.gone, lane.foreign = "", event.source == "monitor" or event.client in state.strangers
+    if lane.foreign and group is not None:
+        _mix(group)
+
+
+def _mix(group: Group) -> None:
+    """A member is not a client of this lab: what a fair draw gives each is not known any more."""
+    group.mixed = True
+    for lane in group.lanes.values():
+        lane.mean = lane.var = 0.0
 
 
 def _home(lanes: dict[str, Lane], client: str, pattern: str) -> Lane:
@@ -221,6 +234,7 @@ def _hop(state: State, event: Hop) -> None:
         lane.foreign, lane.opened, lane.came = True, event.t, max(0, group.seen - 1)
         lane.patterns = [event.sub or event.subject]
         lanes = [lane]
+        _mix(group)
     # Several subscriptions of one client look alike in a trace; its own report tells them apart.
     alive = [lane for lane in lanes if lane.alive]
     if len(alive) > 1:
@@ -264,13 +278,17 @@ def _land(state: State, group: Group, lane: Lane, id: str, subject: str, t: floa
     among = due.among if lane.label in due.among else [*due.among, lane.label]
     due.to, due.among = lane.label, []
     for name, weight in Counter(among).items():
-        if name in group.lanes:
+        if name in group.lanes and not group.mixed:
             p = weight / len(among)
             group.lanes[name].mean += p
             group.lanes[name].var += p * (1 - p)
-    group.total += 1
     group.last = max(group.last, t)
-    lane.count += 1
+    if lane.foreign:
+        lane.told += 1
+        _counted(group, lane)
+    else:
+        group.total += 1
+        lane.count += 1
     key = id or f"{group.name}#{group.total}"
     _lay(state, lane, Brick(key, due.n, how, message.t if message else t, t))
 
@@ -304,7 +322,8 @@ def _many(state: State, event: Many) -> None:
         found = state.groups.get(event.queue)
         lane = _lane(found.lanes, event.client, event.sid) if found else None
         if found and lane:
-            _share(found, lane, event)
+            if not found.mixed:
+                _share(found, lane, event)
             lane.count += event.count
             lane.bulk += event.count
             found.total += event.count
@@ -336,6 +355,37 @@ def _share(group: Group, lane: Lane, event: Many) -> None:
         for other in there:
             other.mean += n / len(there)
             other.var += n / len(there) * (1 - 1 / len(there))
+
+
+def _snap(state: State, event: Snap) -> None:
+    """What the server counted for subscriptions of clients that are not this lab's."""
+    for conn in event.data.get("connections") or []:
+        client = str(conn.get("client", ""))
+        for said in conn.get("subscriptions") or []:
+            group = state.groups.get(str(said.get("qgroup", "")))
+            for lane in (group.lanes if group else state.copies).values():
+                if lane.client != client or not lane.foreign:
+                    continue
+                sid = _sid(lane, str(said.get("sid", "")), str(said.get("subject", "")))
+                if sid is not None:
+                    lane.served[sid] = int(said.get("msgs", 0))
+                    _counted(group, lane)
+
+
+def _sid(lane: Lane, sid: str, pattern: str) -> int | None:
+    """The lane's number of a subscription; clients other than nats-py may use words for theirs."""
+    found = (s for s, p in lane.subs.items() if (str(s) == sid if sid.isdecimal() else p == pattern))
+    return next(found, None)
+
+
+def _counted(group: Group | None, lane: Lane) -> None:
+    """A foreign lane got what the server counted, or what traces named since."""
+    count = max(lane.told, lane.past + sum(lane.served.values()), lane.count)
+    bulk = count - lane.told
+    if group is not None:
+        group.total += count - lane.count
+        group.bulk += bulk - lane.bulk
+    lane.count, lane.bulk = count, bulk
 
 
 def _drop(state: State, event: Drop) -> None:

@@ -46,7 +46,10 @@ class Lane(msgspec.Struct, omit_defaults=True):
     went: int = 0
     opened: float = 0.0
     closed: float = math.inf
-    foreign: bool = False  # not a client of this lab, so that only the server's trace tells of it
+    foreign: bool = False  # not a client of this lab, so that only the server tells of it
+    told: int = 0  # of a foreign one: messages that traces name
+    served: dict[int, int] = {}  # of a foreign one: sid -> messages that the server counted
+    past: int = 0  # the same of subscriptions that ended
     slow: bool = False  # it threw messages away, because its handler was too slow
 
     @property
@@ -69,6 +72,7 @@ class Group(msgspec.Struct, omit_defaults=True):
     total: int = 0  # messages that a member was chosen for
     bulk: int = 0
     missed: int = 0  # messages published while it had no member
+    mixed: bool = False  # it had a foreign member: counts are from two sources, so chance is not judged
     last: float = 0.0  # tape seconds of the newest arrival
 
     @property
@@ -112,13 +116,14 @@ class Group(msgspec.Struct, omit_defaults=True):
 
     @property
     def p(self) -> float | None:
-        """Chance that a fair draw is at least this uneven; None when there are too few messages.
+        """Chance that a fair draw is at least this uneven; None when there are too few messages, or when
+        one of the members is not a client of this lab.
 
         Degrees of freedom are the mean that `chi2` has in fair draws, sum of var/mean: k - 1 for
         members that were there all the time. Wilson and Hilferty's approximation.
         """
         lanes = self._judged()
-        if not lanes:
+        if self.mixed or not lanes:
             return None
         free = sum(lane.var / lane.mean for lane in lanes)
         spread = 2 / (9 * free)
@@ -127,7 +132,7 @@ class Group(msgspec.Struct, omit_defaults=True):
 
     @property
     def fair(self) -> bool | None:
-        """Whether chance explains the shares; None when there are too few messages to judge."""
+        """Whether chance explains the shares; None when that cannot be judged, as with `p`."""
         p = self.p
         return None if p is None else p >= HARDLY
 

@@ -68,6 +68,12 @@ def _sentence(group: Group) -> str:
         got = next(lane.label for lane in lanes if lane.count)
         return f"{name} shared 1 message: {short_name(got)} got it."
     counts = listed([amount(lane.count) for lane in lanes])
+    if group.mixed:
+        return _first(
+            f"{name} shared {messages}: {counts}.",
+            f"{len(lanes)} members of {name} shared {messages}, {spread(lanes)}.",
+            f"{len(lanes)} members shared {messages}.",
+        )
     if not any(lane.var > 0 for lane in lanes):
         one = f"{name} handled {messages}, one member at a time"
         return _first(f"{one}: {counts}.", f"{one}.")
@@ -120,6 +126,11 @@ def _notes(state: State, groups: list[Group]) -> Iterator[str]:
         total = listed([amount(g.losses) for g in groups if g.losses])
         who = f" with {listed([short_name(lane.label, 12) for _, lane in hurt])}" if len(hurt) < 5 else ""
         yield f"{total} messages were lost{who}: core NATS never sends again."
+    foreign = sorted({lane.client for _, lane in lanes if lane.foreign})
+    if len(foreign) == 1:
+        yield f"{short_name(foreign[0])} is not a client of this lab: the server counts it."
+    elif foreign:
+        yield "Some members are not clients of this lab: the server counts them."
     for group in groups:
         if len(groups) == 1 and group.fair is False:
             yield f"χ² is {group.chi2:.0f}: fewer than one fair draw in 1000 is as uneven."
@@ -167,6 +178,8 @@ def _loss(group: Group, lane: Lane) -> str:
 
 def _missing(state: State, group: Group) -> int:
     """Messages counted out but never in, when all that was under way must have arrived."""
+    if group.mixed:
+        return 0  # the server's count of a foreign member may be older
     return group.issued - group.total if group.bulk and state.now > group.last + 1 else 0
 
 
@@ -210,7 +223,8 @@ def table(state: State) -> Table:
             row(f"more/{name}", name, f"{len(rest)} more", total, lost, "", spread(rest))
     lanes = list(copies_of(state).values())
     for lane in lanes[:PLAIN]:
-        fate = ", ".join(s for s in ("a copy of each", _fate(lane)) if s)
+        # The server counts all that a foreign subscription got, whatever it was for.
+        fate = ", ".join(s for s in ("" if lane.foreign else "a copy of each", _fate(lane)) if s)
         row(f"plain/{lane.label}", "", lane.label, amount(lane.count), losses(lane), "", fate)
     if len(lanes) > PLAIN:
         rest = lanes[PLAIN:]
@@ -227,9 +241,12 @@ def losses(lane: Lane) -> str:
 
 
 def _fate(lane: Lane) -> str:
+    parts = ["not a client of this lab"] if lane.foreign else []
     if lane.gone:
-        return f"{verb(lane)} after message {amount(lane.went)}"
-    return f"came after message {amount(lane.came)}" if lane.came else ""
+        parts.append(f"{verb(lane)} after message {amount(lane.went)}")
+    elif lane.came:
+        parts.append(f"came after message {amount(lane.came)}")
+    return ", ".join(parts)
 
 
 def verdict_of(state: State, group: Group) -> str:
