@@ -74,7 +74,7 @@ class Cancelled(KeyboardInterrupt):
     def __init__(self, what: str = "Interrupted: the command was cancelled.") -> None:
         super().__init__(what)
         self.what = what
-        self.hint = "The lab is as it was."
+        self.hint = "The lab is as it was; what was already sent is sent."
 
     def __str__(self) -> str:
         return f"{self.what}\n{self.hint}"

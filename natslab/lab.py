@@ -80,7 +80,7 @@ class LabServer:
         return self._lab.fleet.url(self.name)
 
     def kill(self) -> None:
-        """End it like a power cut (SIGKILL)."""
+        """End it like a crash (SIGKILL)."""
         self._lab.do(self._server.kill())
 
     def stop(self) -> None:

@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from natslab.cli import lay_out, page
+from natslab.cli import lay_out, page, shipped
 from natslab.errors import CommandError
 from natslab.loop import run
 from natslab.servers.fleet import Fleet
@@ -201,6 +201,13 @@ class TestLayOut:
         assert lay_out(source, tmp_path / "mine") == []
         assert sorted(p.name for p in (tmp_path / "mine").glob("*.ipynb")) == ["00-a.ipynb", "01-b.ipynb"]
         assert lay_out(source, tmp_path / "mine") == []
+
+    def test_the_answers_are_not_there_before_the_questions(self, tmp_path: Path) -> None:
+        lay_out(shipped(), tmp_path)
+        copies = [nbformat.read(p, as_version=4) for p in sorted(tmp_path.glob("*.ipynb"))]
+        assert len(copies) >= 5
+        code = [c for nb in copies for c in nb.cells if c.cell_type == "code"]
+        assert not any(c.outputs or c.execution_count for c in code)
 
     def test_what_is_changed_is_kept(self, source: Path, tmp_path: Path) -> None:
         mine = tmp_path / "mine"

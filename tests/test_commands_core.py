@@ -326,7 +326,6 @@ class TestSubscribe:
         while not heard.replies and time.monotonic() < deadline:
             time.sleep(0.01)
         assert "the question → the answer" in repr(heard)
-        assert "hears inboxes" in repr(heard)
 
     def test_the_observer_is_warned_of(self, go: Go) -> None:
         assert "hears inboxes" in repr(go("sub '>'"))

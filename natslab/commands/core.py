@@ -392,7 +392,7 @@ async def subscribe(line: Line, subjects: tuple[str, ...], **flags: Any) -> Hand
         handle = Report(line, what, limit, flags["report_top"], flags["report_subscriptions"])
     else:
         handle = Subscribed(line, what, limit, flags)
-    if any(s == ">" or s.startswith("_INBOX") for s in subjects) or flags["match_replies"]:
+    if ">" in subjects:
         handle.notes.append(
             "this subscription hears inboxes too: while it is there, a request to nobody "
             "is not refused at once but times out."

@@ -47,7 +47,11 @@ class Size(click.ParamType[int]):
 @flag("--port", type=NUMBER, help="port of the first server; the system picks one otherwise")
 @flag("--store", type=FILE, help="a folder that keeps streams after the lab")
 @flag("--max-payload", type=Size(), help="the largest message, e.g. 64k")
-@switch("--watch", default=True, help="record what happens; without it there are no pictures")
+@switch(
+    "--watch",
+    default=True,
+    help="record what happens (the default); --no-watch: no pictures, nothing added to messages",
+)
 @switch("--http", help="open the unauthenticated monitoring port too")
 @switch("--js", default=True, hidden=True, help="accepted; JetStream is always on")
 def up(
@@ -144,7 +148,7 @@ _SERVER = click.argument("server", required=False)
 @NATSLAB.verb("kill", example="%natslab kill n1", mark="fault")
 @_SERVER
 def kill(line: Line, server: str | None) -> Text:
-    """End a server like a power cut (SIGKILL), or a client by cutting its connection."""
+    """End a server like a crash (SIGKILL), or a client by cutting its connection."""
     lab = labs.current()
     if server is not None and server not in lab.servers:
         lab.kill_client(server)

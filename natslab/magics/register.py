@@ -44,7 +44,7 @@ def natslab(line: str, cell: str | None = None) -> Any:
     %natslab up                         start a real nats-server
     %natslab view routing               the live picture; queue and requests are others
     %natslab picture routing            a still that stays in the notebook
-    %natslab kill n1                    end a server like a power cut; restart n1 starts it again
+    %natslab kill n1                    end a server like a crash; restart n1 starts it again
     %natslab down                       stop everything
 
     All verbs: %natslab --help

@@ -126,7 +126,7 @@ class Server:
             await self._stop("stopped")
 
     async def kill(self) -> None:
-        """End it at once (SIGKILL), as a power cut does. Raises ServerError when it is down."""
+        """End it at once (SIGKILL), as a crash does. Raises ServerError when it is down."""
         async with self._busy:
             self._refuse("down", hint=self._start_hint)
             await self._kill("killed")

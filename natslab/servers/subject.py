@@ -61,6 +61,6 @@ def _check_wildcards(subject: str, parts: list[str]) -> None:
             if sign in part and part != sign:
                 whole = ".".join([*parts[:i], sign, *(parts[i + 1 :] if sign == "*" else [])])
                 raise CommandError(
-                    f"In {subject!r} the {sign} is only a part of the word {part!r}: it would match nothing.",
+                    f"In {subject!r} the {sign} is a part of the word {part!r}, an ordinary character there.",
                     f"It stands for {'a whole word' if sign == '*' else 'all the rest'}: {whole}",
                 )
