@@ -11,8 +11,9 @@ import nats.errors
 import pytest
 from nats.aio.msg import Msg
 
-from natslab.errors import ClientError, CommandError, NoResponders
+from natslab.errors import ClientError, CommandError, NoResponders, Timeout
 from natslab.loop import run
+from natslab.servers import client as clients
 from natslab.servers import report
 from natslab.servers.client import Client, TooLarge, untraced
 from natslab.servers.config import User
@@ -823,5 +824,21 @@ def test_a_subject_that_is_no_text_does_not_end_the_reading() -> None:
         await until(lambda: len(got) == 2)
         assert [m.subject for m in got] == ["caf\ufffd", "tea"]
         writer.close()
+
+    in_lab(test)
+
+
+def test_a_burst_into_a_frozen_server_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "STALLED", 0.5)
+
+    async def test(lab: Lab) -> None:
+        client = await lab.connect("shop")
+        server = lab.fleet.servers["n1"]
+        await server.freeze()
+        with pytest.raises(Timeout, match="taken nothing"):
+            await client.publish_many("a", b"x" * 1000, 200_000)
+        await server.thaw()
+        await client.sync()
+        assert client.is_connected
 
     in_lab(test)

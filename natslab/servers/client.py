@@ -27,7 +27,7 @@ from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
-from natslab.errors import ClientError, NoResponders
+from natslab.errors import ClientError, NoResponders, Timeout
 from natslab.servers import report
 from natslab.servers.headers import HEAD, TRACE, TRACE_PREFIX, header_block, header_size, without_trace
 from natslab.servers.meter import Meter
@@ -41,6 +41,7 @@ __all__ = ["TRACE", "TRACE_PREFIX", "Client", "TooLarge", "untraced"]
 KEPT = 256  # bytes of a payload that are reported
 RECENT, RECENT_SIZE = 64, 16 * 1024  # traced messages that could be sent again, and bytes of each
 CHUNK = 128 * 1024  # bytes that publish_many hands over at once
+STALLED = 5.0  # seconds without progress after which publish_many gives up
 
 _REFUSED_TRACE = re.compile(r'publish to "_natslab\.\d+\.(\d+)"', re.IGNORECASE)
 
@@ -574,8 +575,8 @@ class Client(NatsClient):
         reply, headers: of each message.
 
         Returns how many messages were published. They carry no trace header and are reported as a
-        count. Raises CommandError for a bad subject, TooLarge, and ClientError when the connection
-        is lost or closed on the way.
+        count. Raises CommandError for a bad subject, TooLarge, ClientError when the connection is
+        lost or closed on the way, and Timeout when the server takes nothing for 5 s.
         """
         check_subject(subject)
         if reply:
@@ -592,7 +593,13 @@ class Client(NatsClient):
             self._transport.write(chunk)
             done += messages
             try:
-                await self._transport.drain()  # type: ignore[no-untyped-call]
+                async with asyncio.timeout(STALLED):
+                    await self._transport.drain()  # type: ignore[no-untyped-call]
+            except TimeoutError:
+                raise Timeout(
+                    f"The server has taken nothing for {STALLED:g} s; {done} messages were handed over.",
+                    "Is it frozen? `%natslab thaw` ends that.",
+                ) from None
             except OSError:
                 raise self._lost_after(done) from None
             await asyncio.sleep(0)  # others on this loop have their turn
