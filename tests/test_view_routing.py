@@ -8,10 +8,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import msgspec
+import nats
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from natslab.lab import Lab
 from natslab.loop import run
 from natslab.servers.config import Target
 from natslab.tape.event import (
@@ -901,4 +903,47 @@ def test_a_real_bulk() -> None:
     assert story.state.published == 10_000
     assert story.state.received == {"audit": 10_000}
     assert story.words.startswith("10 000 messages to orders.new, counted, not drawn singly.")
+    story.check()
+
+
+# --- clients that are not the lab's own ---------------------------------------------------------
+
+
+def seen(lab: Lab) -> State:
+    """What the view of a lab knows, and that it holds together."""
+    state = lab.view("routing").state
+    assert isinstance(state, State)
+    check(routing, state)
+    return state
+
+
+def test_an_outside_responder_that_sends_the_trace_header_back_is_one_receiver() -> None:
+    with Lab.up() as lab:
+
+        async def go() -> State:
+            web, theirs = await lab.connect("web"), await nats.connect(**lab.login, name="theirs")
+
+            async def answer(message: Any) -> None:
+                await message.respond(b"yes")  # nats-py gives its headers back with it
+
+            await theirs.subscribe("svc", cb=answer)
+            await theirs.flush()
+            await web.request("svc", b"?", timeout=5)
+            state = seen(lab)
+            for client in (web, theirs):
+                await client.close()
+            return state
+
+        state = asyncio.run(go())
+    assert routing.describe(state)[0] == "svc reached 1 of 1 subscription: theirs."
+    assert state.last is not None and state.last.receivers == ["theirs"]
+
+
+def test_what_a_trace_reached_was_there() -> None:
+    story = Story().sub("a", "x")
+    id = story.pub("p", "x", end=False)
+    for _ in range(2):
+        story.add(Hop(id=id, step="egress", client="theirs", sub="x"))
+    story.add(End(of="trace", id=id, outcome="delivered", count=3))
+    assert story.words.startswith("x reached 3 of 3 subscriptions")
     story.check()

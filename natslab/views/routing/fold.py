@@ -179,6 +179,11 @@ def _hop(state: State, event: Hop) -> None:
         if state.hides(event.subject):
             return
         message = _pend(state, Message(id=event.id, n=event.n, t=event.t))
+    if event.step == "in" and event.via == "client":
+        # A client that is not the lab's leaves the trace header in what it answers or passes on.
+        message.passed_on = any(h.step == "in" and h.via == "client" for h in message.hops)
+    if message.passed_on:
+        return
     if event.step in ("export", "import") and message.id in state.pending:
         # The server ends the trace at the border unless the other account allows it.
         _finish(state, state.pending.pop(message.id))

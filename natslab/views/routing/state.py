@@ -73,6 +73,7 @@ class Message(msgspec.Struct, omit_defaults=True):
     verdict: str = ""
     took: float = 0.0
     torn: bool = False  # a part of its trace is missing
+    passed_on: bool = False  # the rest of its trace is of another message
 
     @property
     def subject(self) -> str:

@@ -62,7 +62,8 @@ class Shown:
     @property
     def there(self) -> int:
         """Subscriptions that existed when the message was published."""
-        return sum(v.there for v in self.verdicts)
+        # What the trace reached was there, even if nothing else told of it.
+        return max(sum(v.there for v in self.verdicts), self.reached)
 
     @property
     def reached(self) -> int:
