@@ -65,6 +65,11 @@ class Tape:
         """Seconds since the tape began; of a tape that is over, until its end."""
         return time.time() - self.started if self._over is None else self._over
 
+    @property
+    def over(self) -> bool:
+        """Whether its lab is gone, so that nothing more will happen."""
+        return self._over is not None
+
     def append(self, event: Event) -> Event:
         """Put `event` at the end, number it, and tell who listens. Returns the same event."""
         with self._lock:

@@ -114,7 +114,7 @@ class Frames:
     def _do(self, key: str, i: int) -> None:
         """Run an action of our own scene; the stage only points at it."""
         scene = self._scene
-        if scene is None or self._act is None or self._cursor.mode != "live":
+        if scene is None or self._act is None or self._cursor.mode != "live" or self._player.tape.over:
             return
         actions = scene.controls
         if key:
@@ -158,7 +158,7 @@ class Frames:
         while True:
             if self._cursor.mode == "replay":
                 self._cursor.walk()
-            elif self._cursor.mode == "live":
+            elif self._cursor.mode == "live" and not self._player.tape.over:
                 # Without events the clock of a live view still goes on, twice a second.
                 # timeout and not wait_for, which in Python 3.11 can swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
@@ -198,6 +198,7 @@ class Frames:
         where = {
             "mode": cursor.mode, "n": n, "head": self._player.tape.head, "t": round(cursor.t, 3),
             "now": round(self._player.tape.now(), 3), "speed": cursor.speed, "selection": cursor.selection,
+            "over": self._player.tape.over,
         }  # fmt: skip
         full = self._scene is None
         room = FULL if full else FRAME

@@ -49,6 +49,7 @@ def routing(notebook: Callable[..., Any]) -> Any:
             "lab.do(publish('orders.new', *[b'x'] * 20, pause=0.05))",
             "lab.do(publish('nobody.here', b'gone'))",
             "lab.tape.head",
+            "lab.down()",
         ],
     )
     nb.run(0)
@@ -177,6 +178,13 @@ def test_it_lives_on_after_a_reload(routing: Any) -> None:
     page.evaluate(READY)
     routing.run(4)
     expect(sentence(page)).to_contain_text("nobody.here", timeout=30_000)
+
+
+def test_it_says_when_its_lab_is_gone(routing: Any) -> None:
+    pill = routing.page.locator(f"{STAGE} .nl-pill")
+    expect(pill).to_have_text("LIVE")
+    routing.run(6)
+    expect(pill).to_have_text("ENDED")
 
 
 NASTY = "<img src=x onerror=window.hacked=1><script>window.hacked=2</script>\"'&"

@@ -40,18 +40,21 @@ export class Banner {
   readonly el: HTMLElement;
   onBack: () => void = () => undefined;
   private text = h('strong');
+  private rest = h('span');
 
   constructor(signal: AbortSignal) {
     const back = h('button', { type: 'button', class: 'nl-button nl-strong' }, 'Back to live ', key('L'));
-    this.el = h('div', { class: 'nl-banner', hidden: true }, h('span', {}, this.text, ' The servers are live.'), back);
+    this.el = h('div', { class: 'nl-banner', hidden: true }, h('span', {}, this.text, this.rest), back);
     back.addEventListener('click', () => this.onBack(), { signal });
   }
 
-  /** `behind` in seconds; 0 when the picture does not show the past. */
-  show(behind: number): void {
+  /** `behind` in seconds; 0 when the picture does not show the past. `over`: the lab has ended. */
+  show(behind: number, over = false): void {
     this.el.hidden = behind < 0.05;
     if (!this.el.hidden) {
-      say(this.text, `Showing ${behind < 120 ? `${behind.toFixed(1)} s` : duration(behind)} ago.`);
+      const past = behind < 120 ? `${behind.toFixed(1)} s` : duration(behind);
+      say(this.text, `Showing ${past} ${over ? 'before the end' : 'ago'}.`);
+      say(this.rest, over ? ' The lab has ended.' : ' The servers are live.');
     }
   }
 }

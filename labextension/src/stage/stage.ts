@@ -237,7 +237,7 @@ export class Stage {
   // --- what is shown ---
 
   private get live(): boolean {
-    return this.el.dataset.mode === 'live';
+    return this.el.dataset.mode === 'live' && !this.cursor?.over;
   }
 
   private get seen(): boolean {
@@ -254,7 +254,7 @@ export class Stage {
     if (cursor) {
       this.scrubber.show(cursor);
     }
-    this.banner.show(this.rewound ? this.scrubber.lag : 0);
+    this.banner.show(this.rewound ? this.scrubber.lag : 0, cursor?.over);
     this.controls.show(head.controls, this.live);
     if (pointed && picture.ground.index.get(pointed.key) !== pointed) {
       this.point(null);

@@ -78,6 +78,7 @@ export interface Cursor {
   now: number;
   speed: number;
   selection: string;
+  over?: boolean; // the lab is gone: nothing more will happen
 }
 
 export interface Sign {

@@ -550,3 +550,14 @@ def test_ten_frames_a_second_of_64_kb_stay_fluent(open_stage):
             break
     else:
         pytest.fail(f"frames a second at rest and at work: {seen}")
+
+
+def test_a_lab_that_is_gone_is_not_live(open_stage):
+    stage = opened(open_stage)
+    stage.emit(update(2, cursor(over=True)))
+    assert stage.page.locator(".nl-pill").text_content() == "ENDED"
+    assert stage.page.get_by_role("button", name="Kill n1").is_disabled()
+    stage.emit(update(3, cursor("paused", n=50, t=50.0, over=True)))
+    banner = stage.page.locator(".nl-banner").text_content()
+    assert "The lab has ended." in banner
+    assert "are live" not in banner
