@@ -200,7 +200,7 @@ def test_time_runs_down_to_scale_and_waits_are_folded() -> None:
     story.ask("price.get", pick="price-1", work=0.0017)
     story.ask("price.get", pick="price-1", work=0.3)
     marks = keyed(hold(story))
-    bars = [marks[f"req/c/1/{i}/work/price-1"].h for i in (1, 2, 3)]
+    bars = [marks[f"req/c/1/{i}/busy/price-1"].h for i in (1, 2, 3)]
     assert bars[0] == pytest.approx(1.1 * 46, abs=0.1) and bars[1] == pytest.approx(1.7 * 46, abs=0.1)
     assert bars[2] == 54 and marks["gap/c/1/3/0"].state["seconds"] == pytest.approx(0.3)
     for path in (m for m in marks.values() if isinstance(m, Path) and m.arrow):

@@ -181,7 +181,7 @@ class Loaded:
     def _start_tick(self) -> None:
         from tornado.ioloop import PeriodicCallback
 
-        # Without it an interrupt does not reach a cell that awaits (ipykernel issue 881).
+        # Without it an interrupt does not reach a cell that awaits (measured with ipykernel 7).
         self._tick = PeriodicCallback(lambda: None, _TICK)
         self._tick.start()
 

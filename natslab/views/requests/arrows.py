@@ -98,9 +98,9 @@ class Arrows:
                 words = f"{short_name(who)} works {time_of(max(0.0, b.t - a.t))}."
             else:
                 if roomy:
-                    texts += self.beside(f"req/{r.id}/work/{who}/words", x, a.y + 4, "no reply")
+                    texts += self.beside(f"req/{r.id}/busy/{who}/words", x, a.y + 4, "no reply")
                 continue
-            key = f"req/{r.id}/work/{who}"
+            key = f"req/{r.id}/busy/{who}"
             marks.append(bar(key, x, a.y, max(a.y + 5, b.y), title=words))
             if sent and roomy:
                 text = f"works {time_of(max(0.0, b.t - a.t))}"
