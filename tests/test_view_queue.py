@@ -751,7 +751,8 @@ def test_any_order_of_events_leaves_a_picture(events: list[Event], step: float) 
     assert_legible(scene)
     for group in state.groups.values():
         assert group.total == sum(group.members.values()) >= group.losses >= 0
-        assert sum(lane.mean for lane in group.lanes.values()) == pytest.approx(group.total, abs=1e-3)
+        judged = 0 if group.mixed else group.total
+        assert sum(lane.mean for lane in group.lanes.values()) == pytest.approx(judged, abs=1e-3)
         assert all(lane.var >= 0 and lane.lost <= lane.count for lane in group.lanes.values())
 
 

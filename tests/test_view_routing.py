@@ -947,3 +947,93 @@ def test_what_a_trace_reached_was_there() -> None:
     story.add(End(of="trace", id=id, outcome="delivered", count=3))
     assert story.words.startswith("x reached 3 of 3 subscriptions")
     story.check()
+
+
+def test_messages_from_outside_are_not_nothing() -> None:
+    with Lab.up() as lab:
+
+        async def go() -> State:
+            billing, theirs = await lab.connect("billing"), await nats.connect(**lab.login, name="theirs")
+            got = asyncio.Event()
+            heard: list[Any] = []
+
+            async def hear(message: Any) -> None:
+                heard.append(message)
+                if len(heard) == 5:
+                    got.set()
+
+            await billing.subscribe("orders.*", cb=hear)
+            await billing.flush()
+            for _ in range(5):
+                await theirs.publish("orders.new", b"x")
+            await theirs.flush()
+            await asyncio.wait_for(got.wait(), 5)
+            state = seen(lab)
+            for client in (billing, theirs):
+                await client.close()
+            return state
+
+        state = asyncio.run(go())
+    sentence, _ = routing.describe(state)
+    assert sentence == "5 messages came from clients this lab does not see."
+    assert routing.table(state).rows[0] == ["billing", "orders.*", "", "", "5", ""]
+
+
+def test_bulk_that_is_on_its_way_is_not_said_to_be_from_outside() -> None:
+    story = Story().sub("a", "x")
+    story.add(Many(client="a", way="recv", subject="x", sid=1, count=500, t=2.0))
+    assert story.words.startswith("500 messages came, and no client of this lab said yet that it sent them.")
+    story.check()
+    story.add(Server(name="n1", state="up", t=4.0))
+    assert story.words.startswith("500 messages came from clients this lab does not see.")
+    story.check()
+    story.sub("b", "x").add(Recv(id="", client="b", sid=1, subject="x"))
+    assert story.words.startswith("501 copies of messages came from clients this lab does not see.")
+    story.check()
+
+
+def test_whether_an_outside_client_got_what_was_not_traced_is_not_known() -> None:
+    with Lab.up() as lab:
+
+        async def go() -> State:
+            web, theirs = await lab.connect("web"), await nats.connect(**lab.login, name="theirs")
+            got = asyncio.Event()
+
+            async def hear(_: Any) -> None:
+                got.set()
+
+            await theirs.subscribe("big", cb=hear)
+            await theirs.flush()
+            await web.publish("big", b"x" * web.max_payload)  # no room for the trace header
+            await web.flush()
+            await asyncio.wait_for(got.wait(), 5)
+            state = seen(lab)
+            for client in (web, theirs):
+                await client.close()
+            return state
+
+        state = asyncio.run(go())
+    sentence, note = routing.describe(state)
+    assert sentence == "big was not traced, and it is not known who got it."
+    assert note.startswith("It is not known whether theirs got it.") and "No client" not in note
+    row, total = routing.table(state).rows
+    assert row == ["theirs", "big", "", "not known", "1", "not a client of this lab"]
+    assert total[3] == "not known"
+
+
+def test_of_what_was_not_traced_only_the_labs_own_receivers_are_sure() -> None:
+    story = Story().sub("own", "x")
+    story.add(Conn(client="theirs", no=0)).add(Sub(client="theirs", sid=1, subject="x", source="monitor"))
+    story.add(Pub(id="", client="p", subject="x")).add(Recv(id="", client="own", sid=1, subject="x"))
+    assert story.words.startswith("x reached at least 1 of 2 subscriptions: own.")
+    assert story.row["theirs"][3] == "not known" and story.row["own"][3] == "yes"
+    story.check()
+    # One message goes to one member of a group.
+    story = Story().sub("own", "x", queue="q")
+    story.add(Sub(client="theirs", sid=1, subject="x", queue="q", source="monitor"))
+    story.add(Pub(id="", client="p", subject="x")).add(
+        Recv(id="", client="own", sid=1, subject="x", queue="q")
+    )
+    assert story.words.startswith("x reached 1 of 2 subscriptions: own of q.")
+    assert story.row["theirs"][3] == "not chosen"
+    story.check()

@@ -7,6 +7,7 @@ from typing import Any
 from natslab.tape.event import Base, Conn, End, Event, Hop, Many, Pub, Recv, Snap, Store, Sub
 from natslab.tape.subject import matches
 from natslab.views.routing.state import (
+    GAP,
     HOPS,
     RECENT,
     Burst,
@@ -24,7 +25,6 @@ from natslab.views.view import fold_common
 PENDING = 200  # messages whose trace is not complete yet
 PATIENCE = 2.0  # seconds after which the rest of a trace will not come
 ENDED = 100  # ended subscriptions that are kept as long as a kept message may have met them
-GAP = 1.0  # seconds of silence that end a burst of counted messages
 
 
 def fold(state: State, event: Event) -> None:
@@ -320,6 +320,7 @@ def _many(state: State, event: Many) -> None:
             return
         if event.t - state.burst.t > GAP:
             _burst(state, event)
+        state.rush = event.t
         _count(state, event.client, sub, bulk=event.count, t=event.t)
         return
     if state.hides(event.subject):

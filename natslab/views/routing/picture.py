@@ -121,7 +121,7 @@ def _heads(state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float]]
         verb = "is" if shown.hidden == 1 else "are"
         words = f"{count_of(shown.hidden, 'inbox', 'inboxes')} {verb} not drawn"
         marks.append(label("head/hidden", TEXT, plan.bottom + 12, words, "t11 ink3"))
-    if state.published and shown.verdicts:
+    if (state.published or any(v.sub.received for v in shown.verdicts)) and shown.verdicts:
         marks.append(label("head/received", RIGHT, y, "received", "t11 ink3 end"))
 
     top = 148.5 if plan.low else 136.5
@@ -514,7 +514,7 @@ def _legend(shown: Shown) -> list[Legend]:
         return [Legend("ink2 edge base-ground", "ring", "waiting", waiting)] if waiting else out
     if message is not None and message.deliveries:
         out.append(Legend("flight fill", "circle", "delivered", message.deliveries))
-    missed = sum(1 for v in shown.verdicts if not v.got)
+    missed = sum(1 for v in shown.verdicts if not v.got and not v.unknown)
     if shown.burst is not None:
         out.append(Legend("flight edge", "line", "a way with counted messages"))
     if message is not None and message.stored_in:

@@ -277,6 +277,8 @@ def _told(v: Verdict, known: bool) -> str:
         return f"{who}; {so_far}"
     if v.got:
         return f"{who} and got it; {so_far}"
+    if v.unknown:
+        return f"{who}; it is not known whether it got it: {plain(v.reason)}; {so_far}"
     why = f": {plain(v.reason)}" if v.reason else ""
     return f"{who} and did not get it{why}; {so_far}"
 

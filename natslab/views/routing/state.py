@@ -12,6 +12,7 @@ from natslab.views.view import ViewState
 
 RECENT = 50  # traced messages that are kept
 HOPS = 256  # hops kept of one message; all are counted
+GAP = 1.0  # seconds of silence that end a burst of counted messages
 
 #: Subjects that carry the machinery of NATS; shown only if the view is asked for them.
 PLUMBING = ("_INBOX.", "_NATSLAB.", "$JS.", "$SYS.", "$SRV.", "$NRG.")
@@ -38,9 +39,10 @@ class Subscription(msgspec.Struct, omit_defaults=True):
 
     @property
     def received(self) -> int:
-        """Messages it received; of a client that is not the lab's own, the deliveries that were traced."""
-        # Never both: a traced message may be one of many that its receiver only counted.
-        return self.told if self.foreign else self.got + self.bulk
+        """Messages it received; of a client that is not the lab's own, what the server counted."""
+        # Its report may be older than the newest trace.
+        # Traces are not added: a traced message may be one of many that its receiver only counted.
+        return max(self.told, self.got) if self.foreign else self.got + self.bulk
 
     @property
     def key(self) -> str:
@@ -180,6 +182,7 @@ class State(ViewState, kw_only=True):
     asked: dict[str, list[str]] = {}  # client, pattern and queue group -> keys of `subs`
     received: dict[str, int] = {}
     published: int = 0
+    rush: float = -10.0  # when messages that are counted in bulk came last
     publishers: dict[str, Publisher] = {}
     pending: dict[str, Message] = {}
     messages: list[Message] = []

@@ -33,6 +33,7 @@ class Verdict:
     short: list[Run] = field(default_factory=list)
     note: str = ""  # "chosen, 1 of 3"
     differs: bool = False
+    unknown: bool = False  # it may have got it: nothing tells of single messages to this client
 
     @property
     def reason(self) -> str:
@@ -42,6 +43,8 @@ class Verdict:
     @property
     def word(self) -> str:
         """For the table."""
+        if self.unknown:
+            return "not known"
         if self.sub.queue and self.matched:
             word = "chosen" if self.got else "not chosen"
         else:
@@ -69,6 +72,11 @@ class Shown:
     def reached(self) -> int:
         """Deliveries; of a burst, subscriptions that got some of it."""
         return self.message.deliveries if self.message else sum(v.got for v in self.verdicts)
+
+    @property
+    def unknown(self) -> list[str]:
+        """Clients of which nobody can tell whether they got some of the burst, sorted."""
+        return sorted({v.sub.client for v in self.verdicts if v.unknown})
 
     @property
     def differs(self) -> list[Verdict]:
@@ -107,6 +115,15 @@ def shown_of(state: State) -> Shown:
             elif not v.matched:
                 _why_not(v, subject)
         verdicts.append(v)
+    if burst is not None:
+        served = {(v.sub.subject, v.sub.queue) for v in verdicts if v.got and v.sub.queue}
+        for v in verdicts:
+            met = any(matches(v.sub.subject, s) for s in burst.subjects)
+            # One message goes to one member of a queue group.
+            over = burst.count == 1 and (v.sub.subject, v.sub.queue) in served
+            if v.sub.foreign and met and not over:
+                v.unknown, v.note = True, "not a client of this lab"
+                v.why, v.short, v.fail = [], [], -1
     return Shown(None, burst, subject, verdicts, hidden)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from natslab.views.routing.plan import plan_of
-from natslab.views.routing.state import RECENT, Message, State, by_name
+from natslab.views.routing.state import GAP, RECENT, Message, State, by_name
 from natslab.views.routing.verdicts import Run, Shown, shown_of
 from natslab.views.view import Table
 from natslab.views.wording import amount, count_of, fit, in_words, listed, plain, wide
@@ -39,6 +39,15 @@ def sentence_of(state: State, shown: Shown) -> list[Run]:
         about = f" to {fit(listed(list(state.of)), 240, 't16')}" if state.of else ""
         if not n:
             return [(f"Nobody subscribes yet, and nothing was published{about}.", "")]
+        came = sum(v.sub.received for v in shown.verdicts)
+        if came and not state.published:
+            # Of two subscriptions, both may have got the same message.
+            several = sum(v.sub.received > 0 for v in shown.verdicts) > 1
+            what = f"{count_of(came, 'copy', 'copies')} of messages" if several else count_of(came, "message")
+            if state.now - state.rush <= GAP:
+                # Receivers tell at once, a publisher of the lab when it has sent all.
+                return [(f"{what} came, and no client of this lab said yet that it sent them.", "")]
+            return [(f"{what} came from clients this lab does not see.", "")]
         waits = "subscription waits" if n == 1 else "subscriptions wait"
         return [(f"Nothing was published{about} yet: {amount(n)} {waits}.", "")]
     if shown.burst is not None:
@@ -67,14 +76,18 @@ def sentence_of(state: State, shown: Shown) -> list[Run]:
 def _reached(shown: Shown, subject: Run, verb: str) -> list[Run]:
     if not shown.there:
         return [subject, (f" {verb} nobody: there is no subscription.", "")]
+    unknown = shown.unknown
     if not shown.reached:
+        if unknown:
+            return [subject, (" was not traced, and it is not known who got it.", "")]
         if shown.there == 1:
             return [
                 subject,
                 (f" {'would' if verb.startswith('would') else 'did'} not reach the only subscription.", ""),
             ]
         return [subject, (f" {verb} none of {count_of(shown.there, 'subscription')}.", "")]
-    head = f" {verb} {amount(shown.reached)} of {count_of(shown.there, 'subscription')}: "
+    least = "at least " if unknown else ""
+    head = f" {verb} {least}{amount(shown.reached)} of {count_of(shown.there, 'subscription')}: "
     room = 846 - wide(*subject[:1], "t15 mono") - wide(head, "t16")
     names = _names(shown)
     kept = len(names)
@@ -117,8 +130,13 @@ def note_of(state: State, shown: Shown) -> list[Run]:
             pieces.append([("The server did not trace this; the clients counted.", "")])
         if shown.burst.streams and shown.burst.bulk:
             pieces.append([(f"Stored in {plain(listed(sorted(shown.burst.streams)))}.", "")])
-        elif not shown.reached and not shown.burst.streams:
+        elif not shown.reached and not shown.burst.streams and not shown.unknown:
             pieces.append([("No client received any of it.", "")])
+        if shown.unknown:
+            who = [plain(name) for name in shown.unknown]
+            some = listed(who) if len(who) < 4 else "clients that are not the lab's"
+            it = "it" if shown.burst.count == 1 else "any"
+            pieces.insert(0, [(f"It is not known whether {some} got {it}.", "")])
     elif message is not None:
         pieces += _story(state, shown, message)
     out: list[Run] = []
@@ -211,7 +229,12 @@ def table(state: State) -> Table:
         )
         keys.append(plan.keys[rest[0].sub.key])
     note = "".join(t for t, _ in note_of(state, shown))
-    reached = f"{amount(shown.reached)} of {amount(shown.there)}" if rows else ""
+    least = "at least " if shown.unknown else ""
+    reached = f"{least}{amount(shown.reached)} of {amount(shown.there)}" if rows else ""
+    if shown.unknown and not shown.reached:
+        reached = "not known"
+    if not known and not state.published and any(v.sub.received for v in shown.verdicts):
+        reached = ""  # there is no message that could be looked at
     if shown.burst is not None:
         subjects = count_of(len(shown.burst.subjects), "subject")
         note = f"{count_of(shown.burst.count, 'message')} to {subjects}. {note}"
