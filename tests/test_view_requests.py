@@ -624,3 +624,13 @@ def test_real_requests() -> None:
     assert (all_.answers, all_.discarded, all_.late) == (3, 0, 0)
     scene = check(requests, state, timed=True)
     assert "late reply, ignored" in texts(scene) and texts(scene).count("discarded") == 2
+
+
+def test_a_group_is_a_name_on_a_subject() -> None:
+    story = Story()
+    story.sub("pricing", "price.get", "NATS-RPLY-22")
+    story.sub("sleepy", "price.slow", "NATS-RPLY-22")
+    story.ask("price.get", pick="pricing")
+    story.ask("price.slow", pick="sleepy")
+    brackets = {m.key for m in walk(requests.draw(story.state).marks) if m.key.startswith("queue/")}
+    assert len({key.rpartition("/")[2] for key in brackets if key.count("/") == 2}) == 2, brackets

@@ -1031,3 +1031,14 @@ def test_of_what_was_not_traced_only_the_labs_own_receivers_are_sure() -> None:
     assert story.words.startswith("x reached 1 of 2 subscriptions: own of q.")
     assert story.row["theirs"][3] == "not chosen"
     story.check()
+
+
+def test_a_narrowed_view_is_about_its_own_publishers_only() -> None:
+    state = routing.start(("board.>",))
+    for client, subject in (("talker", "order.test"), ("you", "board.traffic")):
+        event = Pub(id=f"c/{client}/1", client=client, subject=subject, traced=True, t=1.0)
+        routing.fold(state, event)
+    assert state.speakers == ["you"]
+    drawn = {m.key for m in walk(routing.draw(state).marks)}
+    assert "pub/you" in drawn
+    assert not any("talker" in key for key in drawn)

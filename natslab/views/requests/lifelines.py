@@ -93,11 +93,11 @@ class Lifelines:
             for who, queue in r.among.items():
                 if queue in used and queue:
                     people[who] = None
-                    self.queues[who] = queue
+                    self.queues[who] = f"{queue}\n{r.subject}"
             for who in [*r.legs, *(reply.by for reply in r.replies if reply.by)]:
                 people[who] = None
                 if who in r.legs and r.legs[who].queue:
-                    self.queues[who] = r.legs[who].queue
+                    self.queues[who] = f"{r.legs[who].queue}\n{r.subject}"
         # Members of a queue group stand side by side.
         order = sorted(people, key=lambda who: (list(people).index(who), who))
         seen = list(dict.fromkeys(self.queues.get(who, f"\n{who}") for who in order))
@@ -110,7 +110,7 @@ class Lifelines:
         return order
 
     def brackets(self, people: list[str]) -> list[tuple[str, list[str]]]:
-        """Runs of neighbours that are of one queue group."""
+        """Runs of neighbours that are of one queue group: of one name, for one subject."""
         runs: list[tuple[str, list[str]]] = []
         for who in people:
             queue = self.queues.get(who, "")
@@ -121,7 +121,7 @@ class Lifelines:
                 runs[-1][1].append(who)
             else:
                 runs.append((queue, [who]))
-        return [run for run in runs if run[0]]
+        return [(queue.partition("\n")[0], group) for queue, group in runs if queue]
 
     def bracket(self, key: str, queue: str, a: float, b: float, reach: float, y: float) -> list[Mark]:
         """Over the members of a queue group, from lifeline `a` to lifeline `b`."""

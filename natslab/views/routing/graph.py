@@ -20,7 +20,7 @@ def dot(state: State) -> str:
         out.append(f"  {_quoted(a)} -> {_quoted(b)}{' [penwidth=3]' if on else ''};")
 
     out.append(f"  {_quoted('server')} [label={_quoted(next(iter(sorted(state.servers)), 'server'))}];")
-    for name in state.publishers:
+    for name in state.speakers:
         out.append(f"  {_quoted('pub/' + name)} [label={_quoted(name)}, shape=plain];")
         edge("pub/" + name, "server", name in active)
     for node in walk(plan.root):

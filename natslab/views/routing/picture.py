@@ -106,7 +106,7 @@ def _server(state: State) -> str:
 def _heads(state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float]]) -> list[Mark]:
     """The line of small headings, and the subject over the columns of its tokens."""
     y = 157.0 if not plan.low else 139.0
-    n = len(state.publishers)
+    n = len(_names(state, shown))
     server = _server(state)
     words = f"nats-server {server}" if server else "no server"
     if server and state.servers[server] not in UP:
@@ -249,12 +249,15 @@ def active_of(shown: Shown) -> list[str]:
     return list(shown.burst.publishers) if shown.burst is not None else []
 
 
+def _names(state: State, shown: Shown) -> list[str]:
+    """The publishers that this picture is about."""
+    names = state.speakers
+    return [*names, *(n for n in active_of(shown) if n not in names and shown.message is not None)]
+
+
 def _pub_rows(state: State, shown: Shown, plan: Plan) -> list[tuple[str, float]]:
     """The publishers that are drawn, with their places; "" stands for all the others."""
-    names = list(state.publishers)
-    for name in active_of(shown):
-        if name not in names and shown.message is not None:
-            names.append(name)
+    names = _names(state, shown)
     if len(names) > PUBS:
         active = active_of(shown)
         ranked = sorted(names, key=lambda n: (n not in active, -state.publishers.get(n, Publisher()).count))
@@ -323,7 +326,7 @@ def _publishers(
             title, second = plain(name), fit(subject, 96, "t11 mono")
             told = f"{title} published {count_of(who.count, 'message')}, the last to {plain(subject)}."
         else:
-            others = [p for n, p in state.publishers.items() if n not in drawn]
+            others = [p for n, p in state.publishers.items() if n not in drawn and n in state.speakers]
             title, second = f"×{len(others)} more", ""
             sent = count_of(sum(p.count for p in others), "message")
             told = f"{count_of(len(others), 'more publisher')}: {sent}."

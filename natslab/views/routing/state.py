@@ -223,6 +223,11 @@ class State(ViewState, kw_only=True):
         """Whether a subscription to `pattern` could get a message that this view shows."""
         return not self.of or any(overlaps(o, pattern) for o in self.of)
 
+    @property
+    def speakers(self) -> list[str]:
+        """Labels of the publishers that concern this view, by what they published last."""
+        return [name for name, who in self.publishers.items() if self.wants(who.subject)]
+
     def wants(self, *subjects: str) -> bool:
         """Whether a message with one of these subjects is shown."""
         if any(self.hides(s) for s in subjects):
