@@ -128,6 +128,13 @@ class TestPublish:
         go("pub who x --connection-name till")
         assert {"shop", "till"} <= set(lab.hub.clients)
 
+    def test_dry_run_right_after_a_rush(self, go: Go) -> None:
+        heard = go("sub dry.* --as rushed")
+        for _ in range(3):
+            go("pub dry.rush x --count 1500 -q")
+            assert go("pub dry.run x --dry-run").preview.egress
+        assert "dry.run" not in heard.subjects
+
     def test_dry_run(self, go: Go) -> None:
         heard = go("sub dry --as listener")
         result = go("pub dry x --dry-run")
