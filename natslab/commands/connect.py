@@ -18,7 +18,9 @@ from nats.aio.client import Client, RawCredentials
 
 from natslab import lab as labs
 from natslab.commands import trouble
+from natslab.commands.results import one_line
 from natslab.errors import ClientError, CommandError, LabError, NatslabError, ServerError
+from natslab.servers.jsapi import PREFIX, Api
 
 _ELSEWHERE = (
     "server_url",
@@ -138,6 +140,22 @@ class Line:
             async with asyncio.timeout(self.timeout):
                 kept = await self.lab.client(self.name(default))
             yield kept
+
+    @contextlib.asynccontextmanager
+    async def jetstream(self, default: str = "you") -> AsyncIterator[Api]:
+        """The JetStream API over the connection of this line; --trace shows what passes."""
+        async with self.client(default) as client:
+            prefix = (self.common.get("js_api_prefix") or "").rstrip(".")
+            domain = self.common.get("js_domain") or self.common.get("domain")
+            yield Api(
+                client,
+                prefix or (f"$JS.{domain}.API" if domain else PREFIX),
+                self.timeout,
+                self._passed if self.trace_on else None,
+            )
+
+    def _passed(self, subject: str, request: bytes, answer: bytes) -> None:
+        self.trace += [f">>> {subject}", *([one_line(request)] if request else []), f"<<< {one_line(answer)}"]
 
     async def open(self, name: str, **options: Any) -> Client:
         """A connection of its own called `name`."""

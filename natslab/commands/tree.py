@@ -19,10 +19,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: Verbs of the nats CLI that natslab does not have yet, with all their names.
 NOT_YET = {
-    "audit": (), "auth": (), "backup": (), "bench": (), "cheat": (), "consumer": ("con", "obs", "c"),
-    "context": ("ctx",), "counter": ("ctr",), "errors": ("err", "error"), "kv": (), "latency": ("lat",),
-    "object": ("obj",), "restore": (), "schema": (), "service": ("micro",),
-    "stream": ("str", "st", "ms", "s"), "top": (), "traffic": (),
+    "audit": (), "auth": (), "backup": (), "bench": (), "cheat": (), "context": ("ctx",),
+    "errors": ("err", "error"), "latency": ("lat",), "restore": (), "schema": (), "service": ("micro",),
+    "top": (), "traffic": (),
 }  # fmt: skip
 
 #: The same inside groups that natslab has.
@@ -221,7 +220,17 @@ _loading = threading.Lock()
 def load() -> None:
     """Fill both trees; each file of verbs declares its own."""
     with _loading:  # one thread may be about it while another needs it
-        from natslab.commands import account, core, lab, server  # noqa: F401
+        from natslab.commands import (  # noqa: F401
+            account,
+            consumer,
+            core,
+            counter,
+            kv,
+            lab,
+            object,
+            server,
+            stream,
+        )
 
 
 class Parsed:

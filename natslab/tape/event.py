@@ -134,32 +134,98 @@ class End(Base, tag="end", kw_only=True, omit_defaults=True):
 
 
 class Store(Base, tag="store", kw_only=True, omit_defaults=True):
-    """The server's answer to a JetStream publish (PubAck)."""
+    """A message came into a stream, or a stream refused it.
+
+    With `client` set it is the server's answer to a JetStream publish of that client (PubAck); without,
+    it was read from the stream itself. Both may tell of one message: (`stream`, `seq`) identifies it.
+    Of more messages than a source tells singly, `count` messages `seq - count + 1` ... `seq` came.
+    """
 
     stream: str
     id: str = ""
     client: str = ""
+    subject: str = ""
     seq: int = 0
+    count: int = 1
+    size: int = 0  # bytes of payload, of all `count` together
+    payload: bytes = b""  # at most the first 256 bytes
+    headers: list[tuple[str, str]] = []
     duplicate: bool = False
-    code: int = 0
+    code: int = 0  # the server's error code when it refused
     error: str = ""
 
 
 class Drop(Base, tag="drop", kw_only=True, omit_defaults=True):
-    """Messages were lost or removed, and why."""
+    """Messages were lost or removed, and why.
+
+    For a message that left a stream `why` is one of: max_age, max_msgs, max_bytes, max_msgs_per_subject,
+    ttl, rollup, acked, no interest, deleted, purged, marker; or "" where it is not known.
+    """
 
     why: str
     id: str = ""
     client: str = ""
     stream: str = ""
     seq: int = 0
-    count: int = 1
+    count: int = 1  # messages `seq` ... that are gone; of those only what was there counts
+    last: int = 0  # the last of them, where it is more than one
+
+
+class Deliver(Base, tag="deliver", kw_only=True, omit_defaults=True):
+    """A consumer handed out a message: one attempt.
+
+    `how` is "inferred" where only the consumer's counters told of it; then `client` is unknown.
+    """
+
+    stream: str
+    consumer: str
+    seq: int  # in the stream
+    cseq: int = 0  # in the consumer: counts attempts of all messages
+    attempt: int = 1
+    client: str = ""
+    sid: int = 0
+    subject: str = ""
+    reply: str = ""  # where an ack goes: $JS.ACK.<stream>.<consumer>.<attempt>.<seq>.<cseq>.<ns>.<pending>
+    pending: int = 0  # messages that the consumer had not handed out yet
+    size: int = 0
+    held: bool = False  # the lab keeps it: it waits for %natslab ack, nak, wpi or term
+
+
+class Ack(Base, tag="ack", kw_only=True, omit_defaults=True):
+    """What became of one attempt.
+
+    ack nak term wpi: a client said so (+NXT is an ack). expired: ack_wait passed, which the server tells
+    nobody (always inferred). exhausted: the server's advisory that max_deliver is reached.
+    """
+
+    stream: str
+    consumer: str
+    seq: int
+    verb: Literal["ack", "nak", "term", "wpi", "expired", "exhausted"]
+    cseq: int = 0
+    attempt: int = 1
+    client: str = ""  # who said it, where it is a client of this lab
+    delay: float = 0.0  # nak: seconds until the next attempt may come
+    reason: str = ""  # term: the client's words
+    took: float = 0.0  # seconds since the delivery, where the server measured it
+    wire: str = ""  # the body as it was sent, e.g. -NAK {"delay":1000000000}; at most 256 characters
 
 
 class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):
-    """A source's raw report of the server `place`: what it said, in its own field names."""
+    """A source's raw report of the server `place`: what it said, in its own field names.
 
-    what: str  # varz connz subsz accountz jsz
+    stream: name, config, state (messages bytes first_seq last_seq num_subjects num_deleted
+    consumer_count), mirror, sources, and `kept`: "file" when its messages are read from its store, else
+    "events" (reconstructed); or name and gone=True.
+    consumer: stream, name, config, delivered, ack_floor (each with consumer_seq and stream_seq),
+    num_ack_pending, num_redelivered, num_waiting, num_pending, paused, push_bound; or gone=True.
+    pending: the consumer's own state file: stream, consumer, floor and delivered (each [consumer seq,
+    stream seq]), pending ([[seq, cseq, unix seconds], ...]), redelivered ([[seq, count], ...]), and
+    `left_out` where a list was cut.
+    advisory: what a server published on $JS.EVENT.>, with `type`.
+    """
+
+    what: str  # varz connz subsz accountz jsz stream consumer pending advisory
     data: dict[str, Any] = {}
 
 
@@ -171,4 +237,6 @@ class Mark(Base, tag="mark", kw_only=True, omit_defaults=True):
     ok: bool = True
 
 
-Event: TypeAlias = Server | Conn | Sub | Pub | Recv | Many | Hop | End | Store | Drop | Snap | Mark
+Event: TypeAlias = (
+    Server | Conn | Sub | Pub | Recv | Many | Hop | End | Store | Drop | Deliver | Ack | Snap | Mark
+)
