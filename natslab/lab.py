@@ -16,9 +16,11 @@ from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
 from natslab.servers.server import LogLine, Server
 from natslab.servers.topology import Topology, single
+from natslab.sources.acks import Acks
 from natslab.sources.clients import Clients
 from natslab.sources.monitor import Monitor
 from natslab.sources.servers import Servers
+from natslab.sources.streams import Streams
 from natslab.sources.trace import Traces
 from natslab.tape.event import Mark
 from natslab.tape.tape import Tape
@@ -156,6 +158,9 @@ class Lab:
         self._reports = Clients(fleet, hub, tape)
         self._traces = Traces(fleet, hub, tape)
         self._monitor = Monitor(fleet, hub, tape)
+        self._streams = Streams(fleet, hub, tape, self._monitor)
+        self._acks = Acks(fleet, hub, tape)
+        self._reports.delivering = self._streams.catch_up
         self._watch = watch
         self._started: list[Any] = []
 
@@ -217,7 +222,14 @@ class Lab:
 
     async def _open(self) -> None:
         if self._watch:
-            for source in (self._followers, self._reports, self._traces, self._monitor):
+            for source in (
+                self._followers,
+                self._reports,
+                self._traces,
+                self._acks,
+                self._streams,
+                self._monitor,
+            ):
                 await source.start()
                 self._started.append(source)
 

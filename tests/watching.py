@@ -11,9 +11,11 @@ from natslab.servers.client import Client
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
 from natslab.servers.topology import single
+from natslab.sources.acks import Acks
 from natslab.sources.clients import Clients
 from natslab.sources.monitor import Monitor
 from natslab.sources.servers import Servers
+from natslab.sources.streams import Streams
 from natslab.sources.trace import Traces
 from natslab.tape import event
 from natslab.tape.tape import Tape
@@ -29,6 +31,8 @@ class Watched:
     clients: Clients
     traces: Traces
     monitor: Monitor
+    streams: Streams
+    acks: Acks
 
     async def connect(self, name: str, **options: Any) -> Client:
         return await self.hub.connect(name, self.fleet.login(), **options)
@@ -60,14 +64,18 @@ async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Wat
     """On natslab's loop; `options` as for `single`."""
     fleet = await Fleet.start(single(**options))
     tape, hub = Tape(), Hub(trace=sources)
-    parts = [kind(fleet, hub, tape) for kind in (Servers, Clients, Traces, Monitor)]
+    servers, clients, traces = Servers(fleet, hub, tape), Clients(fleet, hub, tape), Traces(fleet, hub, tape)
+    monitor, acks = Monitor(fleet, hub, tape), Acks(fleet, hub, tape)
+    streams = Streams(fleet, hub, tape, monitor)
+    clients.delivering = streams.catch_up
+    parts: list[Any] = [servers, clients, traces, acks, streams, monitor]
     started = []
     try:
         if sources:
             for part in parts:
                 await part.start()
                 started.append(part)
-        watched = Watched(fleet, hub, tape, *parts[1:])  # type: ignore[arg-type]
+        watched = Watched(fleet, hub, tape, clients, traces, monitor, streams, acks)
         if sources:
             await watched.monitor.poll()
         yield watched

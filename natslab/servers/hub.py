@@ -40,6 +40,8 @@ class Hub:
         self.flush: Callable[[], None] = lambda: None
         #: Traced messages whose trace was not yet seen: id -> when published (time.time()).
         self.awaited: dict[str, float] = {}
+        #: Who answered a delivery last: the reply subject ($JS.ACK. ...) -> label of the client.
+        self.ackers: dict[str, str] = {}
         self._login: tuple[object, object] | None = None
         self._account = ""
         # Bounded only for a lab that nobody watches; a source takes them 20 times a second.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import TypedDict
 
 from natslab.servers import report
 from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
+from natslab.sources.ackreply import Attempt, parse
 from natslab.tape import event
 from natslab.tape.tape import Tape
 
@@ -35,6 +37,8 @@ class Clients:
         self._fleet = fleet
         self._hub = hub
         self._tape = tape
+        #: Told (stream, seq) before its delivery goes on the tape: what is known of its arrival comes first.
+        self.delivering: Callable[[str, int], None] = _not_asked
         self._places: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -68,6 +72,28 @@ class Clients:
             if isinstance(said, report.Connection) and said.server:
                 self._places[said.client] = said.server
             self._tape.append(self._event(said))
+            if isinstance(said, report.Delivered) and (attempt := parse(said.reply)) is not None:
+                self.delivering(attempt.stream, attempt.seq)
+                self._tape.append(self._deliver(said, attempt))
+
+    def _deliver(self, said: report.Delivered, attempt: Attempt) -> event.Deliver:
+        return event.Deliver(
+            t=said.at - self._tape.started,
+            source="clients",
+            place=self._places.get(said.client, ""),
+            stream=attempt.stream,
+            consumer=attempt.consumer,
+            seq=attempt.seq,
+            cseq=attempt.cseq,
+            attempt=attempt.attempt,
+            client=said.client,
+            sid=said.sid,
+            subject=said.subject,
+            reply=said.reply,
+            pending=attempt.pending,
+            size=said.size,
+            held=said.held,
+        )
 
     def _event(self, said: report.Report) -> event.Event:
         common: _Common = {
@@ -147,7 +173,26 @@ class Clients:
                     count=said.count,
                     took=said.took,
                 )
+            case report.Stored():
+                return event.Store(
+                    **common,
+                    stream=said.stream,
+                    id=said.id,
+                    subject=said.subject,
+                    seq=said.seq,
+                    count=said.count,
+                    size=said.size,
+                    payload=said.payload,
+                    headers=list(said.headers),
+                    duplicate=said.duplicate,
+                    code=said.code,
+                    error=said.error,
+                )
 
 
 def _nothing() -> None:
+    pass
+
+
+def _not_asked(stream: str, seq: int) -> None:
     pass

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import re
 import zlib
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from natslab.errors import NatslabError
-from natslab.servers.config import LEARNER
+from natslab.listeners import Listeners
+from natslab.servers.config import LAB, LEARNER, SYS
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
 from natslab.tape.event import Conn, How, Snap, Sub
@@ -62,6 +64,14 @@ _SUB = ("subject", "qgroup", "sid", "msgs", "max")
 _STATE = ("messages", "bytes", "first_seq", "last_seq", "num_subjects", "consumer_count")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\$\d+")
 
+# Where it is told that a client or a stream or a consumer came or went.
+_NEWS = (
+    (SYS, f"$SYS.ACCOUNT.{LEARNER}.*"),
+    (LAB, f"{LEARNER}.$JS.EVENT.ADVISORY.STREAM.*.*"),
+    (LAB, f"{LEARNER}.$JS.EVENT.ADVISORY.CONSUMER.CREATED.>"),
+    (LAB, f"{LEARNER}.$JS.EVENT.ADVISORY.CONSUMER.DELETED.>"),
+)
+
 _Cid = tuple[str, int]  # server, connection id
 
 
@@ -81,6 +91,7 @@ class Monitor:
     ({subject, qgroup, sid, msgs, max}); at most 1000 subscriptions, `left_out` counts the rest.
     varz: the few that do not change by being looked at. accountz: `account_name`, `mappings`.
     jsz: `streams`, each with name, subjects, leader, and its counts.
+    Who wants more of jsz reads the same answer: `read`.
     """
 
     def __init__(self, fleet: Fleet, hub: Hub, tape: Tape) -> None:
@@ -95,6 +106,7 @@ class Monitor:
         self._streams: dict[str, set[str]] = {}  # server -> subjects of its streams
         self._kept: tuple[str, ...] = ()  # patterns of what a stream would store
         self._verdicts: dict[str, bool] = {}
+        self._readers: Listeners[[str, list[dict[str, Any]]]] = Listeners()
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -117,12 +129,9 @@ class Monitor:
 
     async def _listen(self) -> None:
         """A stream or a stranger is noticed at once, not at the next poll."""
-        while len(self._subs) < 2:
-            connection, subject = (
-                (await self._fleet.system(), f"$SYS.ACCOUNT.{LEARNER}.*")
-                if not self._subs
-                else (await self._fleet.watcher(), f"{LEARNER}.$JS.EVENT.ADVISORY.STREAM.*.*")
-            )
+        while len(self._subs) < len(_NEWS):
+            account, subject = _NEWS[len(self._subs)]
+            connection = await (self._fleet.system() if account == SYS else self._fleet.watcher())
             self._subs.append(await connection.subscribe(subject, cb=self._woken))
 
     async def stop(self) -> None:
@@ -142,6 +151,14 @@ class Monitor:
         """So many live views more, or fewer: while one is open polls are four times as frequent."""
         self.watching = max(0, self.watching + by)
         self._wake.set()
+
+    def read(self, heard: Callable[[str, list[dict[str, Any]]], None]) -> Callable[[], None]:
+        """Call `heard(server, streams)` with what each poll's jsz says of the learner's streams.
+
+        `streams` are the server's own `stream_detail`, with configuration and consumers. Returns what
+        ends that.
+        """
+        return self._readers.add(heard)
 
     async def poll(self) -> None:
         """Ask every server now; one that is down or does not answer is passed over."""
@@ -176,7 +193,7 @@ class Monitor:
             self._ask(server, "connz", acc=LEARNER, auth=True, subscriptions_detail=True, limit=10_000),
             self._ask(server, "varz"),
             self._ask(server, "accountz", account=LEARNER),
-            self._ask(server, "jsz", accounts=True, streams=True, config=True),
+            self._ask(server, "jsz", accounts=True, streams=True, consumer=True, config=True),
         )
         if varz is not None:
             self._snap(server, "varz", {key: varz[key] for key in _VARZ if key in varz})
@@ -210,21 +227,25 @@ class Monitor:
         self._learn()
 
     def _jetstream(self, server: str, jsz: dict[str, Any]) -> None:
-        streams = []
-        for account in jsz.get("account_details") or []:
-            if account.get("name") == LEARNER:
-                for stream in account.get("stream_detail") or []:
-                    state = stream.get("state") or {}
-                    streams.append(
-                        {
-                            "name": stream.get("name", ""),
-                            "subjects": (stream.get("config") or {}).get("subjects") or [],
-                            "leader": (stream.get("cluster") or {}).get("leader", ""),
-                            **{key: state.get(key, 0) for key in _STATE},
-                        }
-                    )
-        streams.sort(key=lambda stream: str(stream["name"]))
+        details = [
+            stream
+            for account in jsz.get("account_details") or []
+            if account.get("name") == LEARNER
+            for stream in account.get("stream_detail") or []
+        ]
+        details.sort(key=lambda stream: str(stream.get("name", "")))
+        streams = [
+            {
+                "name": stream.get("name", ""),
+                "subjects": (stream.get("config") or {}).get("subjects") or [],
+                "leader": (stream.get("cluster") or {}).get("leader", ""),
+                **{key: (stream.get("state") or {}).get(key, 0) for key in _STATE},
+            }
+            for stream in details
+        ]
         self._snap(server, "jsz", {"streams": streams})
+        for heard in self._readers:
+            heard(server, details)
         self._streams[server] = {subject for stream in streams for subject in stream["subjects"]}
         self._learn()
 
