@@ -162,7 +162,9 @@ def _no_stdin(line: Line, force: bool, body: str | None) -> None:
         )
 
 
-@NATS.verb("publish", "pub", example="%nats pub orders.new 'order {{Count}}' --count 3 -H Region:eu")
+@NATS.verb(
+    "publish", "pub", example="%nats pub orders.new 'order {{Count}}' --count 3 -H Region:eu", body=True
+)
 @click.argument("subject")
 @click.argument("body", required=False)
 @flag("--reply", help="subject for answers")
@@ -426,7 +428,7 @@ async def _wait(handle: Handle, wait: float | None) -> None:
         raise
 
 
-@NATS.verb("request", "req", example="%nats request help.please 'I need help'")
+@NATS.verb("request", "req", example="%nats request help.please 'I need help'", body=True)
 @click.argument("subject")
 @click.argument("body", required=False)
 @switch("--wait", "-w", default=True, hidden=True, help="wait for an answer")
@@ -564,7 +566,7 @@ def _message(msg: Msg) -> Message:
     return Message(msg.subject, msg.data, dict(msg.headers or {}), msg.reply, "", time.time())
 
 
-@NATS.verb("reply", example="%nats reply help.please 'OK, I can help'")
+@NATS.verb("reply", example="%nats reply help.please 'OK, I can help'", body=True)
 @click.argument("subject")
 @click.argument("body", required=False)
 @switch("--echo", help="answer with what was asked")

@@ -223,7 +223,7 @@ def ldm(line: Line, server: str | None) -> Text:
     return Text(f"{one.name} sends its clients away and then ends.", server=one.name, state=one.state)
 
 
-@NATSLAB.verb("reload", example="%natslab reload n1", mark="fault")
+@NATSLAB.verb("reload", example="%natslab reload n1", mark="fault", body=True)
 @_SERVER
 def reload(line: Line, server: str | None) -> Text:
     """Let a server read its configuration again; %%natslab reload n1 gives it a new one in the cell body."""

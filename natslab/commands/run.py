@@ -17,9 +17,6 @@ from natslab.errors import Cancelled, ClientError, CommandError, LabError, Natsl
 from natslab.loop import run
 from natslab.servers.server import Change
 
-#: Verbs whose cell body means something.
-_TAKES_BODY = {"publish", "request", "reply", "reload"}
-
 
 class Command:
     """A line, understood and ready to run.
@@ -193,7 +190,7 @@ def parse(
         if bare[:1] == ["script"]:
             return _script(bare, body, names)
         parsed = read(line, names, python)
-        if body is not None and parsed.verb is not None and parsed.verb.name not in _TAKES_BODY:
+        if body is not None and parsed.verb is not None and not parsed.verb.body:
             raise CommandError(
                 f"{parsed.verb.name} takes no cell body.", f"Write it with one %: %{parsed.path} …"
             )

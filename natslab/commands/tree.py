@@ -65,12 +65,14 @@ class Verb(click.Command):
         example: str = "",
         mark: str = "run",
         common: list[click.Parameter] | None = None,
+        body: bool = False,
     ) -> None:
         summary, _, rest = inspect.cleandoc(run.__doc__ or "").partition("\n")
         self.run = run
         self.aliases = aliases
         self.example = example
         self.mark = mark
+        self.body = body
         self.common = {p.name for p in common or []}
         super().__init__(
             name,
@@ -142,11 +144,13 @@ class Group(click.Command):
             },
         )
 
-    def verb(self, name: str, *aliases: str, example: str = "", mark: str = "run") -> Callable[[F], F]:
+    def verb(
+        self, name: str, *aliases: str, example: str = "", mark: str = "run", body: bool = False
+    ) -> Callable[[F], F]:
         """Declare the decorated function, under its click parameters, as a verb of this group.
 
         Its first parameter is the Line it belongs to. `mark` says what the run is on the tape:
-        run, fault, or "" for what only looks.
+        run, fault, or "" for what only looks. `body`: whether a cell body means something (`line.body`).
         """
 
         def declare(run: F) -> F:
@@ -163,7 +167,7 @@ class Group(click.Command):
                 params.append(
                     click.Option(["--quiet/--no-quiet", *short], default=False, help="show nothing")
                 )
-            self.commands[name] = Verb(name, run, params, aliases, example, mark, shared)
+            self.commands[name] = Verb(name, run, params, aliases, example, mark, shared, body)
             return run
 
         return declare
