@@ -17,8 +17,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
-from contextvars import ContextVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 import nats.errors
@@ -28,9 +27,20 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 
 from natslab.errors import ClientError, NoResponders, Timeout
-from natslab.servers import report
-from natslab.servers.headers import HEAD, TRACE, TRACE_PREFIX, header_block, header_size, without_trace
-from natslab.servers.meter import Meter
+from natslab.servers import report, storing
+from natslab.servers.asking import Ask, asking, is_untraced, untraced
+from natslab.servers.bulk import frames
+from natslab.servers.headers import (
+    HEAD,
+    TRACE,
+    TRACE_PREFIX,
+    TooLarge,
+    header_size,
+    too_large,
+    without_trace,
+)
+from natslab.servers.meter import Meter, Stores
+from natslab.servers.storing import PubAck
 from natslab.servers.subject import check_subject
 
 if TYPE_CHECKING:
@@ -40,41 +50,10 @@ __all__ = ["TRACE", "TRACE_PREFIX", "Client", "TooLarge", "untraced"]
 
 KEPT = 256  # bytes of a payload that are reported
 RECENT, RECENT_SIZE = 64, 16 * 1024  # traced messages that could be sent again, and bytes of each
-CHUNK = 128 * 1024  # bytes that publish_many hands over at once
+QUIET = 4096  # reply subjects of requests to JetStream itself whose answers are known as such
 STALLED = 5.0  # seconds without progress after which publish_many gives up
 
 _REFUSED_TRACE = re.compile(r'publish to "_natslab\.\d+\.(\d+)"', re.IGNORECASE)
-
-
-class TooLarge(ClientError, nats.errors.MaxPayloadError):
-    """A message is larger than the server's max_payload."""
-
-
-class _Ask:
-    """A request under way: learns the id of the message that asks."""
-
-    __slots__ = ("at", "id", "timeout", "used")
-
-    def __init__(self, timeout: float) -> None:
-        self.timeout = timeout
-        self.at = time.time()
-        self.id = ""
-        self.used = False
-
-
-# Both reach from a method called by a person to the one place where every message passes.
-_asking: ContextVar[_Ask | None] = ContextVar("natslab_asking", default=None)
-_untraced: ContextVar[bool] = ContextVar("natslab_untraced", default=False)
-
-
-@contextlib.contextmanager
-def untraced() -> Iterator[None]:
-    """What is published inside carries no trace header: a stored message would keep it for ever."""
-    token = _untraced.set(True)
-    try:
-        yield
-    finally:
-        _untraced.reset(token)
 
 
 class _GiveUp(Exception):
@@ -83,18 +62,6 @@ class _GiveUp(Exception):
     def __init__(self, cause: Exception) -> None:
         self.cause = cause
         super().__init__(str(cause))
-
-
-class _JetStream(nats.js.JetStreamContext):
-    """JetStream as nats-py has it; its publishes are identified by their PubAck instead of a trace."""
-
-    async def publish(self, *args: Any, **options: Any) -> Any:
-        with untraced():
-            return await super().publish(*args, **options)
-
-    async def publish_async(self, *args: Any, **options: Any) -> Any:
-        with untraced():
-            return await super().publish_async(*args, **options)
 
 
 class Client(NatsClient):
@@ -115,6 +82,8 @@ class Client(NatsClient):
         self.account = account
         self.server = ""
         self.claimed = ("", 0)
+        #: Whether it keeps what consumers hand to it until a person answers.
+        self.holds = False
         self.loop = asyncio.get_running_loop()
         self.thread = threading.get_ident()
         #: The last errors that nats-py had nobody to tell, newest last.
@@ -125,6 +94,9 @@ class Client(NatsClient):
         self._out = Meter(label, "pub")
         self._in = Meter(label, "recv")
         self._lost = Meter(label, "drop")
+        self._stores = Stores(label)
+        # Where answers of JetStream's API come in, newest last.
+        self._quiet: dict[bytes, None] = {}
         # The two lookups of the hot path.
         self._fast_out = self._out.fast
         self._fast_in = self._in.fast
@@ -365,7 +337,7 @@ class Client(NatsClient):
         self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes | None
     ) -> Awaitable[None]:
         tally = self._fast_in.get(sid)
-        if tally is not None and headers is None:
+        if tally is not None and headers is None and subject not in self._quiet:
             sub = self._subs.get(sid)
             size = len(data)
             if (
@@ -400,7 +372,7 @@ class Client(NatsClient):
             status = headers[9:12].decode("ascii", "replace") if headers[8:9] == b" " else ""
             headers, message = without_trace(headers)
         sub = self._subs.get(sid)
-        if sub is not None:
+        if sub is not None and subject not in self._quiet:
             now = time.time()
             last = sub._max_msgs > 0 and sub._received + 1 >= sub._max_msgs
             text = subject.decode(errors="replace")
@@ -423,6 +395,7 @@ class Client(NatsClient):
                         reply=reply.decode(errors="replace"),
                         size=len(data),
                         status=status,
+                        held=self.holds and reply.startswith(b"$JS.ACK."),
                     )
                 )
             else:
@@ -478,7 +451,7 @@ class Client(NatsClient):
         except TooLarge:
             raise
         except nats.errors.MaxPayloadError:
-            raise self._too_large(len(payload), 0) from None
+            raise too_large(len(payload), 0, self._max_payload) from None
 
     async def _send_publish(
         self, subject: str, reply: str, payload: bytes, payload_size: int, headers: dict[str, Any] | None
@@ -491,7 +464,11 @@ class Client(NatsClient):
                 block = HEAD
             elif payload_size + block > self._max_payload:
                 # The server counts the headers too, and would end the connection (measured).
-                raise self._too_large(payload_size, block)
+                raise too_large(payload_size, block, self._max_payload)
+        if subject.startswith("$JS."):
+            self._to_jetstream(subject, reply)
+            await super()._send_publish(subject, reply, payload, payload_size, headers)
+            return
         memoryview(payload)  # what cannot be sent must not be counted: raises TypeError, as nats-py would
         now = time.time()
         if self._out.single(now):
@@ -499,6 +476,18 @@ class Client(NatsClient):
         else:
             self._out.add(subject, subject, payload_size)
         await super()._send_publish(subject, reply, payload, payload_size, headers)
+
+    def _to_jetstream(self, subject: str, reply: str) -> None:
+        """Acks and requests to the API are not told: a source hears the acks, the rest is clutter."""
+        if subject.startswith("$JS.ACK."):
+            self.hub.acked(subject, self.label)
+        if reply:
+            where = reply.encode()
+            self._quiet.pop(where, None)
+            self._quiet[where] = None
+            if len(self._quiet) > QUIET:
+                for old in list(self._quiet)[: QUIET // 2]:
+                    del self._quiet[old]
 
     def _tell_published(
         self,
@@ -511,52 +500,42 @@ class Client(NatsClient):
         block: int,
     ) -> dict[str, Any] | None:
         n = next(self._counter)
-        told = headers
+        given = headers or {}
         target = f"{TRACE_PREFIX}{self.no}.{n}"
         own = headers is not None and TRACE in headers
+        ask = asking.get()
+        if ask is not None and ask.used:
+            ask = None
         traced = (
             self.trace
             and self.hub.trace
             and not own
-            and not _untraced.get()
+            and (ask is None or not ask.stored)
+            and not is_untraced()
             and self.hub.traceable(subject)
             and size + (block or HEAD) + len(TRACE) + len(target) + 4 <= self._max_payload
         )
         if traced:
             if size <= RECENT_SIZE:
                 self._recent.append((n, subject, reply, bytes(payload), headers))
-            headers = {**(headers or {}), TRACE: target}
-        ask = _asking.get()
-        if ask is not None and ask.used:
-            ask = None
-        message = f"c/{self.no}/{n}"
+            headers = {**given, TRACE: target}
+        told = report.Published(
+            at=now,
+            client=self.label,
+            id=f"c/{self.no}/{n}",
+            subject=subject,
+            reply=reply,
+            size=size,
+            payload=bytes(payload[:KEPT]),
+            headers=tuple(given.items()),
+            traced=traced,
+            timeout=ask.timeout if ask is not None else 0.0,
+            dry=str(given.get("Nats-Trace-Only", "")).lower() in ("true", "1"),
+        )
         if ask is not None:
-            ask.used, ask.id, ask.at = True, message, now
-        self.hub.tell(
-            report.Published(
-                at=now,
-                client=self.label,
-                id=message,
-                subject=subject,
-                reply=reply,
-                size=size,
-                payload=bytes(payload[:KEPT]),
-                headers=tuple((k, v) for k, v in (told or {}).items()),
-                traced=traced,
-                timeout=ask.timeout if ask is not None else 0.0,
-                dry=bool(told) and str((told or {}).get("Nats-Trace-Only", "")).lower() in ("true", "1"),
-            )
-        )
+            ask.used, ask.told, ask.at = True, told, now
+        self.hub.tell(told)
         return headers
-
-    def _too_large(self, payload: int, block: int) -> TooLarge:
-        what = f"The payload has {payload} bytes"
-        if block:
-            what = f"The payload ({payload} bytes) and headers ({block}) have {payload + block} bytes"
-        return TooLarge(
-            f"{what}, and the server takes at most {self._max_payload} in a message (max_payload).",
-            "Send less, send it in parts, or raise max_payload in the server's configuration.",
-        )
 
     async def publish_many(
         self,
@@ -581,9 +560,8 @@ class Client(NatsClient):
         check_subject(subject)
         if reply:
             check_subject(reply)
-        frames = self._frames(subject, payload, count, reply, headers)
         done = 0
-        for chunk, messages, size in frames:
+        for chunk, messages, size in frames(subject, payload, count, reply, headers, self._max_payload):
             if self._status != NatsClient.CONNECTED or self._transport is None:
                 raise self._lost_after(done)
             self.push()  # what was published before goes first
@@ -610,49 +588,6 @@ class Client(NatsClient):
             f"The connection of {self.label} was lost after {done} messages.",
             "Publish the rest when it is connected again.",
         )
-
-    def _frames(
-        self,
-        subject: str,
-        payload: bytes | Iterable[bytes],
-        count: int | None,
-        reply: str,
-        headers: dict[str, str] | None,
-    ) -> Iterator[tuple[bytes, int, int]]:
-        """Chunks of whole messages: the bytes, how many messages, how many bytes of payload."""
-        block = header_block(headers) if headers is not None else b""
-        verb = "HPUB" if headers is not None else "PUB"
-        lead = f"{verb} {subject} {reply} " if reply else f"{verb} {subject} "
-
-        def frame(body: bytes) -> bytes:
-            if len(body) + len(block) > self._max_payload:
-                raise self._too_large(len(body), len(block))
-            sizes = f"{len(block)} {len(block) + len(body)}" if headers is not None else f"{len(body)}"
-            return b"".join((f"{lead}{sizes}\r\n".encode(), block, body, b"\r\n"))
-
-        if isinstance(payload, bytes | bytearray | memoryview):
-            body = bytes(payload)
-            one = frame(body)
-            left = 1 if count is None else count
-            at_once = max(1, CHUNK // len(one))
-            chunk = one * min(at_once, max(left, 0))
-            while left > 0:
-                some = min(at_once, left)
-                yield (chunk if some == at_once else one * some), some, some * len(body)
-                left -= some
-            return
-        parts: list[bytes] = []
-        size = waiting = 0
-        for body in itertools.islice(payload, count):
-            one = frame(body)
-            parts.append(one)
-            waiting += len(one)
-            size += len(body)
-            if waiting >= CHUNK:
-                yield b"".join(parts), len(parts), size
-                parts, size, waiting = [], 0, 0
-        if parts:
-            yield b"".join(parts), len(parts), size
 
     def push(self) -> None:
         """Hand what is buffered to the socket now; only on the thread of this client's loop.
@@ -687,8 +622,12 @@ class Client(NatsClient):
         headers: dict[str, Any] | None = None,
     ) -> Msg:
         """As nats-py's; the outcome is reported too."""
-        ask = _Ask(timeout)
-        token = _asking.set(ask)
+        ask = asking.get()
+        if ask is not None and ask.stored and not ask.used:
+            ask.timeout = timeout  # a publish to a stream, which is a request
+        else:
+            ask = Ask(timeout)
+        token = asking.set(ask)
         try:
             answer = await super().request(subject, payload, timeout, old_style, headers)
         except nats.errors.NoRespondersError:
@@ -698,7 +637,7 @@ class Client(NatsClient):
             self._tell_outcome(ask, "timeout", 0)
             raise
         finally:
-            _asking.reset(token)
+            asking.reset(token)
         self._tell_outcome(ask, "answered", 1)
         return answer
 
@@ -722,15 +661,15 @@ class Client(NatsClient):
         Returns fewer than `replies`, or none, when no more came in time. Raises NoResponders when
         nobody subscribes to `subject`.
         """
-        ask = _Ask(timeout)
+        ask = Ask(timeout)
         answers: list[Msg] = []
         inbox = self.new_inbox()
         sub = await self.subscribe(inbox)
-        token = _asking.set(ask)
+        token = asking.set(ask)
         try:
             await self.publish(subject, payload, inbox, headers)
         finally:
-            _asking.reset(token)
+            asking.reset(token)
         end = time.monotonic() + timeout
         try:
             while not replies or len(answers) < replies:
@@ -756,7 +695,7 @@ class Client(NatsClient):
         self._tell_outcome(ask, "answered" if enough else "timeout", len(answers))
         return answers
 
-    def _tell_outcome(self, ask: _Ask, outcome: Any, count: int) -> None:
+    def _tell_outcome(self, ask: Ask, outcome: Any, count: int) -> None:
         if not ask.id:
             return  # asked too fast to be told singly
         now = time.time()
@@ -771,9 +710,43 @@ class Client(NatsClient):
             )
         )
 
+    # --- storing ----------------------------------------------------------------------------
+
     def jetstream(self, **options: Any) -> nats.js.JetStreamContext:
-        """As nats-py's; what it publishes carries no trace header."""
-        return _JetStream(self, **options)
+        """As nats-py's; what it publishes carries no trace header, and what the streams answer is told."""
+        return storing.Context(self, **options)
+
+    async def store(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        headers: dict[str, str] | None = None,
+        timeout: float = 5.0,
+    ) -> PubAck:
+        """Publish to a stream and wait at most `timeout` seconds until it has the message.
+
+        Raises NoResponders when no stream takes the subject, JetStreamError when the stream refuses
+        the message, Timeout, and ClientError when somebody else answers.
+        """
+        return await storing.store(self, subject, payload, headers, timeout)
+
+    def tell_stored(self, ask: Ask, subject: str, size: int, ack: PubAck) -> None:
+        """A stream has the message of `ask`, of `size` bytes."""
+        told = ask.told
+        if told is not None:
+            self.hub.tell(storing.stored(told, ack.stream, ack.seq, duplicate=ack.duplicate))
+        elif ack.duplicate:
+            self._stores.other(ack.stream, 0, "")
+        else:
+            self._stores.add(ack.stream, subject, ack.seq, size)
+
+    def tell_refused(self, ask: Ask, stream: str, code: int, error: str) -> None:
+        """A stream refused the message of `ask`, with the server's code and words."""
+        told = ask.told
+        if told is not None:
+            self.hub.tell(storing.stored(told, stream, 0, code=code, error=error))
+        else:
+            self._stores.other(stream, code, error)
 
 
 def _words(e: Exception) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import nats.errors
+
 from natslab.errors import ClientError
 
 TRACE = "Nats-Trace-Dest"  # where the servers send the traces of a message (ADR-41)
@@ -14,6 +16,21 @@ HEAD = 12  # bytes of a header block without a header: NATS/1.0, and two line en
 
 _KEY = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # a header's name, as nats-py wants it
 _LINE_ENDS = str.maketrans({"\r": " ", "\n": " "})
+
+
+class TooLarge(ClientError, nats.errors.MaxPayloadError):
+    """A message is larger than the server's max_payload."""
+
+
+def too_large(payload: int, block: int, limit: int) -> TooLarge:
+    """The error for a payload and a header block of so many bytes; `limit` is max_payload."""
+    what = f"The payload has {payload} bytes"
+    if block:
+        what = f"The payload ({payload} bytes) and headers ({block}) have {payload + block} bytes"
+    return TooLarge(
+        f"{what}, and the server takes at most {limit} in a message (max_payload).",
+        "Send less, send it in parts, or raise max_payload in the server's configuration.",
+    )
 
 
 def header_size(headers: dict[str, Any]) -> int:

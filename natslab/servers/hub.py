@@ -13,10 +13,11 @@ from typing import Any
 
 from natslab.servers import report
 from natslab.servers.client import Client
-from natslab.servers.meter import Meter
+from natslab.servers.meter import Meter, Stores
 
 GRACE = 2.0  # seconds in which a closed connection is still known as ours
 UNREAD = 100_000  # reports that are kept when nobody takes them
+ANSWERED = 20_000  # answers to deliveries of which it is known who sent them
 
 
 def _no_dollar(subject: str) -> bool:
@@ -50,7 +51,7 @@ class Hub:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._labels: set[str] = set()
-        self._meters: dict[int, tuple[Meter, Meter, Meter]] = {}
+        self._meters: dict[int, tuple[Meter, Meter, Meter, Stores]] = {}
         self._own: dict[tuple[str, int], str] = {}
         self._past: dict[tuple[str, int], tuple[str, float]] = {}
         self._strangers: dict[tuple[str, int], tuple[str, str]] = {}
@@ -97,7 +98,7 @@ class Hub:
         with self._lock:
             client.no = next(self._numbers)
             self.clients[client.label] = client
-            self._meters[client.no] = (client._out, client._in, client._lost)
+            self._meters[client.no] = (client._out, client._in, client._lost, client._stores)
 
     def dismiss(self, client: Client) -> None:
         """A client closed for good."""
@@ -147,6 +148,13 @@ class Hub:
                 client.loop.call_soon_threadsafe(_close_soon, client)
         await asyncio.gather(*own, return_exceptions=True)
 
+    def acked(self, reply: str, client: str) -> None:
+        """The client of that label answered a delivery, on its reply subject."""
+        self.ackers[reply] = client
+        if len(self.ackers) > ANSWERED:
+            for old in list(self.ackers)[: ANSWERED // 2]:
+                self.ackers.pop(old, None)
+
     # --- reports ----------------------------------------------------------------------------
 
     def turn(self) -> None:
@@ -160,9 +168,9 @@ class Hub:
             for meter in meters:
                 meter.cool()
 
-    def _counted(self, now: float, *, force: bool) -> list[report.Bulk]:
-        out: list[report.Bulk] = []
-        for way in (0, 1, 2):  # a publish comes before its delivery
+    def _counted(self, now: float, *, force: bool) -> list[report.Report]:
+        out: list[report.Report] = []
+        for way in (0, 1, 2, 3):  # a publish comes before its delivery
             for meters in self._meters.values():
                 out += meters[way].collect(now, force=force)
         return out

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from natslab.errors import ClientError, NoResponders, Timeout
-from natslab.servers.client import untraced
+from natslab.servers.asking import untraced
 from natslab.servers.jserrors import explain
 
 PREFIX = "$JS.API"

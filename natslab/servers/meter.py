@@ -8,12 +8,14 @@ moment: the sum of all that was read is the sum of all that was added.
 from __future__ import annotations
 
 import time
+from collections import deque
 
-from natslab.servers.report import Bulk, Way
+from natslab.servers.report import Bulk, Stored, Way
 
 WINDOW = 0.1  # seconds that one Bulk report covers
 LIMIT = 2000  # messages a second that are still reported one by one
 SAMPLES = 3  # subjects that a Bulk report names
+RUNS = 100  # runs of stored messages of one client and window that are told apart
 SUBJECTS = 64  # tallies of one client and way; the rest shares one, called ">"
 
 
@@ -141,4 +143,98 @@ class Meter:
                 self.hot = False
             self._judged_at, self._sum = now, 0
         self.fast.clear()  # the next window has its own samples
+        return out
+
+
+class Run:
+    """Messages that a stream stored one after the other, ever increasing."""
+
+    __slots__ = ("bytes", "count", "first", "last", "read", "read_bytes", "stream", "subject")
+
+    def __init__(self, stream: str, subject: str, first: int) -> None:
+        self.stream = stream
+        self.subject = subject
+        self.first = first
+        self.last = 0  # set when there are too many runs to tell each: then only the count is exact
+        self.count = 0
+        self.bytes = 0
+        self.read = 0
+        self.read_bytes = 0
+
+
+class Stores:
+    """What streams answered to a client that publishes too fast to report each answer."""
+
+    def __init__(self, client: str) -> None:
+        self.client = client
+        self._runs: deque[Run] = deque()
+        self._current: dict[str, Run] = {}
+        # Nothing new was stored: (stream, code, error) -> how often, how often reported.
+        self._others: dict[tuple[str, int, str], list[int]] = {}
+        self._read_at = time.time()
+
+    def add(self, stream: str, subject: str, seq: int, size: int) -> None:
+        """A message of `size` bytes was stored as `seq`; the client's thread only."""
+        run = self._current.get(stream)
+        if run is None or run.last or seq != run.first + run.count:
+            if run is not None and len(self._runs) > RUNS:
+                run.last = seq
+            else:
+                # Known as the current one before it is queued: the reader drops all others.
+                run = self._current[stream] = Run(stream, subject, seq)
+                self._runs.append(run)
+        if run.subject != subject:
+            run.subject = ""
+        run.count += 1
+        run.bytes += size
+
+    def other(self, stream: str, code: int, error: str) -> None:
+        """A message was refused, or with code 0 was there already; the client's thread only."""
+        self._others.setdefault((stream, code, error), [0, 0])[0] += 1
+
+    def cool(self) -> None:
+        """Whoever publishes decides what is told singly."""
+
+    def collect(self, now: float, *, force: bool = False) -> list[Stored]:
+        """As Meter.collect."""
+        if 0 <= now - self._read_at < WINDOW and not force:
+            return []
+        self._read_at = now
+        out = []
+        for _ in range(len(self._runs)):
+            run = self._runs.popleft()
+            goes_on = self._current.get(run.stream) is run
+            count, size = run.count - run.read, run.bytes - run.read_bytes
+            run.read += count
+            run.read_bytes += size
+            if count > 0:
+                seq = run.last or run.first + run.read - 1
+                out.append(
+                    Stored(
+                        at=now,
+                        client=self.client,
+                        stream=run.stream,
+                        subject=run.subject,
+                        seq=seq,
+                        count=count,
+                        size=size,
+                    )
+                )
+            if goes_on:
+                self._runs.append(run)
+        for (stream, code, error), counted in tuple(self._others.items()):
+            new = counted[0] - counted[1]
+            if new > 0:
+                counted[1] += new
+                out.append(
+                    Stored(
+                        at=now,
+                        client=self.client,
+                        stream=stream,
+                        count=new,
+                        duplicate=not code,
+                        code=code,
+                        error=error,
+                    )
+                )
         return out

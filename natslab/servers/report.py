@@ -69,6 +69,26 @@ class Delivered(Base, frozen=True, kw_only=True, gc=False):
     reply: str = ""
     size: int = 0
     status: str = ""
+    held: bool = False  # from a consumer, and the client keeps it until a person answers
+
+
+class Stored(Base, frozen=True, kw_only=True, gc=False):
+    """A stream answered a publish: it took the message, had it already, or refused it.
+
+    Of more than are told singly, `count` messages `seq - count + 1` ... `seq` were stored.
+    """
+
+    stream: str
+    id: str = ""
+    subject: str = ""
+    seq: int = 0
+    count: int = 1
+    size: int = 0  # bytes of payload, of all `count` together
+    payload: bytes = b""  # at most the first 256 bytes
+    headers: tuple[tuple[str, str], ...] = ()  # those that a stream heeds
+    duplicate: bool = False
+    code: int = 0  # the server's error code when it refused
+    error: str = ""
 
 
 class Bulk(Base, frozen=True, kw_only=True, gc=False):
@@ -93,4 +113,4 @@ class Outcome(Base, frozen=True, kw_only=True, gc=False):
     took: float = 0.0
 
 
-Report: TypeAlias = Connection | Subscription | Published | Delivered | Bulk | Outcome
+Report: TypeAlias = Connection | Subscription | Published | Delivered | Stored | Bulk | Outcome

@@ -1,0 +1,213 @@
+"""Publishing to a stream: what the server answers (PubAck), typed, and told to the hub."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import msgspec
+import nats.errors
+import nats.js
+from nats.aio.client import Client as NatsClient
+from nats.js.api import PubAck as NatsPubAck
+from nats.js.errors import APIError
+
+from natslab.errors import ClientError, NoResponders, Timeout
+from natslab.servers import report
+from natslab.servers.asking import Ask, asking
+from natslab.servers.jsapi import JetStreamError, refusal
+from natslab.servers.puberrors import explain
+
+if TYPE_CHECKING:
+    from natslab.servers.client import Client
+
+
+@runtime_checkable
+class Tells(Protocol):
+    """A client of a lab, which tells its hub what streams answer."""
+
+    def tell_stored(self, ask: Ask, subject: str, size: int, ack: PubAck) -> None:
+        """A stream has the message of `ask`, of `size` bytes."""
+
+    def tell_refused(self, ask: Ask, stream: str, code: int, error: str) -> None:
+        """A stream refused it, with the server's code and words."""
+
+
+class PubAck(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a stream answers to a publish.
+
+    `val` is the value of a counter; `batch` and `count` are those of a committed batch.
+    """
+
+    stream: str
+    seq: int = 0
+    duplicate: bool = False
+    domain: str = ""
+    val: str = ""
+    batch: str = ""
+    count: int = 0
+
+
+class _Answer(msgspec.Struct):
+    """The same, or an error, as it is on the wire."""
+
+    stream: str = ""
+    seq: int = 0
+    duplicate: bool = False
+    domain: str = ""
+    val: str = ""
+    batch: str = ""
+    count: int = 0
+    error: dict[str, Any] | None = None
+
+
+_decoder = msgspec.json.Decoder(_Answer)
+_HEEDED = ("nats-", "kv-operation")  # what the headers that a stream heeds begin with
+
+
+def stored(
+    told: report.Published,
+    stream: str,
+    seq: int,
+    *,
+    duplicate: bool = False,
+    code: int = 0,
+    error: str = "",
+) -> report.Stored:
+    """The report of a stream's answer, which came now, to a message that was told as `told`."""
+    return report.Stored(
+        at=time.time(),
+        client=told.client,
+        id=told.id,
+        stream=stream,
+        subject=told.subject,
+        seq=seq,
+        size=told.size,
+        payload=told.payload,
+        headers=tuple((k, v) for k, v in told.headers if k.lower().startswith(_HEEDED)),
+        duplicate=duplicate,
+        code=code,
+        error=error,
+    )
+
+
+async def store(
+    client: NatsClient,
+    subject: str,
+    payload: bytes = b"",
+    headers: dict[str, str] | None = None,
+    timeout: float = 5.0,
+    heard: list[str] | None = None,
+) -> PubAck:
+    """As `Client.store`, for any client; the answers of a lab's client are told.
+
+    `heard`: gets the answer as it was on the wire.
+    """
+    ask = Ask(stored=True)
+    token = asking.set(ask)
+    try:
+        answer = await client.request(subject, payload, timeout=timeout, headers=headers)
+    except nats.errors.NoRespondersError:
+        raise NoResponders(
+            f"No stream takes messages on {subject}.", "Make a stream with that subject: %js stream add"
+        ) from None
+    except nats.errors.TimeoutError:
+        raise Timeout(
+            f"No stream acknowledged the message to {subject} within {timeout:g} s.",
+            "Somebody subscribes there, and no stream takes it; or the server is frozen.",
+        ) from None
+    finally:
+        asking.reset(token)
+    if heard is not None:
+        heard.append(answer.data.decode(errors="replace"))
+    return settle(client, ask, subject, payload, headers or {}, answer.data)
+
+
+def settle(
+    client: NatsClient, ask: Ask, subject: str, payload: bytes, headers: dict[str, str], data: bytes
+) -> PubAck:
+    """The PubAck in the answer `data` to the message of `ask`, which is told too.
+
+    Raises JetStreamError when it is a refusal, ClientError when a stream would not answer so.
+    """
+    tell = client if isinstance(client, Tells) else None
+    try:
+        said = _decoder.decode(data)
+        if said.error is None and not said.stream:
+            raise ValueError
+    except (msgspec.MsgspecError, ValueError):
+        raise ClientError(
+            f"What answered on {subject} is no stream: {data[:60]!r}.",
+            "A subscriber answers there. Publish without -J.",
+        ) from None
+    if said.error is not None:
+        error = refused(subject, headers, said.error)
+        if tell is not None:
+            tell.tell_refused(ask, said.stream, error.code, error.description)
+        raise error
+    ack = PubAck(said.stream, said.seq, said.duplicate, said.domain, said.val, said.batch, said.count)
+    if tell is not None:
+        tell.tell_stored(ask, subject, len(payload), ack)
+    return ack
+
+
+def refused(subject: str, headers: dict[str, str], error: dict[str, Any]) -> JetStreamError:
+    """The exception for the `error` that a stream answered with to a message with these headers."""
+    made = refusal(subject, dict(headers), error)
+    sentence = explain(made.code, subject, headers, made.description)
+    if sentence is not None:
+        made.what, made.hint = made.args = sentence
+    return made
+
+
+class Context(nats.js.JetStreamContext):
+    """JetStream as nats-py has it, of a lab's client.
+
+    Its publishes are identified by what the stream answers instead of a trace; the answers are told.
+    """
+
+    def __init__(self, client: Client, **options: Any) -> None:
+        super().__init__(client, **options)
+        self._client = client
+
+    async def publish(self, subject: str, payload: bytes = b"", *args: Any, **options: Any) -> NatsPubAck:
+        """As nats-py's."""
+        ask = Ask(stored=True)
+        token = asking.set(ask)
+        try:
+            ack = await super().publish(subject, payload, *args, **options)
+        except APIError as e:
+            self._client.tell_refused(ask, "", e.err_code or 0, e.description or "")
+            raise
+        finally:
+            asking.reset(token)
+        self._tell(ask, subject, len(payload), ack)
+        return ack
+
+    async def publish_async(
+        self, subject: str, payload: bytes = b"", *args: Any, **options: Any
+    ) -> asyncio.Future[NatsPubAck]:
+        """As nats-py's."""
+        ask = Ask(stored=True)
+        token = asking.set(ask)
+        try:
+            future = await super().publish_async(subject, payload, *args, **options)
+        finally:
+            asking.reset(token)
+
+        def answered(done: asyncio.Future[NatsPubAck]) -> None:
+            if done.cancelled():
+                return
+            error = done.exception()
+            if error is None:
+                self._tell(ask, subject, len(payload), done.result())
+            elif isinstance(error, APIError):
+                self._client.tell_refused(ask, "", error.err_code or 0, error.description or "")
+
+        future.add_done_callback(answered)
+        return future
+
+    def _tell(self, ask: Ask, subject: str, size: int, ack: NatsPubAck) -> None:
+        said = PubAck(ack.stream, ack.seq, bool(ack.duplicate), ack.domain or "", ack.val or "")
+        self._client.tell_stored(ask, subject, size, said)
