@@ -151,6 +151,8 @@ class Lab:
         self.hub = hub
         self.tape = tape
         self.jobs: dict[int, Any] = {}
+        #: What `consumer next --hold` fetched and nobody has answered: (stream, consumer, sequence) -> message.
+        self.held: dict[tuple[str, str, int], Any] = {}
         self._clients: dict[str, Client] = {}  # those of natslab's own loop, by the name they were asked for
         self._connecting = asyncio.Lock()
         self._views: dict[tuple[str, ...], View] = {}
