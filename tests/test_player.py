@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-import random
-
 import msgspec
 import pytest
 
 from natslab.errors import CommandError
-from natslab.tape.event import Conn, End, Event, Hop, Many, Pub, Recv, Server, Sub
+from natslab.tape.event import Event
 from natslab.tape.tape import Tape
 from natslab.views import player as player_module
 from natslab.views import view as views
-from natslab.views.player import KEYFRAMES, STRIDE, Player
+from natslab.views.player import BATCH, READ, Player
 from natslab.views.scene import to_svg, unknown_classes
+from tests import lives
 
 
 def life(seed: int, messages: int) -> list[Event]:
-    """What a small lab could have done: some clients, who come and go, and messages."""
-    dice = random.Random(seed)
-    out: list[Event] = [Server(name="n1", state="up", version="2.15.1")]
-    out += [Conn(client=f"w{i}", no=i, place="n1") for i in range(1, 5)]
-    out += [
-        Sub(
-            client=f"w{i}",
-            sid=1,
-            subject=dice.choice(["jobs", "jobs", "*", ">"]),
-            queue=dice.choice(["", "q"]),
-        )
-        for i in range(1, 5)
-    ]
-    for n in range(messages):
-        t = n / 50
-        to = dice.randint(1, 4)
-        out.append(Pub(id=f"c/9/{n}", client="shop", subject="jobs", size=3, traced=True, t=t))
-        out.append(Hop(id=f"c/9/{n}", step="in", client="shop", subject="jobs", place="n1", t=t))
-        out.append(
-            Hop(
-                id=f"c/9/{n}", step="egress", client=f"w{to}", sub="jobs", queue="q", place="n1", t=t + 0.0001
-            )
-        )
-        out.append(
-            Recv(id=f"c/9/{n}", client=f"w{to}", sid=1, subject="jobs", pattern="jobs", queue="q", t=t)
-        )
-        out.append(End(of="trace", id=f"c/9/{n}", outcome="delivered", count=1, t=t + 0.001))
-        if n % 40 == 39:
-            out.append(
-                Many(client="w1", way="recv", subject="jobs", sid=1, queue="q", count=500, bytes=1500, t=t)
-            )
-    return out
+    return list(lives.core(seed, messages))
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +42,7 @@ def test_a_replayed_journal_gives_the_live_state(
 
 @pytest.mark.parametrize("name", views.names())
 def test_seeking_back_gives_the_state_of_then(name: str, tape: Tape) -> None:
-    assert tape.head > 3 * STRIDE
-    there = [1, 17, STRIDE - 1, STRIDE, STRIDE + 1, 2 * STRIDE + 500, tape.head]
+    there = [1, 17, BATCH - 1, BATCH, BATCH + 1, 777, READ, READ + 1, tape.head]
     fresh = {n: msgspec.json.encode(Player(tape, name).at(n)) for n in there}
     player = Player(tape, name)
     player.at()
@@ -109,17 +76,42 @@ def test_looking_changes_nothing_that_is_known(name: str, tape: Tape) -> None:
 
 
 def test_a_long_tape_has_few_keyframes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(player_module, "STRIDE", 10)
+    monkeypatch.setattr(player_module, "WORTH", 0.0)
+    monkeypatch.setattr(player_module, "MOST", 0.0)
+    monkeypatch.setattr(player_module, "KEPT", 800_000)
     tape = Tape()
     for event in life(5, 400):
         tape.append(event)
     player = Player(tape, "queue")
+    most = 0
     for n in range(0, tape.head + 1, 3):
         player.at(n)
-        assert len(player._keyframes) <= KEYFRAMES
-    assert len(player._keyframes) > KEYFRAMES // 4
-    for n in (tape.head, 5, tape.head // 2, 1, tape.head - 1):
+        kept = sum(map(len, player._keyframes.values()))
+        assert kept <= 800_000 + len(player._keyframes[player._places[-1]])
+        assert player._places == sorted(player._keyframes)
+        most = max(most, len(player._keyframes))
+    assert 8 < len(player._keyframes) < most, "some were let go"
+    for n in (tape.head, 5, tape.head // 2, 1, tape.head - 1, tape.head // 3):
         assert msgspec.json.encode(player.at(n)) == msgspec.json.encode(Player(tape, "queue").at(n))
+
+
+def test_a_step_back_folds_only_what_is_since_the_nearest_keyframe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(player_module, "WORTH", 0.0)
+    monkeypatch.setattr(player_module, "MOST", 0.0)
+    tape = Tape()
+    for event in life(6, 2_000):
+        tape.append(event)
+    player = Player(tape, "requests")
+    player.at()
+    folded: list[int] = []
+    fold = player.view.fold
+    monkeypatch.setattr(
+        player.view, "fold", lambda state, event: (folded.append(event.n), fold(state, event))
+    )
+    for n in (5_555, 5_554, 1_234, 9_000, 9_001):
+        folded.clear()
+        player.at(n)
+        assert len(folded) <= 2 * BATCH, "forwards too it starts at a keyframe"
 
 
 @pytest.mark.parametrize("name", views.names())

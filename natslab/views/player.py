@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from natslab.tape.event import Event
 from natslab.tape.tape import Tape
 from natslab.views import view as views
 from natslab.views.scene import Scene
 from natslab.views.view import ViewState
 
-STRIDE = 1_000  # events between two keyframes, at first
-KEYFRAMES = 64  # of so many every other one goes, and later ones lie twice as far apart
+BATCH = 50  # events between two looks at the clock
+READ = 2_000  # events that are taken from the tape at once
+WORTH = 0.008  # seconds of folding between two keyframes, at first
+RATIO = 6  # so much longer than the making of a keyframe the folding must be that it spares,
+MOST = 3 * WORTH  # up to here
+KEPT = 24_000_000  # bytes of keyframes; above that every other one goes, and later ones lie further apart
 
 
 class Player:
@@ -39,8 +46,12 @@ class Player:
         self._state: ViewState = self.view.start(of)
         self._state.lab = tape.lab
         self._n = 0
+        # Places of the tape in order, and the state there.
+        self._places: list[int] = [0]
         self._keyframes: dict[int, bytes] = {0: self._encoder.encode(self._state)}
-        self._stride = STRIDE
+        self._size = 0  # bytes of all keyframes
+        self._worth = self._due = WORTH
+        self._spent = 0.0  # seconds of folding since the last keyframe
 
     def at(self, n: int | None = None) -> Any:
         """A copy of the state right after event `n` (default: the newest)."""
@@ -90,19 +101,43 @@ class Player:
                 state.now, state.mode, state.selection = kept
 
     def _seek(self, n: int | None) -> ViewState:
-        target = self.tape.head if n is None else max(0, min(n, self.tape.head))
-        if target < self._n:
-            start = max(k for k in self._keyframes if k <= target)
+        head = self.tape.head
+        target = head if n is None else max(0, min(n, head))
+        start = self._places[bisect.bisect_right(self._places, target) - 1]
+        if target < self._n or start > self._n:
             self._state = self._decoder.decode(self._keyframes[start])
-            self._n = start
+            self._n, self._spent = start, 0.0
         while self._n < target:
-            step = min(target, (self._n // self._stride + 1) * self._stride)
-            for event in self.tape.between(self._n, step):
-                self.view.fold(self._state, event)
+            step = min(target, self._n + READ)
+            events = self.tape.between(self._n, step)
+            for i in range(0, len(events), BATCH):
+                self._fold(events[i : i + BATCH])
             self._n = step
-            if step % self._stride == 0 and step not in self._keyframes:
-                self._keyframes[step] = self._encoder.encode(self._state)
-                if len(self._keyframes) > KEYFRAMES:
-                    self._stride *= 2
-                    self._keyframes = {k: v for k, v in self._keyframes.items() if k % self._stride == 0}
         return self._state
+
+    def _fold(self, events: list[Event]) -> None:
+        """Fold on, and keep what it led to where folding up to here again would take long."""
+        fold, state = self.view.fold, self._state
+        began = time.perf_counter()
+        for event in events:
+            fold(state, event)
+        self._n = events[-1].n
+        self._spent += time.perf_counter() - began
+        if self._spent >= self._due:
+            if self._n > self._places[-1]:
+                self._keep()
+            self._spent = 0.0
+
+    def _keep(self) -> None:
+        began = time.perf_counter()
+        data = self._encoder.encode(self._state)
+        took = time.perf_counter() - began
+        self._places.append(self._n)
+        self._keyframes[self._n] = data
+        self._size += len(data)
+        if self._size > KEPT:
+            self._worth *= 2
+            for n in self._places[1::2]:
+                self._size -= len(self._keyframes.pop(n))
+            del self._places[1::2]
+        self._due = max(self._worth, min(RATIO * took, MOST))
