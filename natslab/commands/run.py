@@ -12,7 +12,7 @@ from natslab.commands import trouble, words
 from natslab.commands.connect import Line, masked
 from natslab.commands.explain import explain
 from natslab.commands.results import Result, Text
-from natslab.commands.tree import NATS, Parsed, read
+from natslab.commands.tree import NATSLAB, ROOTS, Parsed, read
 from natslab.errors import Cancelled, ClientError, CommandError, LabError, NatslabError, ServerError, Timeout
 from natslab.loop import run
 from natslab.servers.server import Change
@@ -46,7 +46,7 @@ class Command:
         line = Line(self.line, parsed.path, parsed.common, self._body)
         if line.common.get("explain"):
             return explain(self.verb, self.values, self._body)
-        if parsed.root is NATS:
+        if parsed.root is not NATSLAB:
             line.check()
         self._mark(True)
         try:
@@ -80,7 +80,10 @@ class Command:
 def _canonical(line: str) -> str:
     """As it would be typed in a terminal."""
     line = line.strip().lstrip("%")
-    return line if line.split(None, 1)[:1] in (["nats"], ["natslab"]) else f"nats {line}".strip()
+    first, _, rest = line.partition(" ")
+    if first == "js":
+        return f"nats {rest.strip()}"
+    return line if first in ROOTS else f"nats {line}".strip()
 
 
 async def _watched(line: Line, work: Coroutine[Any, Any, Any]) -> Any:
@@ -171,7 +174,7 @@ class Results(list[Any]):
 def parse(
     line: str, body: str | None = None, *, names: Mapping[str, Any] | None = None, python: bool = True
 ) -> Command | Script:
-    """Read one line, with or without the leading `nats`; `natslab ...` is a line of %natslab.
+    """Read one line, with or without the leading `nats`; `natslab ...` and `js ...` are those magics' lines.
 
     Parameters
     ----------
@@ -189,7 +192,7 @@ def parse(
         bare = said[1:] if said and said[0] == "nats" else said
         if bare[:1] == ["script"]:
             return _script(bare, body, names)
-        parsed = read(line, names, python)
+        parsed = read(line, names, python, body is not None)
         if body is not None and parsed.verb is not None and not parsed.verb.body:
             raise CommandError(
                 f"{parsed.verb.name} takes no cell body.", f"Write it with one %: %{parsed.path} …"

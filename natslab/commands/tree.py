@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 #: Verbs of the nats CLI that natslab does not have yet, with all their names.
 NOT_YET = {
     "audit": (), "auth": (), "backup": (), "bench": (), "cheat": (), "context": ("ctx",),
-    "errors": ("err", "error"), "latency": ("lat",), "restore": (), "schema": (), "service": ("micro",),
+    "latency": ("lat",), "restore": (), "schema": (), "service": ("micro",),
     "top": (), "traffic": (),
 }  # fmt: skip
 
@@ -32,6 +32,7 @@ _NOT_YET_WITHIN = {
         "watch",
     ),
     "account": ("backup", "snapshot", "report", "rep", "restore", "tls"),
+    "errors": ("edit", "vi", "add", "new", "validate"),
 }  # fmt: skip
 
 
@@ -203,7 +204,7 @@ class Group(click.Command):
             formatter.write_dl(
                 [(", ".join((n, *c.aliases)), c.short_help or "") for n, c in self.commands.items()]
             )
-        if self.name in ("nats", "natslab"):
+        if self.name in ROOTS:
             _write_flags(formatter, ctx, self.params)
         if self.example:
             with formatter.section("For example"):
@@ -216,6 +217,15 @@ NATS = Group(
     example='%nats pub orders.new "hello"',
 )
 NATSLAB = Group("natslab", says="The lab of this notebook.", flags=False, example="%natslab up")
+JS = Group(
+    "js",
+    says="JetStream: the same verbs as in %nats, so that %js stream ls is %nats stream ls.",
+    example="%js stream add ORDERS --subjects 'orders.>'",
+)
+ROOTS = {"nats": NATS, "natslab": NATSLAB, "js": JS}
+
+#: The groups of `%js`, and how many names `add` takes there.
+_JETSTREAM = {"stream": 1, "consumer": 2, "kv": 1, "object": 1, "counter": 0}
 
 
 _loading = threading.Lock()
@@ -229,12 +239,15 @@ def load() -> None:
             consumer,
             core,
             counter,
+            errors,
             kv,
             lab,
             object,
             server,
             stream,
         )
+
+        JS.commands = {name: NATS.commands[name] for name in _JETSTREAM}
 
 
 class Parsed:
@@ -251,17 +264,24 @@ class Parsed:
         self.help = ""
 
 
-def read(line: str, names: Mapping[str, Any] | None = None, python: bool = True) -> Parsed:
-    """What the line means; nothing is done yet. `python`: whether `{=expr}` is. Raises CommandError."""
+def read(
+    line: str, names: Mapping[str, Any] | None = None, python: bool = True, body: bool = False
+) -> Parsed:
+    """What the line means; nothing is done yet. Raises CommandError.
+
+    `python`: whether `{=expr}` is Python; `body`: whether a cell body follows, so that `stream NAME`
+    is `stream add NAME`.
+    """
     load()
     line = line.lstrip()
     for sign in ("%%", "%"):
         line = line.removeprefix(sign)
     said = shell.split(line)
     root = NATS
-    if said and said[0] in ("nats", "natslab"):
-        root = NATSLAB if said[0] == "natslab" else NATS
-        said = said[1:]
+    if said and said[0] in ROOTS:
+        root, said = ROOTS[said[0]], said[1:]
+    if body and root is not NATSLAB:
+        said = _with_add(said)
     if python:
         said = [shell.fill(word, names) for word in said]
     try:
@@ -274,6 +294,18 @@ def read(line: str, names: Mapping[str, Any] | None = None, python: bool = True)
         raise _no_shell(said, e) from None
     except (click.ClickException, click.Abort, click.exceptions.Exit) as e:
         raise _no_shell(said, _sentence(root, e, said)) from None
+
+
+def _with_add(said: list[str]) -> list[str]:
+    """`stream NAME` with a body means `stream add NAME`."""
+    group = NATS.find(said[0]) if len(said) > 1 else None
+    if not isinstance(group, Group) or said[1].startswith("-") or group.find(said[1]) or said[1] == "help":
+        return said
+    names = next((i for i, word in enumerate(said[1:]) if word.startswith("-")), len(said) - 1)
+    add = group.commands.get("add")
+    if isinstance(add, Verb) and add.body and names == _JETSTREAM.get(group.name or ""):
+        return [said[0], "add", *said[1:]]
+    return said
 
 
 def _no_shell(said: list[str], error: CommandError) -> CommandError:
@@ -375,7 +407,7 @@ def _unknown(group: Group, name: str) -> CommandError:
 
 
 def _path(group: Group) -> str:
-    return (group.name or "") if group in (NATS, NATSLAB) else f"nats {group.name}"
+    return (group.name or "") if group in ROOTS.values() else f"nats {group.name}"
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Completion of `%nats` and `%natslab` lines: verbs, flags, and the names that the lab knows now."""
+"""Completion of `%nats`, `%js` and `%natslab` lines: verbs, flags, and the names that the lab knows now."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from natslab.commands.tree import Group, Verb
 
-_LINE = re.compile(r"^\s*(?:[\w.,\s()\[\]]+=\s*)?%{1,2}(nats|natslab)(?:\s+(.*))?$", re.DOTALL)
+_LINE = re.compile(r"^\s*(?:[\w.,\s()\[\]]+=\s*)?%{1,2}(nats|natslab|js)(?:\s+(.*))?$", re.DOTALL)
 _SCRIPT = re.compile(r"^\s*%%nats\s+script\b")
 _BUDGET = 0.1  # seconds
 _LOOKED_AT = 2000  # events of the tape
@@ -46,7 +46,7 @@ def _of(line: str, full: str, number: int) -> tuple[str, str]:
         return found[1], found[2] or ""
     if number > 0 and _SCRIPT.match(full):
         text = line.lstrip()
-        for name in ("natslab", "nats"):
+        for name in ("natslab", "nats", "js"):
             if text.startswith(f"{name} "):
                 return name, text[len(name) + 1 :]
         return "nats", text
@@ -92,7 +92,7 @@ def complete(tree: str, text: str) -> tuple[list[Found], bool]:
         said = words.split(before)
     except CommandError:
         return [], False
-    command: Group | Verb = trees.NATSLAB if tree == "natslab" else trees.NATS
+    command: Group | Verb = trees.ROOTS[tree]
     groups: list[Group] = []
     waiting: click.Option | None = None
     place = 0

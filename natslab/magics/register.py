@@ -1,4 +1,4 @@
-"""`%nats`, `%%nats`, `%natslab` and `%%natslab`: taken on by `%load_ext natslab`, taken away again.
+"""`%nats`, `%js`, `%natslab` and their `%%` forms: taken on by `%load_ext natslab`, taken away again.
 
 Loading must be quick, so the commands, the lab and the NATS client are imported with the first line.
 """
@@ -15,8 +15,8 @@ from typing import Any
 
 from IPython.core.magic import no_var_expand
 
-_NAMES = ("nats", "natslab")
-_CELL = re.compile(r"%%(nats|natslab)(?![\w?])[^\S\n]?(.*)")
+_NAMES = ("nats", "js", "natslab")
+_CELL = re.compile(r"%%(nats|natslab|js)(?![\w?])[^\S\n]?(.*)")
 _TICK = 200  # ms
 
 
@@ -36,6 +36,27 @@ def nats(line: str, cell: str | None = None) -> Any:
     All verbs and flags: %nats --help, %nats pub --help
     """
     return _run("nats", line, cell)
+
+
+def js(line: str, cell: str | None = None) -> Any:
+    """JetStream: `%js stream ls` is `%nats stream ls`, and so for consumer, kv, object and counter.
+
+    %js stream add ORDERS --subjects 'orders.>'   a stream that stores what is published there
+    %js consumer add ORDERS billing --pull        who reads it, and how far
+    %js consumer next ORDERS billing --ack        read the next message
+    %js kv put CFG colour blue                    key and value
+
+    %%js stream add ORDERS                        the cell body is the configuration, YAML or JSON
+    %%js kv put CFG colour                        the cell body is the value
+
+    All verbs and flags: %js --help, %js stream add --help. A cell that begins with %%js and nothing
+    after it is JavaScript, as without natslab.
+    """
+    if cell is not None and not line.strip() and _loaded is not None:
+        own = _loaded.before("cell", "js")
+        if own is not None:
+            return own(line, cell)
+    return _run("js", line, cell)
 
 
 def natslab(line: str, cell: str | None = None) -> Any:
@@ -85,8 +106,8 @@ class Raw:
         """The cell as one call of its magic, or as it was."""
         first = next((i for i, text in enumerate(lines) if text.strip()), 0)
         found = _CELL.fullmatch(lines[first].rstrip("\r\n")) if lines else None
-        if found is None:
-            return lines
+        if found is None or (found[1] == "js" and not found[2].strip()):
+            return lines  # not ours: `%%js` alone is IPython's JavaScript
         body = "".join(lines[first + 1 :]) or "\n"
         return [f"get_ipython().run_cell_magic({found[1]!r}, {found[2].rstrip()!r}, {body!r})\n"]
 
@@ -149,7 +170,7 @@ class Loaded:
         """Register everything."""
         ip = self.ip
         magics = ip.magics_manager.magics
-        for name, run in (("nats", nats), ("natslab", natslab)):
+        for name, run in (("nats", nats), ("js", js), ("natslab", natslab)):
             for kind in ("line", "cell"):
                 self._before[kind, name] = magics[kind].get(name)
             ip.register_magic_function(no_var_expand(run), "line_cell", name)
@@ -207,6 +228,10 @@ class Loaded:
         if _loaded is self:
             words.set_names(lambda: self.ip.user_ns)
             lab.set_runner(act)
+
+    def before(self, kind: str, name: str) -> Any:
+        """The magic ("line" or "cell") of that name before ours; None when there was none."""
+        return self._before.get((kind, name))
 
     def take_back(self) -> None:
         """Leave the shell as it was."""
