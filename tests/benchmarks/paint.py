@@ -1,6 +1,7 @@
 """From a message to the pixels: real JupyterLab in Chromium, every view open, one after the other on screen.
 
-A message's clock starts when it was published (its Pub on the tape), and ends when the browser has painted
+A message's clock starts when it was published (its Pub on the tape), in the acks view when it was acked
+(its Ack), and ends when the browser has painted
 the first frame that knows it; the stage tells that moment while its trait `measure` is set. Both clocks are
 this machine's.
 """
@@ -14,18 +15,18 @@ import tempfile
 import time
 from pathlib import Path
 
-from natslab.views import view
 from natslab.views.scene import STATIC
 from tests.benchmarks.measure import Row, at_most
 
 MESSAGES = 100
 AIM = 200  # ms
+NAMES = ["routing", "queue", "requests", "acks"]
 
 SETUP = """
 %load_ext natslab
 %natslab up
 import asyncio, json, os, random, natslab
-from natslab.tape.event import Pub
+from natslab.tape.event import Ack, Pub
 lab = natslab.current()
 painted, sent = {}, {}
 def measure(name):
@@ -59,9 +60,30 @@ async def busy(count, name):
     await asyncio.sleep(2)
     for client in (shop, desk, audit):
         await client.close()
-    pubs = [e for e in lab.tape.between(first, lab.tape.head) if isinstance(e, Pub) and e.client == "shop"]
+    told = lab.tape.between(first, lab.tape.head)
+    keep(name, [e for e in told if isinstance(e, Pub) and e.client == "shop"])
+
+async def acking(count, name):
+    worker = await lab.connect("worker")
+    js = worker.jetstream()
+    await js.add_stream(name="PAINT", subjects=["paint.>"])
+    await js.add_consumer("PAINT", durable_name="worker", ack_policy="explicit")
+    for i in range(count):
+        await js.publish("paint.a", b"job")
+    sub = await js.pull_subscribe_bind("worker", stream="PAINT")
+    msgs = await sub.fetch(count, timeout=5)
+    await asyncio.sleep(2)
+    first = lab.tape.head
+    for msg in msgs:
+        await msg.ack()
+        await asyncio.sleep(random.uniform(0.02, 0.15))
+    await asyncio.sleep(2)
+    await worker.close()
+    keep(name, [e for e in lab.tape.between(first, lab.tape.head) if isinstance(e, Ack)])
+
+def keep(name, events):
     delays = []
-    for e in pubs:
+    for e in events:
         seq = next((s for s, n in sent[name] if n >= e.n), None)
         at = next((t for s, t in painted[name] if seq is not None and s >= seq), None)
         delays.append(None if at is None else at - (lab.tape.started + e.t))
@@ -69,7 +91,7 @@ async def busy(count, name):
         json.dump(delays, file)
     os.rename(f"{{name}}.tmp", f"{{name}}.json")
 
-await busy({count}, {name!r})
+await {what}({count}, {name!r})
 """
 
 
@@ -86,9 +108,12 @@ def run() -> list[Row]:
         return [_left_out("there is no Chromium here")]
     if not (STATIC / "stage.js").exists():
         return [_left_out("the stage is not built: python hatch_build.py")]
-    names = view.names()
+    names = NAMES
     cells = [SETUP, *(f"measure({name!r})" for name in names)]
-    cells += [MESSAGES_CELL.format(count=MESSAGES, name=name) for name in names]
+    cells += [
+        MESSAGES_CELL.format(count=MESSAGES, name=name, what="acking" if name == "acks" else "busy")
+        for name in names
+    ]
     root = Path(tempfile.mkdtemp(prefix="natslab-bench-"))
     delays: dict[str, list[float | None]] = {}
     try:
@@ -122,19 +147,25 @@ def run() -> list[Row]:
         lost = MESSAGES - len(found)
         if len(found) < MESSAGES / 2:
             rows.append(
-                Row(f"message to paint, {name}", None, f"<= {AIM} ms", False, note=f"{lost} not painted")
+                Row(
+                    f"{_what(name)} to paint, {name}", None, f"<= {AIM} ms", False, note=f"{lost} not painted"
+                )
             )
             continue
         tail = statistics.quantiles(found, n=20)[-1]
         rows.append(
             at_most(
-                f"message to paint, 95 of 100, {name}", tail, AIM, "ms",
+                f"{_what(name)} to paint, 95 of 100, {name}", tail, AIM, "ms",
                 note=f"median {statistics.median(found):.0f}, slowest {max(found):.0f} ms"
                 + (f", {lost} not painted" if lost else ""),
                 samples={"ms": found},
             )
         )  # fmt: skip
     return rows
+
+
+def _what(name: str) -> str:
+    return "ack" if name == "acks" else "message"
 
 
 def _left_out(why: str) -> Row:
