@@ -158,9 +158,9 @@ class TestPublish:
         assert repr(result) == "Published 5 bytes to s1.a\nStored in stream S1 with sequence 1"
         again = go("pub s1.a hello -J -H Nats-Msg-Id:1")
         assert again.duplicate
-        assert "a duplicate" in repr(again)
+        assert "Duplicate of sequence 1 in stream S1" in repr(again)
         go("pub s1.a hello -J")
-        with pytest.raises(ClientError, match=r"maximum messages exceeded \(error 10077\)"):
+        with pytest.raises(ClientError, match="10077"):
             go("pub s1.a hello -J")
         assert "<<< " in repr(go("pub s1.a hello -J -H Nats-Msg-Id:1 --trace"))
         stored = go("req $JS.API.STREAM.MSG.GET.S1 '{\"seq\": 1}'").value["message"]
@@ -171,11 +171,6 @@ class TestPublish:
         go("reply fake 'not an ack'")
         with pytest.raises(ClientError, match="is no stream"):
             go("pub fake x -J")
-
-    @pytest.mark.parametrize("flag", ["--atomic", "--schedule-every 2s", "--schedule-at now"])
-    def test_what_is_for_later(self, go: Go, flag: str) -> None:
-        with pytest.raises(CommandError, match="yet"):
-            go(f"pub x y {flag}")
 
     @pytest.mark.parametrize(
         ("line", "body", "say"),

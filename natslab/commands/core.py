@@ -1,12 +1,11 @@
-"""Core NATS: publish, subscribe, request, reply, trace, rtt, events."""
+"""Core NATS: subscribe, request, reply, trace, rtt, events."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import click
@@ -14,314 +13,21 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from natslab.commands import external, trouble, words
+from natslab.commands import external, words
 from natslab.commands.connect import Line, error_after
 from natslab.commands.events import Events
 from natslab.commands.flags import COUNT, DURATION, FILE, NUMBER, flag, many, switch
-from natslab.commands.handle import Answer, Handle, Replies, Report, Worker, sync
+from natslab.commands.handle import Answer, Handle, Replies, Report, Worker
 from natslab.commands.handler import Handler
 from natslab.commands.live import Subscribed
-from natslab.commands.results import Ack, Message, Published, Reply, RoundTrips, Traced, one_line
+from natslab.commands.outgoing import HEADER, Headers, Outgoing, header_of, no_stdin
+from natslab.commands.results import Message, Reply, RoundTrips, Traced, one_line
 from natslab.commands.templates import Template
 from natslab.commands.trace import follow
 from natslab.commands.tree import EATEN, NATS, impossible, looks_eaten
 from natslab.errors import ClientError, CommandError, HandlerError, NoResponders, Timeout
 from natslab.servers.client import Client as LabClient
-from natslab.servers.client import untraced
 from natslab.servers.subject import check_subject
-
-BULK = 2000  # more messages than this in one line are sent as fast as possible and only counted
-
-Headers = dict[str, str]
-
-
-class Outgoing:
-    """What a line sends: subject, payloads and headers, with the templates in them."""
-
-    def __init__(
-        self,
-        line: Line,
-        subject: str,
-        body: str | None,
-        header: tuple[str, ...],
-        *,
-        templates: bool,
-        send_on: str,
-    ) -> None:
-        if line.body is not None and body is not None:
-            raise CommandError("There is a payload in the line and one in the cell body.", "Use one of them.")
-        self.notes: list[str] = []
-        text = line.body if line.body is not None else (body or "")
-        if send_on == "newline":
-            if line.body is None and body is None:
-                raise CommandError(
-                    "--send-on newline takes its messages from a cell body.",
-                    "Write %%nats … and one message a line.",
-                )
-            texts = [t for t in text.split("\n") if t] or [""]
-        else:
-            texts = [text]
-        self.subject = subject
-        self._subject = self._template(subject, templates)
-        self._bodies = [self._template(t, templates) for t in texts]
-        self._headers = [(k, self._template(v, True)) for k, v in map(_header, header)]
-        if not self.constant_subject:
-            # Whatever the template gives must be a subject; the rest of it can be judged now.
-            check_subject(self._subject.render(1))
-        else:
-            check_subject(subject)
-        if body is not None and line.body is None and looks_eaten(body):
-            self.notes.append(f"{one_line(body, 60)} was sent. {EATEN}")
-
-    def _template(self, text: str, on: bool) -> Template:
-        made = Template(text if on else "")
-        if not on:
-            made = _Fixed(text)
-        for unknown in made.unknown:
-            self.notes.append(f"{unknown} is no template of the CLI and was sent as it is.")
-        return made
-
-    @property
-    def constant_subject(self) -> bool:
-        """Whether all messages go to one subject."""
-        return self._subject.constant
-
-    @property
-    def constant(self) -> bytes | None:
-        """The payload when all messages are the same."""
-        if len(self._bodies) == 1 and self._bodies[0].constant:
-            return words.as_bytes(self._bodies[0].render(1))
-        return None
-
-    @property
-    def per_count(self) -> int:
-        """Messages for each of `--count`."""
-        return len(self._bodies)
-
-    def payloads(self, count: int) -> Iterator[bytes]:
-        """Only the payloads."""
-        for template in self._bodies:
-            form = template.counting()
-            if form is not None:
-                holes = form.replace(b"%%", b"").count(b"%d")
-                yield from (form % ((n,) * holes) for n in range(1, count + 1))
-            else:
-                yield from (words.as_bytes(template.render(n)) for n in range(1, count + 1))
-
-    def messages(self, count: int) -> Iterator[tuple[str, bytes, Headers]]:
-        """Subject, payload and headers of every message."""
-        for template in self._bodies:
-            for n in range(1, count + 1):
-                subject = self._subject.render(n)
-                if not self.constant_subject:
-                    check_subject(subject)
-                yield subject, words.as_bytes(template.render(n)), {k: v.render(n) for k, v in self._headers}
-
-    @property
-    def headers(self) -> Headers | None:
-        """The headers when all messages have the same."""
-        if all(v.constant for _, v in self._headers):
-            return {k: v.render(1) for k, v in self._headers}
-        return None
-
-
-class _Fixed(Template):
-    """A text that is no template."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__("")
-        self._pieces = [text]
-
-
-_KEY = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-
-
-def _header(text: str) -> tuple[str, str]:
-    key, colon, value = text.partition(":")
-    key = key.strip()
-    if not colon or not key:
-        raise CommandError(f"The header {one_line(text, 60)!r} has no name and value.", "Write -H Name:value")
-    if not _KEY.fullmatch(key):
-        raise CommandError(
-            f"{one_line(key, 60)!r} cannot be the name of a header.",
-            "Use letters, digits and dashes: -H Order-Id:7",
-        )
-    if "\r" in value or "\n" in value or "\0" in value:
-        raise CommandError(f"The value of the header {key} has a line break in it.", "Put it in the payload.")
-    return key, value.strip()
-
-
-_HEADER = many("--header", "-H", help="add a header, as Name:value")
-
-
-def _no_stdin(line: Line, force: bool, body: str | None) -> None:
-    if force and line.body is None and body is None:
-        impossible(
-            "There is no standard input behind the magic.",
-            "Put the payload in the cell body: %%nats pub SUBJECT",
-        )
-
-
-@NATS.verb(
-    "publish", "pub", example="%nats pub orders.new 'order {{Count}}' --count 3 -H Region:eu", body=True
-)
-@click.argument("subject")
-@click.argument("body", required=False)
-@flag("--reply", help="subject for answers")
-@_HEADER
-@switch("--atomic", help="not possible yet: an atomic batch")
-@flag("--count", type=COUNT, default=1, show_default=True, help="so many messages")
-@switch("--force-stdin", help="take the payload from the cell body")
-@switch("--jetstream", "-J", help="wait for the stream's acknowledgement")
-@switch("--quiet", "-q", help="show nothing")
-@flag("--schedule-after", help="not possible yet")
-@flag("--schedule-at", help="not possible yet")
-@flag("--schedule-cron", help="not possible yet")
-@flag("--schedule-dest", help="not possible yet")
-@flag("--schedule-every", help="not possible yet")
-@flag("--schedule-source", help="not possible yet")
-@flag("--schedule-ttl", help="not possible yet")
-@flag(
-    "--send-on", type=click.Choice(["newline", "eof"]), default="eof", show_default=True,
-    help="newline: each line of the cell body is a message",
-)  # fmt: skip
-@flag("--sleep", type=DURATION, help="pause between messages")
-@switch("--templates", default=True, help="fill in {{Count}}, {{Time}}, {{ID}}, {{Random 1 9}} and so on")
-@switch("--dry-run", help="let the server route it without delivering it, and show the way")
-async def publish(
-    line: Line,
-    subject: str,
-    body: str | None,
-    reply: str | None,
-    header: tuple[str, ...],
-    atomic: bool,
-    count: int,
-    force_stdin: bool,
-    jetstream: bool,
-    send_on: str,
-    sleep: float | None,
-    templates: bool,
-    dry_run: bool,
-    **schedule: Any,
-) -> Published:
-    """Publish messages.
-
-    The payload is the argument or the cell body (%%nats pub SUBJECT), byte for byte. Templates in
-    subject, payload and headers: {{Count}} {{Time}} {{TimeStamp}} {{Unix}} {{UnixNano}} {{ID}}
-    {{Random 10 100}}.
-    """
-    if atomic:
-        impossible(
-            "natslab cannot publish atomic batches yet.", "Publish with -J, one message after the other."
-        )
-    if any(schedule.values()):
-        impossible("natslab cannot schedule messages yet.", "Publish without the --schedule flags.")
-    _no_stdin(line, force_stdin, body)
-    out = Outgoing(line, subject, body, header, templates=templates, send_on=send_on)
-    if reply:
-        check_subject(reply)
-    total = count * out.per_count
-    async with line.client() as client:
-        before = client.last_error
-        if dry_run:
-            to, payload, headers = next(out.messages(1))
-            preview = await follow(line, client, to, payload, headers, deliver=False)
-            result = Published(to, 0, 0, preview=preview)
-        elif jetstream:
-            result = await _stored(line, client, out, subject, count, sleep)
-        else:
-            sent = await _sent(client, out, count, total, reply or "", sleep)
-            async with asyncio.timeout(line.timeout):
-                await sync(client)
-            if (error := error_after(client, before)) is not None:
-                raise error
-            result = Published(subject, total, sent)
-    result.notes += out.notes
-    return result
-
-
-async def _sent(
-    client: Client, out: Outgoing, count: int, total: int, reply: str, sleep: float | None
-) -> int:
-    size = 0
-    headers = out.headers
-    if (
-        total > BULK
-        and not sleep
-        and isinstance(client, LabClient)
-        and out.constant_subject
-        and headers is not None
-    ):
-        same = out.constant
-        if same is not None:
-            await client.publish_many(out.subject, same, count, reply, headers or None)
-            return len(same) * count
-
-        def counted() -> Iterator[bytes]:
-            nonlocal size
-            for payload in out.payloads(count):
-                size += len(payload)
-                yield payload
-
-        await client.publish_many(out.subject, counted(), total, reply, headers or None)
-        return size
-    for n, (subject, payload, head) in enumerate(out.messages(count), 1):
-        await client.publish(subject, payload, reply=reply, headers=head or None)
-        size += len(payload)
-        if sleep and n < total:
-            await asyncio.sleep(sleep)
-        elif n % 500 == 0:
-            await asyncio.sleep(0)
-    return size
-
-
-async def _stored(
-    line: Line, client: Client, out: Outgoing, subject: str, count: int, sleep: float | None
-) -> Published:
-    acks: list[Ack] = []
-    size = 0
-    for to, payload, headers in out.messages(count):
-        if acks and sleep:
-            await asyncio.sleep(sleep)
-        try:
-            # Untraced: a stream would keep the trace header for ever.
-            with untraced():
-                answer = await client.request(to, payload, timeout=line.timeout, headers=headers or None)
-        except nats.errors.NoRespondersError:
-            raise NoResponders(
-                f"No stream takes messages on {to}.",
-                "Publish without -J, or make a stream with that subject.",
-            ) from None
-        except nats.errors.TimeoutError:
-            raise Timeout(
-                f"No stream acknowledged the message to {to} within {line.timeout:g} s.",
-                "Somebody subscribes there, and no stream takes it: publish without -J, or make a stream.",
-            ) from None
-        if line.trace_on:
-            line.trace += [f">>> {to}", f"<<< {one_line(answer.data)}"]
-        size += len(payload)
-        acks.append(_ack(answer, to))
-    return Published(subject, len(acks), size, acks)
-
-
-def _ack(answer: Msg, subject: str) -> Ack:
-    try:
-        said = json.loads(answer.data)
-        if "error" in said:
-            raise trouble.jetstream(said["error"], f"The message to {subject} was not stored")
-        return Ack(
-            said["stream"],
-            said["seq"],
-            said.get("duplicate", False),
-            said.get("domain", ""),
-            said.get("val", ""),
-        )
-    except (ValueError, TypeError, KeyError):
-        raise ClientError(
-            f"What answered on {subject} is no stream: {one_line(answer.data, 60)!r}.",
-            "A subscriber answers there. Publish without -J.",
-        ) from None
-
 
 _JETSTREAM_SUB = (
     "durable", "start_sequence", "all", "new", "last", "since", "last_per_subject", "terminate_at_end",
@@ -433,7 +139,7 @@ async def _wait(handle: Handle, wait: float | None) -> None:
 @click.argument("body", required=False)
 @switch("--wait", "-w", default=True, hidden=True, help="wait for an answer")
 @switch("--raw", "-r", help="show only the payloads")
-@_HEADER
+@HEADER
 @flag("--count", type=COUNT, default=1, show_default=True, help="so many requests, one after the other")
 @flag("--replies", type=NUMBER, default=1, show_default=True, help="collect so many answers; 0: all in time")
 @flag(
@@ -468,7 +174,7 @@ async def request(
     Fails at once when nobody subscribes to the subject (no responders), and after --timeout when
     nobody answers.
     """
-    _no_stdin(line, force_stdin, body)
+    no_stdin(line, force_stdin, body)
     out = Outgoing(line, subject, body, header, templates=templates, send_on=send_on)
     program = external.Program(translate) if translate else None
     if not wait:
@@ -573,7 +279,7 @@ def _message(msg: Msg) -> Message:
 @flag("--command", help="run this program and answer with its output; {{1}} is a word of the subject, from 0")
 @flag("--queue", "-q", default="NATS-RPLY-22", show_default=True, help="queue group")
 @flag("--sleep", type=DURATION, help="pause up to so long, by chance, before each answer")
-@_HEADER
+@HEADER
 @flag("--count", type=COUNT, help="end after so many requests")
 @flag(
     "--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long"
@@ -605,7 +311,7 @@ async def reply(
     ]
     if len(ways) > 1:
         raise CommandError(f"The answer is given twice: {ways[0]} and {ways[1]}.", "Use one of them.")
-    headers = [(k, Template(v, request=True)) for k, v in map(_header, header)]
+    headers = [(k, Template(v, request=True)) for k, v in map(header_of, header)]
     what = f"reply {one_line(subject)}" + (f" in group {queue}" if queue else "")
     notes: list[str] = []
     worker: Worker | None = None
@@ -681,7 +387,7 @@ def _filled(headers: Templates, n: int, message: Message) -> Headers:
 @click.argument("payload", required=False)
 @switch("--deliver", help="deliver the message too")
 @switch("--timestamp", "-T", help="show the times")
-@_HEADER
+@HEADER
 async def trace(
     line: Line, subject: str, payload: str | None, deliver: bool, timestamp: bool, header: tuple[str, ...]
 ) -> Traced:

@@ -192,7 +192,8 @@ class Published(Result):
     bytes: int  # of all payloads
     acks: list[Ack] = field(default_factory=list)
     preview: Traced | None = None  # of a dry run
-    echo: str = ""
+    batch: str = ""  # the id of an atomic batch; its one acknowledgement is of the last message
+    plan: str = ""  # what the stream is to do with it later, as a sentence
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -224,19 +225,33 @@ class Published(Result):
             else f"Published {self.count} messages to {subject}"
         )
         lines = [said]
-        if len(self.acks) <= 10:
-            for ack in self.acks:
-                lines.append(
-                    f"Stored in stream {one_line(ack.stream)} with sequence {ack.seq}"
-                    + (f", domain {ack.domain}" if ack.domain else "")
-                    + (", a duplicate" if ack.duplicate else "")
-                    + (f", counter value {ack.value}" if ack.value else "")
-                )
+        if self.batch:
+            first = self.seq - self.count + 1
+            span = f"sequences {first} to {self.seq}" if self.count > 1 else f"sequence {self.seq}"
+            lines.append(f"Stored in stream {one_line(self.stream)} as one batch, with {span}")
+        elif len(self.acks) <= 10:
+            lines += [self._one(ack) for ack in self.acks]
         else:
-            lines.append(
-                f"Stored in stream {one_line(self.stream)} with sequences {self.acks[0].seq} to {self.seq}"
-            )
+            old = sum(ack.duplicate for ack in self.acks)
+            kept = [ack.seq for ack in self.acks if not ack.duplicate]
+            if kept:
+                lines.append(
+                    f"Stored in stream {one_line(self.stream)} with sequences {kept[0]} to {kept[-1]}"
+                )
+            if old:
+                lines.append(f"{old} were duplicates and not stored again")
+        if self.plan:
+            lines.append(f"Scheduled: {self.plan}")
         return "\n".join(lines)
+
+    @staticmethod
+    def _one(ack: Ack) -> str:
+        stream = one_line(ack.stream)
+        domain = f", domain {ack.domain}" if ack.domain else ""
+        if ack.duplicate:
+            return f"Duplicate of sequence {ack.seq} in stream {stream}{domain}: not stored again"
+        value = f", counter value {ack.value}" if ack.value else ""
+        return f"Stored in stream {stream} with sequence {ack.seq}{domain}{value}"
 
     def json(self) -> Any:
         """Subject, count, bytes and acknowledgements."""

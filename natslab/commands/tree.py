@@ -243,6 +243,7 @@ def load() -> None:
             kv,
             lab,
             object,
+            publish,
             server,
             stream,
         )

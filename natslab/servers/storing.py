@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
 import nats.errors
 import nats.js
 from nats.aio.client import Client as NatsClient
+from nats.aio.msg import Msg
 from nats.js.api import PubAck as NatsPubAck
 from nats.js.errors import APIError
 
@@ -105,12 +107,64 @@ async def store(
     `heard`: gets the answer as it was on the wire.
     """
     ask = Ask(stored=True)
+    answer = await _ask(client, ask, subject, payload, headers, timeout)
+    if heard is not None:
+        heard.append(answer.data.decode(errors="replace"))
+    ack = _read(client, ask, subject, headers or {}, answer.data)
+    if isinstance(client, Tells):
+        client.tell_stored(ask, subject, len(payload), ack)
+    return ack
+
+
+async def store_batch(
+    client: NatsClient,
+    messages: Sequence[tuple[str, bytes, dict[str, str]]],
+    batch: str,
+    timeout: float = 5.0,
+    heard: list[str] | None = None,
+) -> PubAck:
+    """Publish subjects, payloads and headers as one batch: a stream takes all of them, or none (ADR-50).
+
+    `batch` is an id of at most 64 characters. Returns the answer to the last, which commits; raises as
+    `store`, and then nothing is stored.
+    """
+    asks: list[Ask] = []
+    for n, (subject, payload, headers) in enumerate(messages, 1):
+        last = n == len(messages)
+        said = {**headers, "Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(n)}
+        if last:
+            said["Nats-Batch-Commit"] = "1"
+        ask = Ask(stored=True)
+        asks.append(ask)
+        answer = await _ask(client, ask, subject, payload, said, timeout)
+        if heard is not None:
+            heard.append(answer.data.decode(errors="replace"))
+        # To all but the last the stream answers with an empty message, or with a refusal.
+        if last or answer.data:
+            ack = _read(client, ask, subject, said, answer.data)
+            if not last:
+                raise ClientError(
+                    f"The stream {ack.stream} knows no batches: it stored message {n} by itself.",
+                    "Publish without --atomic.",
+                )
+    if isinstance(client, Tells):
+        for seq, one, (subject, payload, _) in zip(
+            range(ack.seq - len(asks) + 1, ack.seq + 1), asks, messages, strict=True
+        ):
+            client.tell_stored(one, subject, len(payload), PubAck(ack.stream, seq))
+    return ack
+
+
+async def _ask(
+    client: NatsClient, ask: Ask, subject: str, payload: bytes, headers: dict[str, str] | None, timeout: float
+) -> Msg:
     token = asking.set(ask)
     try:
-        answer = await client.request(subject, payload, timeout=timeout, headers=headers)
+        return await client.request(subject, payload, timeout=timeout, headers=headers)
     except nats.errors.NoRespondersError:
         raise NoResponders(
-            f"No stream takes messages on {subject}.", "Make a stream with that subject: %js stream add"
+            f"No stream takes messages on {subject}.",
+            "Make a stream with that subject (%js stream add), or publish without waiting for one.",
         ) from None
     except nats.errors.TimeoutError:
         raise Timeout(
@@ -119,19 +173,9 @@ async def store(
         ) from None
     finally:
         asking.reset(token)
-    if heard is not None:
-        heard.append(answer.data.decode(errors="replace"))
-    return settle(client, ask, subject, payload, headers or {}, answer.data)
 
 
-def settle(
-    client: NatsClient, ask: Ask, subject: str, payload: bytes, headers: dict[str, str], data: bytes
-) -> PubAck:
-    """The PubAck in the answer `data` to the message of `ask`, which is told too.
-
-    Raises JetStreamError when it is a refusal, ClientError when a stream would not answer so.
-    """
-    tell = client if isinstance(client, Tells) else None
+def _read(client: NatsClient, ask: Ask, subject: str, headers: dict[str, str], data: bytes) -> PubAck:
     try:
         said = _decoder.decode(data)
         if said.error is None and not said.stream:
@@ -143,13 +187,10 @@ def settle(
         ) from None
     if said.error is not None:
         error = refused(subject, headers, said.error)
-        if tell is not None:
-            tell.tell_refused(ask, said.stream, error.code, error.description)
+        if isinstance(client, Tells):
+            client.tell_refused(ask, said.stream, error.code, error.description)
         raise error
-    ack = PubAck(said.stream, said.seq, said.duplicate, said.domain, said.val, said.batch, said.count)
-    if tell is not None:
-        tell.tell_stored(ask, subject, len(payload), ack)
-    return ack
+    return PubAck(said.stream, said.seq, said.duplicate, said.domain, said.val, said.batch, said.count)
 
 
 def refused(subject: str, headers: dict[str, str], error: dict[str, Any]) -> JetStreamError:
