@@ -15,10 +15,11 @@ from natslab.commands import doctor as checks
 from natslab.commands.connect import Line
 from natslab.commands.flags import COUNT, DURATION, FILE, NUMBER, flag, switch
 from natslab.commands.handle import jobs as running
+from natslab.commands.hold import term_message
 from natslab.commands.results import Rows, Text, one_line
 from natslab.commands.tree import NATSLAB
 from natslab.errors import CommandError, LabError
-from natslab.lab import Lab, LabServer, Recording
+from natslab.lab import Lab, LabServer
 from natslab.loop import loop
 from natslab.views import view as views
 from natslab.views.show import Picture, View
@@ -165,8 +166,19 @@ def kill(line: Line, server: str | None) -> Text:
 
 @NATSLAB.verb("term", example="%natslab term n1", mark="fault")
 @_SERVER
-def term(line: Line, server: str | None) -> Text:
-    """Ask a server to end (SIGTERM)."""
+@click.argument("consumer", required=False)
+@click.argument("seq", required=False, type=COUNT)
+@flag("--reason", help="with a message: why, for the server's advisory")
+def term(line: Line, server: str | None, consumer: str | None, seq: int | None, reason: str | None) -> Text:
+    """Ask a server to end (SIGTERM); with STREAM CONSUMER SEQ: give up on a held message."""
+    if server is not None and consumer is not None:
+        if seq is None:
+            raise CommandError("term needs the sequence too.", f"%natslab term {server} {consumer} SEQ")
+        return labs.current().do(term_message(server, consumer, seq, reason))
+    if reason:
+        raise CommandError(
+            "--reason belongs to a message.", "%natslab term STREAM CONSUMER SEQ --reason TEXT"
+        )
     one = _server(server)
     one.stop()
     return Text(
@@ -296,21 +308,6 @@ def _view(name: str | None, of: tuple[str, ...]) -> View:
         raise CommandError("Which view?", f"There is {', '.join(views.names())}: %natslab view routing")
     views.load(name)
     return labs.current().view(name, *of)
-
-
-@NATSLAB.verb("save", example="%natslab save run1", mark="")
-@click.argument("path", type=FILE)
-def save(line: Line, path: Path) -> Text:
-    """Write the tape, all that happened, to a file."""
-    saved = labs.current().save(path)
-    return Text(f"The tape is in {path}. Look at it again: %natslab open {path}", path=str(saved))
-
-
-@NATSLAB.verb("open", example="rec = %natslab open run1", mark="")
-@click.argument("path", type=FILE)
-def open_(line: Line, path: Path) -> Recording:
-    """Open a saved tape: its views work without a server, rec.view('routing')."""
-    return labs.open(path)
 
 
 @NATSLAB.verb("jobs", example="%natslab jobs", mark="")

@@ -147,12 +147,11 @@ class Message:
         }
 
 
-def with_headers(message: Message) -> str:
-    """One line: the payload, and its headers behind it."""
+def with_headers(message: Message, hide: Sequence[str] = ()) -> str:
+    """One line: the payload, and its headers behind it, but for those to `hide`."""
     text = one_line(message.data)
-    if message.headers:
-        text += "  (" + ", ".join(one_line(f"{k}: {v}", 80) for k, v in message.headers.items()) + ")"
-    return text
+    shown = [one_line(f"{k}: {v}", 80) for k, v in message.headers.items() if k not in hide]
+    return f"{text}  ({', '.join(shown)})" if shown else text
 
 
 class Text(Result):

@@ -237,9 +237,13 @@ def load() -> None:
         from natslab.commands import (  # noqa: F401
             account,
             consumer,
+            consumer_change,
+            consumer_next,
+            consumer_show,
             core,
             counter,
             errors,
+            hold,
             kv,
             lab,
             object,

@@ -1,0 +1,177 @@
+"""`nats consumer`: remove, reset, pause, resume, unpin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from natslab.commands.connect import Line
+from natslab.commands.consumer import CONSUMER
+from natslab.commands.consumer_config import stamp
+from natslab.commands.consumer_config import until as time_of
+from natslab.commands.consumer_find import info, missing, named
+from natslab.commands.consumer_show import ConsumerState
+from natslab.commands.flags import NUMBER, flag, seconds, switch
+from natslab.commands.results import Result, Text, one_line
+from natslab.commands.tree import impossible
+from natslab.errors import CommandError
+from natslab.servers.jsapi import Api, JetStreamError
+
+_FORCE = switch("--force", "-f", help="do it without being asked; nothing is asked here")
+
+
+async def _call(
+    api: Api, what: str, stream: str, consumer: str, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    try:
+        return await api.call(f"CONSUMER.{what}.{stream}.{consumer}", body)
+    except JetStreamError as e:
+        raise await missing(api, stream, consumer, e) from None
+
+
+@CONSUMER.verb("rm", "delete", "del", example="%js consumer rm ORDERS billing -f")
+@click.argument("stream", required=False)
+@click.argument("consumer", required=False)
+@_FORCE
+async def rm(line: Line, stream: str | None, consumer: str | None, force: bool) -> Text:
+    """Remove a consumer, with what it knows of handed out and acknowledged messages."""
+    stream, consumer = named("consumer rm", stream, consumer)
+    async with line.jetstream() as api:
+        await _call(api, "DELETE", stream, consumer)
+    return Text(
+        f"Consumer {one_line(stream)} > {one_line(consumer)} was removed", stream=stream, name=consumer
+    )
+
+
+@CONSUMER.verb("reset", example="%js consumer reset ORDERS billing --sequence 10 -f")
+@click.argument("stream", required=False)
+@click.argument("consumer", required=False)
+@flag("--sequence", type=NUMBER, help="go on from this sequence; without: from its ack floor")
+@_FORCE
+async def reset(
+    line: Line, stream: str | None, consumer: str | None, sequence: int | None, force: bool
+) -> Result:
+    """Let a consumer forget what it handed out, and go on from its ack floor or from a sequence."""
+    stream, consumer = named("consumer reset", stream, consumer)
+    async with line.jetstream() as api:
+        after = await _call(api, "RESET", stream, consumer, {"seq": sequence} if sequence else None)
+        result = ConsumerState(after)
+        last = (await api.call(f"STREAM.INFO.{stream}"))["state"]["last_seq"]
+    start = int(after.get("reset_seq", 0))
+    result.notes.append(f"it begins again at sequence {start:,}; what it had handed out is forgotten.")
+    if start > last + 1:
+        result.notes.append(f"the last sequence of {stream} is {last:,}: it waits until {start:,} is there.")
+    return result
+
+
+@CONSUMER.verb("pause", example="%js consumer pause ORDERS billing 30s -f")
+@click.argument("stream", required=False)
+@click.argument("consumer", required=False)
+@click.argument("until", required=False)
+@_FORCE
+async def pause(line: Line, stream: str | None, consumer: str | None, until: str | None, force: bool) -> Text:
+    """Hand out nothing for a duration, or until a time; acks are still taken."""
+    stream, consumer = named("consumer pause", stream, consumer)
+    if not until:
+        raise CommandError(
+            "consumer pause needs a duration or a time.",
+            f"For example: %js consumer pause {stream} {consumer} 30s",
+        )
+    at = time_of(until, "until")
+    async with line.jetstream() as api:
+        said = await _call(api, "PAUSE", stream, consumer, {"pause_until": at})
+    name = f"Consumer {one_line(stream)} > {one_line(consumer)}"
+    if not said.get("paused"):
+        return Text(f"{name} is not paused: {one_line(until, 60)} is over already", **_facts(said))
+    how = "until" if seconds(until) is None else "for"
+    return Text(f"{name} is paused {how} {one_line(until, 60)}", **_facts(said))
+
+
+def _facts(said: dict[str, Any]) -> dict[str, Any]:
+    return {k: said[k] for k in ("paused", "pause_until", "pause_remaining") if k in said}
+
+
+@CONSUMER.verb("resume", example="%js consumer resume ORDERS billing -f")
+@click.argument("stream", required=False)
+@click.argument("consumer", required=False)
+@_FORCE
+async def resume(line: Line, stream: str | None, consumer: str | None, force: bool) -> Text:
+    """End a pause."""
+    stream, consumer = named("consumer resume", stream, consumer)
+    async with line.jetstream() as api:
+        before = await info(api, stream, consumer)
+        said = await _call(api, "PAUSE", stream, consumer, {"pause_until": stamp(-1)})
+    name = f"Consumer {one_line(stream)} > {one_line(consumer)}"
+    return Text(f"{name} goes on" if before.get("paused") else f"{name} was not paused", **_facts(said))
+
+
+@CONSUMER.verb("unpin", example="%js consumer unpin ORDERS billing jobs -f")
+@click.argument("stream", required=False)
+@click.argument("consumer", required=False)
+@click.argument("group", required=False)
+@_FORCE
+async def unpin(line: Line, stream: str | None, consumer: str | None, group: str | None, force: bool) -> Text:
+    """Take a priority group away from the client it is pinned to; the next that asks gets it."""
+    stream, consumer = named("consumer unpin", stream, consumer)
+    async with line.jetstream() as api:
+        about = await info(api, stream, consumer)
+        groups = list(about["config"].get("priority_groups") or [])
+        if about["config"].get("priority_policy") != "pinned_client" or not groups:
+            raise CommandError(
+                f"{consumer} pins nobody.",
+                "Only a consumer made with --pinned-groups does: %js consumer info shows.",
+            )
+        if group is None and len(groups) == 1:
+            group = str(groups[0])
+        if group is None or group not in groups:
+            what = f"has no group {one_line(group, 40)}" if group else "has several groups"
+            raise CommandError(f"{consumer} {what}.", f"It has {', '.join(groups)}.")
+        pinned = {g["group"] for g in about.get("priority_groups") or [] if g.get("pinned_client_id")}
+        await _call(api, "UNPIN", stream, consumer, {"group": group})
+    said = "was unpinned" if group in pinned else "was pinned to nobody"
+    return Text(
+        f"The group {one_line(group)} of {one_line(stream)} > {one_line(consumer)} {said}", group=group
+    )
+
+
+CLUSTER = CONSUMER.group("cluster", "c", says="Leaders of a consumer in a cluster.")
+
+
+def _no_cluster() -> None:
+    impossible(
+        "A consumer has a leader to move only in a cluster, and this lab is one server.",
+        "%js consumer info shows where it is kept.",
+    )
+
+
+@CLUSTER.verb("step-down", "elect", "down", "d", example="%js consumer cluster step-down ORDERS billing")
+@click.argument("stream", required=False)
+@click.argument("consumer", required=False)
+@flag("--preferred", help="let this server be the next leader")
+@_FORCE
+async def step_down(
+    line: Line, stream: str | None, consumer: str | None, preferred: str | None, force: bool
+) -> None:
+    """Let another server lead a consumer; needs a cluster."""
+    _no_cluster()
+
+
+@CLUSTER.verb("balance", example="%js consumer cluster balance ORDERS")
+@click.argument("stream", required=False)
+@switch("--pull", help="pull consumers")
+@switch("--push", help="push consumers")
+@switch("--bound", help="push consumers with a subscriber")
+@flag("--waiting", type=NUMBER, help="at most so many waiting pull requests")
+@flag("--ack-pending", type=NUMBER, help="at most so many messages waiting for their ack")
+@flag("--pending", type=NUMBER, help="at most so many unprocessed messages")
+@flag("--idle", help="nothing handed out for so long")
+@flag("--created", help="made longer ago than this")
+@flag("--replicas", type=NUMBER, help="at most so many replicas")
+@flag("--leader", help="led by a server whose name matches this expression")
+@switch("--pinned", help="pinned to a client")
+@switch("--invert", help="those that do not match")
+@flag("--expression", help="not possible here")
+async def balance(line: Line, stream: str | None, **flags: Any) -> None:
+    """Spread the leaders of a stream's consumers; needs a cluster."""
+    _no_cluster()
