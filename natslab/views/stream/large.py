@@ -1,0 +1,493 @@
+"""One stream, large: shelves, blades, gate, answers, gauges, cursors."""
+
+from __future__ import annotations
+
+import shlex
+
+from natslab.views import scene as sc
+from natslab.views.marks import RECENTLY, rect
+from natslab.views.scene import Action, Flight, Mark, Text, label, text_width
+from natslab.views.stream import glyphs
+from natslab.views.stream.belt import Row, place_reasons, reader_rows
+from natslab.views.stream.plan import (
+    END,
+    GATE,
+    LABEL,
+    NOTES,
+    RIGHT,
+    SHELF,
+    STEP,
+    TOP,
+    Column,
+    belt_of,
+    shelves_of,
+)
+from natslab.views.stream.reasons import SHORT, made_room
+from natslab.views.stream.state import WINDOW, Answer, Gone, Slot, State, Stream
+from natslab.views.stream.words import (
+    KINDS,
+    bytes_of,
+    fate_of,
+    limit_of,
+    limits_in_words,
+    next_to_fall,
+    size_of,
+    time_of,
+)
+from natslab.views.wording import amount, count_of, fit, short_name, wide
+
+
+class Large:
+    """The marks of one stream over the whole width."""
+
+    def __init__(self, state: State, stream: Stream) -> None:
+        self.state = state
+        self.stream = stream
+        self.named, self.rest = shelves_of(stream)
+        limits = stream.limits
+        self.blades = [("max_age", time_of(limits.age))] if limits.age else []
+        if limits.discard == "old":
+            self.blades += [("max_msgs", amount(limits.msgs))] if limits.msgs else []
+            self.blades += [("max_bytes", bytes_of(limits.bytes))] if limits.bytes else []
+        self.gated = limits.discard == "new" and bool(limits.msgs or limits.bytes or limits.per_subject)
+        # Subjects are foreign text of any length: the labels take from the belt what they need.
+        names = [*self.named, f"{len(self.rest)} more"]
+        need = max([wide(fit(s, 168, "mono t12"), "mono t12") for s in names])
+        self.x0 = max(120.0, min(LABEL + 172, LABEL + need + 14))
+        if self.blades:
+            label_room = max(wide(f"{n} {v}", "t12") + 12 for n, v in self.blades) + LABEL
+            lead = stream.first > limits.first
+            self.x0 = max(self.x0, label_room - (40 if lead else 0))
+        self.belt = belt_of(stream, self.x0, RIGHT, len(self.blades))
+        self.row = Row(state, stream, self.belt)
+        rows = max(1, len(self.named) + bool(self.rest))
+        self.bottom = SHELF + STEP * (rows - 1) + 34
+        self.height = self.bottom
+
+    def shelf(self, subject: str) -> float:
+        """The centre of the shelf that a subject stands on."""
+        if subject in self.named:
+            return SHELF + STEP * self.named.index(subject)
+        return SHELF + STEP * len(self.named) if self.rest else SHELF
+
+    def everything(self) -> list[Mark]:
+        """All marks, in drawing order."""
+        marks = [self.frame(), *self.boards(), *self.messages(), *self.edges(), *self.answers()]
+        y = self.bottom + 18
+        low = y + 16 * max(0, len(self.blades) - 1)
+        if self.window():
+            marks += self.window_marks(y + 20)
+            low = max(low, y + 30)
+        gauges, gauge_low = self.gauges(y)
+        marks += gauges
+        readers: list[Mark] = []
+        if self.stream.readers or self.stream.limits.retention == "workqueue":
+            # The cursors' words stand under the gauges.
+            start = max(low + 30, gauge_low + 10)
+            readers, low = reader_rows(self.row, start, LABEL, self.x0 - LABEL - 8, NOTES)
+        self.height = max(low, gauge_low) + 16
+        return marks + readers
+
+    def frame(self) -> Mark:
+        """The stream itself: its limits as words."""
+        stream, key = self.stream, f"stream/{self.stream.name}"
+        limits = stream.limits
+        inside: list[Mark] = []
+        words = (
+            f"{amount(limits.per_subject)} per subject"
+            if limits.per_subject
+            else KINDS.get(limits.retention, "")
+        )
+        inside.append(label(f"{key}/per", LABEL, 142, words, "t11 ink3"))
+        if limits.msgs or limits.bytes or limits.per_subject:
+            each = " per subject" if limits.per_subject_too else ""
+            runs = [("discard ", "t12 ink2 end"), (limits.discard, "t12 w6"), (each, "t12 ink2")]
+            inside.append(Text(key=f"{key}/discard", x=661, y=142, runs=[r for r in runs if r[0]]))
+        title = f"{short_name(stream.name, 40)}: {limits_in_words(stream)}; {size_of(stream)}."
+        name = shlex.quote(stream.name)
+        actions = [Action(f"js stream purge {name} -f", "Remove all messages")]
+        return sc.Group(key=key, marks=inside, title=title, actions=actions,
+                        state={"messages": stream.messages, "bytes": stream.bytes})  # fmt: skip
+
+    def boards(self) -> list[Mark]:
+        """One shelf per subject."""
+        stream, marks = self.stream, []
+        most = stream.limits.per_subject
+        if not self.named and not self.rest:
+            y = SHELF + 17.5
+            return [glyphs.ways("shelf/none", f"M{self.x0 - 4:g} {y:g}H663", "edge line")]
+        for subject in [*self.named, *([""] if self.rest else [])]:
+            own = subject in self.named
+            y = self.shelf(subject) if own else SHELF + STEP * len(self.named)
+            key = f"shelf/{stream.name}/{subject}" if own else f"shelf/{stream.name}"
+            n = stream.subjects.get(subject, 0) if own else sum(stream.subjects.get(s, 0) for s in self.rest)
+            words = subject if own else f"×{len(self.rest)} more"
+            kind = "mono t12" if own else "t12 ink2"
+            inside: list[Mark] = [
+                label(f"{key}/name", LABEL, y - 1, fit(words, self.x0 - LABEL - 8, kind), kind),
+                glyphs.ways(f"{key}/board", f"M{self.x0 - 4:.2f} {y + 17.5:g}H663", "edge line"),
+            ]
+            if most and own:
+                text = f"{amount(n)} of {amount(most)}"
+                inside.append(
+                    label(f"{key}/size", LABEL, y + 15, text, "t11 num " + ("w6" if n >= most else "ink2"))
+                )
+                x = LABEL + max(42.0, text_width(text, "t11 w6") + 8)
+                if most <= int((self.x0 - 8 - x) / 7):
+                    inside += glyphs.pips(f"{key}/pip", x, y + 6.5, n, most)
+                elif self.x0 - 12 - x > 16:
+                    inside += glyphs.bar(f"{key}/bar", x, y + 9, self.x0 - 12 - x, n / most)
+            else:
+                inside.append(label(f"{key}/size", LABEL, y + 15, count_of(n, "message"), "t11 num ink2"))
+            title = f"{short_name(subject, 80) if own else words}: {count_of(n, 'message')}"
+            title += f", {amount(most)} fit on its shelf." if most and own else "."
+            line = f"js stream purge {shlex.quote(stream.name)} --subject {shlex.quote(subject)} -f"
+            marks.append(
+                sc.Group(
+                    key=key, marks=inside, title=title, state={"messages": n},
+                    actions=[Action(line, f"Purge {short_name(subject, 24)}")] if own and subject else [],
+                )
+            )  # fmt: skip
+        return list(marks)
+
+    def messages(self) -> list[Mark]:
+        """Slots, ghosts, gaps and what is not drawn, each on its shelf."""
+        stream, row = self.stream, self.row
+        marks: list[Mark] = []
+        taken: list[tuple[float, float, float]] = []
+        ghosts: dict[float, list[tuple[Column, float, str]]] = {}  # by shelf
+        rows = [self.shelf(s) for s in self.named] + ([SHELF + STEP * len(self.named)] if self.rest else [])
+        for c in self.belt.columns:
+            if c.kind == "slot":
+                y = self.shelf(stream.slots[c.first].subject)
+                marks.append(row.slot(c, y))
+                taken.append((c.x - c.w / 2, c.x + c.w / 2, y))
+                if stream.slots[c.first].twice:
+                    marks.append(
+                        glyphs.twin(
+                            f"{row.key(c.first)}/twice", c.x, y - self.row.high / 2 - 5.8, 3.5, 3.6, 1.25
+                        )
+                    )
+            elif c.kind == "gone":
+                gone = row.known.get(c.first)
+                y = self.shelf(gone.subject if gone is not None else "")
+                marks.append(row.ghost(c, y))
+                taken.append((c.x - c.w / 2, c.x + c.w / 2, y))
+                words = self.reason(c, gone)
+                on_it = ghosts.setdefault(y, [])
+                if on_it and on_it[-1][2] == words:
+                    on_it.pop()  # of several in a row with one reason the last says it
+                on_it.append((c, y, words))
+            elif c.kind == "gap":
+                marks.append(row.gap(c, rows[0] if rows else SHELF))
+                taken.append((c.x - c.w / 2, c.x + c.w / 2, rows[0] if rows else SHELF))
+            else:
+                marks += self.undrawn(c)
+                taken += [(c.x - c.w / 2, c.x + c.w / 2, y) for y in rows]
+        due = next_to_fall(stream)
+        if due is not None and (falling := self.falling(due, taken)) is not None:
+            marks.append(falling)
+        flat = [g for on_it in ghosts.values() for g in on_it]
+        marks += place_reasons(row, flat, taken, lambda y: (142, True) if y == SHELF else None)
+        return marks
+
+    def reason(self, column: Column, gone: Gone | None) -> str:
+        """What stands beside a message that is gone; "" where a blade says it."""
+        if gone is None or (
+            gone.why in {name for name, _ in self.blades} and column.first < self.stream.first
+        ):
+            return ""
+        by = made_room(self.stream, gone)
+        words = f"{column.first} made room for {by}" if by else SHORT.get(gone.why, short_name(gone.why, 14))
+        return f"≈ {words}" if gone.guessed and words else words
+
+    def undrawn(self, column: Column) -> list[Mark]:
+        """What is not drawn singly: how it lies on each shelf, and a sentence above."""
+        stream, key = self.stream, f"rest/{self.stream.name}/{column.first}"
+        marks: list[Mark] = []
+        for subject in self.named:
+            y = self.shelf(subject) + 17.5
+            marks += self.row.histogram(column, y, {subject}, f"{key}/{subject}")
+        if self.rest:
+            marks += self.row.histogram(
+                column, SHELF + STEP * len(self.named) + 17.5, set(self.rest), f"{key}/"
+            )
+        words = f"{amount(column.first)} to {amount(column.last)} not drawn"
+        inside: list[Mark] = [label(f"{key}/words", column.x, 160, words, "t11 ink3 middle")]
+        return [
+            sc.Group(key=key, marks=inside, title=f"{words}: {count_of(self.hidden(column), 'message')}.",
+                     state={"messages": self.hidden(column)}),
+            *marks,
+        ]  # fmt: skip
+
+    def hidden(self, column: Column) -> int:
+        """Messages that one column stands for."""
+        stream = self.stream
+        singly = sum(column.first <= s <= column.last for s in stream.slots)
+        return singly + sum(r.count for r in stream.ranges if column.first <= r.first <= column.last)
+
+    def falling(self, due: Slot, taken: list[tuple[float, float, float]]) -> Mark | None:
+        """The seconds that are left of the next to fall, beside it where there is room."""
+        column = next((c for c in self.belt.columns if c.kind == "slot" and c.first == due.seq), None)
+        if column is None:
+            return None
+        words = time_of(max(0.0, self.stream.expires(due) - self.state.now))
+        y, x = self.shelf(due.subject), column.x + column.w / 2 + 5
+        end = x + wide(words, "t12 w6")
+        key = f"{self.row.key(due.seq)}/left"
+        if all(not (cy == y and a < end + 3 and x - 2 < b) for a, b, cy in taken) and end < RIGHT:
+            taken.append((x, end, y))
+            return label(key, x, y + 4, words, "t12 num w6")
+        return label(key, column.x, y + 28, words, "t11 num w6 middle")
+
+    # --- edges -------------------------------------------------------------------------------
+
+    def edges(self) -> list[Mark]:
+        """Blades at the left, the gate at the right, first and last below."""
+        stream, belt, marks = self.stream, self.belt, []
+        y = self.bottom + 18
+        name = shlex.quote(stream.name)
+        for i, ((what, value), x) in enumerate(zip(self.blades, belt.blades, strict=True)):
+            key, flag = f"blade/{stream.name}/{what}", what.replace("_", "-")
+            end = max(belt.blades[0] - 9, LABEL + wide(f"{what} {value}", "t12"))
+            runs = [(f"{what} ", "t12 ink2 end"), (value, "t12 num w6")]
+            marks.append(
+                sc.Group(
+                    key=key,
+                    marks=[
+                        glyphs.ways(f"{key}/wedge", f"M{x - 3:.2f} {TOP:g}H{x + 3:.2f}L{x + 0.4:.2f} {self.bottom:g}Z",
+                                    "ink fill"),
+                        Text(key=f"{key}/words", x=round(end, 2), y=y + 16 * i, runs=runs),
+                    ],
+                    title=f"{what} {value} cuts here, the oldest first. To change it: "
+                    f"%js stream edit {name} --{flag} …",
+                    state={"limit": what, "value": value},
+                )
+            )  # fmt: skip
+        if self.gated:
+            marks.append(self.gate())
+        if stream.messages:
+            first, last = amount(stream.first), amount(stream.last)
+            one = f"last/{stream.name}"
+            x = belt.left
+            marks.append(
+                Text(
+                    key=f"first/{stream.name}",
+                    x=round(x, 2),
+                    y=y,
+                    runs=[("first ", "t12 ink2"), (first, "t12 num w6")],
+                )
+            )
+            start = x + wide(f"first {first}", "t12 w6") + 16 + wide(f"last {last}", "t12 w6")
+            end = max(start, belt.right)
+            if stream.first != stream.last:
+                marks.append(
+                    Text(
+                        key=one, x=round(end, 2), y=y, runs=[("last ", "t12 ink2 end"), (last, "t12 num w6")]
+                    )
+                )
+        elif stream.came:
+            marks.append(
+                Text(
+                    key=f"last/{stream.name}",
+                    x=round(belt.left, 2),
+                    y=y,
+                    runs=[("next ", "t12 ink2"), (amount(stream.last + 1), "t12 num w6")],
+                )
+            )
+        return list(marks)
+
+    def gate(self) -> Mark:
+        """Shut where the next message would be refused."""
+        stream, key = self.stream, f"gate/{self.stream.name}"
+        rows = [(s, self.shelf(s)) for s in self.named] or [("", SHELF)]
+        if self.rest:
+            rows.append(("", SHELF + STEP * len(self.named)))
+        parts, top = [], TOP
+        for subject, y in rows:
+            if stream.lets_in(subject):
+                parts.append(f"M{GATE:g} {top:g}V{y - 15:g}")
+                top = y + 15
+        parts.append(f"M{GATE:g} {top:g}V{self.bottom:g}")
+        shut = [s for s in self.named if not stream.lets_in(s)]
+        words = f"shut for {', '.join(short_name(s, 24) for s in shut[:4])}" if shut else "open"
+        return sc.Group(
+            key=key,
+            marks=[glyphs.ways(f"{key}/bar", "".join(parts), "edge ink none", 3)],
+            title=f"discard new: a full stream refuses what comes. The gate is {words}.",
+            state={"shut": len(shut)},
+        )
+
+    # --- what the server said ----------------------------------------------------------------
+
+    def newest(self) -> dict[float, Answer]:
+        """The newest answer on each shelf."""
+        out: dict[float, Answer] = {}
+        for answer in self.stream.answers.values():
+            if answer.subject in self.named or self.rest:
+                y = self.shelf(answer.subject)
+                if y not in out or answer.t >= out[y].t:
+                    out[y] = answer
+        return out
+
+    def answers(self) -> list[Mark]:
+        """The newest publish answer of each shelf; an arrow shows where the last message went in."""
+        marks: list[Mark] = []
+        found = self.newest()
+        latest = max((a.t for a in found.values()), default=0.0)
+        for y, answer in found.items():
+            key = f"answer/{self.stream.name}/{answer.subject}"
+            inside: list[Mark] = []
+            if answer.what == "stored":
+                inside += glyphs.hand(key, "acked", 695, y, 1, 8)
+                name, why = f"stored as {amount(answer.seq)}", self.stored(answer)
+                if answer.t == latest and answer.seq in self.stream.slots:
+                    inside.append(
+                        glyphs.ways(f"{key}/way", f"M686 {y:g}H665", "edge ink none", 1.25, arrow=True)
+                    )
+            elif answer.what == "duplicate":
+                inside.append(glyphs.twin(f"{key}/sign", 695, y, 5, 5.2, 2))
+                name, why = f"duplicate of {amount(answer.seq)}", "same Nats-Msg-Id"
+            else:
+                inside += glyphs.cross(key, 695, y)
+                name = "refused" if answer.count == 1 else f"refused {amount(answer.count)} times"
+                why = f"error {answer.code}, {limit_of(answer)}"
+            inside.append(label(f"{key}/name", 714, y - 2, fit(name, END - 714, "t13 w6"), "t13 w6"))
+            inside.append(label(f"{key}/why", 714, y + 14, fit(why, END - 714, "t12"), "t12 ink3"))
+            who = f" to {short_name(answer.client)}" if answer.client else ""
+            marks.append(
+                sc.Group(
+                    key=key, marks=inside,
+                    title=f"The server's answer{who}, {short_name(answer.subject, 60)}: {name}, {why}.",
+                    state={"answer": answer.what, "seq": answer.seq, "code": answer.code},
+                    light=[self.row.key(answer.seq)] if answer.seq else [],
+                )
+            )  # fmt: skip
+        return marks
+
+    def stored(self, answer: Answer) -> str:
+        """What became of the message, or who sent it."""
+        room = [g.seq for g in self.stream.gone[-20:] if made_room(self.stream, g) == answer.seq]
+        if room:
+            return f"{amount(room[-1])} made room"
+        if answer.seq not in self.stream.slots:
+            fate = fate_of(self.stream, answer.seq)
+            return "gone" if fate == "gone" else f"gone: {fate}"
+        return f"for {short_name(answer.client)}" if answer.client else ""
+
+    # --- gauges ------------------------------------------------------------------------------
+
+    def window(self) -> bool:
+        """Whether the duplicate window is worth drawing: ids are in use, or it was set."""
+        return self.stream.limits.window > 0 and bool(self.stream.slots) and (
+            self.stream.ids or self.stream.limits.window != WINDOW)  # fmt: skip
+
+    def window_marks(self, y: float) -> list[Mark]:
+        """A bracket over the slots whose ids are still remembered."""
+        stream, key = self.stream, f"window/{self.stream.name}"
+        since = self.state.now - stream.limits.window
+        inside = [c for c in self.belt.columns if c.kind == "slot" and stream.slots[c.first].t >= since]
+        words = f"duplicate window {time_of(stream.limits.window)}"
+        title = f"A second message with the Nats-Msg-Id of one of the last {time_of(stream.limits.window)} is not stored."
+        half = wide(words, "t12") / 2 + 8
+        if not inside:
+            return [sc.Group(key=key, title=title, marks=[
+                label(f"{key}/words", self.belt.left, y + 10, f"{words}: over for all", "t12 ink2")])]  # fmt: skip
+        a, b = inside[0].x - inside[0].w / 2, inside[-1].x + inside[-1].w / 2
+        middle = min(max((a + b) / 2, self.belt.left + half), RIGHT - half)
+        marks: list[Mark]
+        if b - a > 2 * half + 16:
+            d = f"M{a:.2f} {y:g}V{y + 6:g}H{middle - half:.2f}M{middle + half:.2f} {y + 6:g}H{b:.2f}V{y:g}"
+            marks = [label(f"{key}/words", middle, y + 10, words, "t12 ink2 middle")]
+        else:
+            d = f"M{a:.2f} {y:g}V{y + 6:g}H{b:.2f}V{y:g}"
+            x = b + 8 if b + 8 + 2 * half < RIGHT else a - 8
+            marks = [label(f"{key}/words", x, y + 10, words, "t12 ink2" + ("" if x > b else " end"))]
+        return [
+            sc.Group(
+                key=key, marks=[glyphs.ways(f"{key}/bracket", d, "edge ink none", 1.25), *marks], title=title
+            )
+        ]
+
+    def gauges(self, y: float) -> tuple[list[Mark], float]:
+        """How much of each limit of the whole stream is used."""
+        stream, limits = self.stream, self.stream.limits
+        rows: list[tuple[str, str, str, float, str]] = []
+        n = stream.messages
+        if limits.msgs:
+            rows.append(("messages", amount(n), f" of {amount(limits.msgs)}", n / limits.msgs, "max-msgs"))
+        else:
+            rows.append(("messages", amount(n), "", -1, "max-msgs"))
+        if limits.bytes:
+            used, most = bytes_of(stream.bytes).split(), bytes_of(limits.bytes).split()
+            size = used[0] if used[1] == most[1] else " ".join(used)
+            rows.append(("bytes", size, f" of {' '.join(most)}", stream.bytes / limits.bytes, "max-bytes"))
+        else:
+            rows.append(("bytes", bytes_of(stream.bytes), "", -1, "max-bytes"))
+        if limits.consumers:
+            k = len(stream.readers)
+            rows.append(
+                (
+                    "consumers",
+                    amount(k),
+                    f" of {amount(limits.consumers)}",
+                    k / limits.consumers,
+                    "max-consumers",
+                )
+            )
+        marks: list[Mark] = []
+        name = shlex.quote(stream.name)
+        for what, value, most, share, flag in rows:
+            key = f"gauge/{stream.name}/{what}"
+            inside: list[Mark] = [
+                label(f"{key}/what", NOTES, y, what, "t12 ink3"),
+                Text(key=f"{key}/value", x=END, y=y,
+                     runs=[(value, "t12 num w6 end"), *([(most, "t12 num ink2")] if most else [])]),
+            ]  # fmt: skip
+            if share >= 0:
+                inside += glyphs.bar(f"{key}/bar", NOTES, y + 6, END - NOTES, share)
+            limit = f"{value}{most}" if most else f"{value}, no limit"
+            line = f"To change it: %js stream edit {name} --{flag} …"
+            marks.append(
+                sc.Group(key=key, marks=inside, title=f"{what}: {limit}. {line}", state={what: value})
+            )
+            y += 30 if share >= 0 else 20
+        if stream.differs and self.state.now > max(stream.reported, stream.changed) + 1:
+            words = f"the slots say {amount(stream.counted)}"
+            key = f"differs/{stream.name}"
+            marks.append(
+                sc.Group(
+                    key=key, title="The server's count and the messages seen one by one disagree.",
+                    marks=[
+                        glyphs.ways(f"{key}/sign", f"M{NOTES + 5:g} {y - 9:g}L{NOTES + 10:g} {y:g}H{NOTES:g}Z",
+                                    "dead edge none", 1.5),
+                        label(f"{key}/words", NOTES + 16, y, words, "t12 ink2"),
+                    ],
+                )
+            )  # fmt: skip
+            y += 20
+        return marks, y - 12
+
+    # --- flights -----------------------------------------------------------------------------
+
+    def flights(self) -> list[Flight]:
+        """The newest answers travel while they are new: through the opening, or to the gate and back."""
+        out: list[Flight] = []
+        if self.state.mode != "live":
+            return out
+        for y, answer in self.newest().items():
+            if answer.t < self.state.now - RECENTLY:
+                continue
+            name, key = (
+                self.stream.name,
+                f"fly/{self.stream.name}/{answer.subject}/{answer.seq}/{answer.count}",
+            )
+            column = next((c for c in self.belt.columns if c.kind == "slot" and c.first == answer.seq), None)
+            if answer.what == "stored" and column is not None:
+                end = column.x + column.w / 2 + 6
+                out.append(Flight(key=key, d=f"M712 {y:g}H{end:.2f}", x=round(end, 2), y=y, t0=answer.t, t1=answer.t,
+                                  r=5, title=f"Message {answer.seq} goes into {short_name(name)}."))  # fmt: skip
+            elif answer.what == "refused":
+                out.append(Flight(key=key, d=f"M712 {y:g}H677", x=680, y=y, t0=answer.t, t1=answer.t, end="refused",
+                                  r=5, classes="dead fill", title=f"{short_name(answer.subject, 60)} was refused."))  # fmt: skip
+        return out
