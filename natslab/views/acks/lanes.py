@@ -1,0 +1,590 @@
+"""The lanes: each consumer's cells, its two lines, and what is pending between them."""
+
+from __future__ import annotations
+
+from natslab.views.acks import facts, margin
+from natslab.views.acks.glyphs import glyph, n, refill
+from natslab.views.acks.mosaic import bars
+from natslab.views.acks.plan import GRID, LEFT, ROWS, Plan, attempts_of
+from natslab.views.acks.state import Attempt, Cell, Consumer, State, totals_of
+from natslab.views.acks.words import STATES, attempt_words, lane_words, left_of, pins
+from natslab.views.scene import Action, Group, Mark, Path, Text, label, text_width
+from natslab.views.wording import amount, fit, short_name
+
+TOP = 149.0
+HEAD, FIRST, NEXT = 21.0, 30.0, 40.0  # lane top to its name, name to first row, row to row
+SECONDS = 5.0  # more below the first row, for the seconds
+LANE = 99.0  # a lane with one row
+BAND = 24.0
+PIPS = 16
+
+
+class Lanes:
+    """All lanes of one picture; `bottom` is where they end."""
+
+    def __init__(self, state: State, plan: Plan) -> None:
+        self.state = state
+        self.plan = plan
+        self.names: dict[str, float] = {}  # consumer key -> baseline of its name
+        self.rows: dict[str, list[float]] = {}  # -> where its rows are
+        self.places: dict[str, tuple[float, float]] = {}  # cell key -> where its current mark is
+        self.tops: list[tuple[Consumer, float, float]] = []  # lane, from, to
+        self.bottom = TOP
+        self._lay()
+
+    def _lay(self) -> None:
+        y = TOP
+        for consumer in self.plan.bands:
+            self.names[consumer.key] = y + 16
+            self.rows[consumer.key] = [y + 12]
+            self.tops.append((consumer, y, y + BAND))
+            y += BAND
+        if self.plan.more:
+            y += BAND
+        if self.plan.bands:
+            y += 6
+        for consumer in self.plan.lanes:
+            name = y + HEAD
+            self.names[consumer.key] = name
+            rows = [name + FIRST]
+            high = LANE
+            if consumer is self.plan.expanded and self.plan.how == "cells":
+                stuck = {c.seq for c in facts.stuck(self.state, consumer)}
+                for i in range(1, attempts_of(consumer, self.plan, stuck.__contains__)):
+                    rows.append(rows[-1] + NEXT + (SECONDS if i == 1 else 0))
+            if consumer is self.plan.expanded:
+                differs = len(facts.disagreements(self.state, consumer))
+                high = max(rows[-1] + 20 - y, HEAD + margin.height(consumer, differs))
+            self.rows[consumer.key] = rows
+            self.tops.append((consumer, y, y + high))
+            y += high
+        self.bottom = y
+
+    # --- what lies under the cells ---------------------------------------------------------------
+
+    def ground(self) -> list[Mark]:
+        """The settled ground left of the floor line, and the two lines through all lanes."""
+        plan = self.plan
+        floors = [plan.edge(c.floor) for c, _, _ in self.tops]
+        ends = [plan.edge(c.delivered) for c, _, _ in self.tops]
+        low = self.bottom
+        shape = f"M{LEFT:g} {TOP:g}H{n(floors[0])}"
+        for i in range(1, len(self.tops)):
+            shape += f"V{n(self.jog(i, 0))}H{n(floors[i])}"
+        shape += f"V{n(low)}H{LEFT:g}Z"
+        marks: list[Mark] = [Path(key="settled", d=shape, classes="panel fill")]
+        thin, thick = f"M{n(ends[0])} {TOP:g}", f"M{n(floors[0])} {TOP:g}"
+        for i in range(1, len(self.tops)):
+            thick += f"V{n(self.jog(i, 0))}H{n(floors[i])}"
+            thin += f"V{n(self.jog(i, 1))}H{n(ends[i])}"
+        marks.append(
+            Path(key="delivered", d=f"{thin}V{n(low)}", classes="edge ink3 none",
+                 title="The thin line stands after the last message that each consumer has handed out.")
+        )  # fmt: skip
+        marks.append(
+            Path(key="floor", d=f"{thick}V{n(low)}", classes="edge ink none", width=3,
+                 title="The thick line is the ack floor: everything left of it is settled for that consumer.")
+        )  # fmt: skip
+        return marks
+
+    def jog(self, i: int, line: int) -> float:
+        """Where a line steps over into lane `i`; the two lines never lie on each other."""
+        top = self.tops[i][1]
+        band = self.tops[i][0] in self.plan.bands
+        return top - 0.5 + (1.5 if line else 0) if band else top - 13 + 6 * line
+
+    def axis(self) -> list[Mark]:
+        """The sequences over the columns."""
+        plan = self.plan
+        chosen = facts.selected(self.state)
+        marks: list[Mark] = [label("axis", 24, 136, "sequence", "t11 ink3")]
+        if plan.how == "mosaic":
+            return [*marks, *self._ranges()]
+        picked = [c for c in plan.singles if chosen and chosen[1] == c.a and chosen[0] == plan.stream.name]
+        order = [*picked, *plan.singles[-1:], *plan.singles[:1], *plan.singles]
+        taken: list[tuple[float, float]] = []
+        done: set[int] = set()
+        for column in order:
+            words = amount(column.a)
+            half = text_width(words, "t11 w6" if column in picked else "t11") / 2 + 1.5
+            x = column.middle
+            if column.a in done or any(a < x + half and x - half < b for a, b in taken):
+                continue
+            done.add(column.a)
+            key = f"col/{plan.stream.name}/{column.a}"
+            if column in picked:
+                wide = max(10.0, half + 3)
+                marks.append(
+                    Path(key=f"{key}/pill", classes="fill ink",
+                         d=f"M{n(x - wide + 9)} 123H{n(x + wide - 9)}A9 9 0 0 1 {n(x + wide - 9)} 141"
+                           f"H{n(x - wide + 9)}A9 9 0 0 1 {n(x - wide + 9)} 123Z")
+                )  # fmt: skip
+                marks.append(label(key, x, 136, words, "t11 w6 middle num ground"))
+                taken.append((x - wide, x + wide))
+            else:
+                marks.append(label(key, x, 136, words, "t11 ink3 middle num"))
+                taken.append((x - half, x + half))
+        for column in plan.columns:
+            if column.a != column.b:
+                count = column.b - column.a + 1
+                marks.append(
+                    label(f"gap/{column.a}", column.middle, 136, "…", "t11 ink3 middle",
+                          title=f"{amount(count)} messages, {amount(column.a)} to {amount(column.b)}, "
+                                "are left out: nothing happens there.")
+                )  # fmt: skip
+        return marks
+
+    def _ranges(self) -> list[Mark]:
+        plan = self.plan
+        marks: list[Mark] = []
+        right = -1.0
+        last = plan.columns[-1]
+        for column in plan.columns:
+            words = amount(column.a)
+            wide = text_width(words, "t11")
+            if column.x > right and (column.x + wide + 12 < last.x or column is plan.columns[0]):
+                marks.append(
+                    label(f"col/{plan.stream.name}/{column.a}", column.x, 136, words, "t11 ink3 num")
+                )
+                right = column.x + wide + 26
+        top = max(plan.stream.last, max(c.delivered for c, _, _ in self.tops))
+        end = last.x + last.w
+        wide = text_width(amount(top), "t11")
+        if end - wide > right - 16:
+            marks.append(label(f"col/{plan.stream.name}/{top}", end, 136, amount(top), "t11 ink3 num end"))
+        return marks
+
+    # --- the lanes -------------------------------------------------------------------------------
+
+    def everything(self) -> list[Mark]:
+        """All lanes with what stands in them."""
+        marks: list[Mark] = []
+        for consumer in self.plan.bands:
+            marks += self.band(consumer)
+        if self.plan.more:
+            marks.append(self.rest())
+        for consumer in self.plan.lanes:
+            marks += self.lane(consumer)
+        return marks
+
+    def head(self, consumer: Consumer, size: str) -> Mark:
+        """A consumer's name, with what it is."""
+        key, y = f"lane/{consumer.key}", self.names[consumer.key]
+        title = f"Consumer {short_name(consumer.name, 60)}: {lane_words(self.state, consumer)}."
+        readers = list(consumer.clients)
+        marks: list[Mark] = [label(f"{key}/name", 24, y, fit(consumer.name, 84, f"{size} w6"), f"{size} w6")]
+        band = consumer in self.plan.bands
+        if readers:
+            shared = len(readers) > 1
+            title += f" Handed to {', '.join(short_name(r) for r in readers[:6])}" + (
+                ": they share it, each message goes to one of them." if shared else "."
+            )
+            words = ("shared: " if shared else "to ") + ", ".join(readers)
+            if text_width(words, "t11") > 84:
+                words = f"{len(readers)} share it" if shared else words
+            if not band:
+                marks.append(label(f"{key}/who", 24, y + 14, fit(words, 84, "t11"), "t11 ink3"))
+        if consumer.filters:
+            title += f" It wants {', '.join(short_name(f, 40) for f in consumer.filters[:3])}."
+        if consumer.reconstructed:
+            title += " Reconstructed from events: a memory consumer has no state file."
+        if consumer.paused:
+            title += " It is paused."
+        totals = totals_of(self.state, consumer)
+        return Group(
+            key=key,
+            marks=marks,
+            title=title,
+            state={
+                "ack floor": consumer.floor, "delivered": consumer.delivered,
+                "ack pending": totals.ack_pending, "redelivered": totals.redelivered,
+                "stored": totals.stored,
+            },
+        )  # fmt: skip
+
+    def band(self, consumer: Consumer) -> list[Mark]:
+        """One thin row for one of many consumers."""
+        y = self.rows[consumer.key][0]
+        if self.plan.how == "mosaic":
+            marks = bars(self.state, self.plan, consumer, y - 8, 16)
+        else:
+            marks = [
+                m
+                for seq in self.shown(consumer)
+                for m in self.cell(consumer, seq, [y], min(5.0, self.plan.r))
+            ]
+        key = f"says/{consumer.key}"
+        said = amount(consumer.says["pending"]) if consumer.says_t >= 0 else "-"
+        return [
+            *marks,
+            self.head(consumer, "t12"),
+            label(f"{key}/word", margin.MARGIN, y + 4, "ack pending", "t12 ink3"),
+            label(f"{key}/n", margin.END, y + 4, said, "t12 w6 end num"),
+        ]
+
+    def rest(self) -> Mark:
+        """The consumers that have no place of their own, counted."""
+        from natslab.views.acks.words import more_words
+
+        y = TOP + BAND * len(self.plan.bands) + 16
+        return Group(
+            key="more",
+            title=f"{len(self.plan.more)} more consumers are only counted.",
+            marks=[label("more/words", 24, y, more_words(self.state, self.plan), "t12 ink3")],
+        )
+
+    def lane(self, consumer: Consumer) -> list[Mark]:
+        """A consumer with its words, lines and cells."""
+        y, rows = self.names[consumer.key], self.rows[consumer.key]
+        expanded = consumer is self.plan.expanded
+        marks = [self.head(consumer, "t14"), *self.lines(consumer, y)]
+        key = f"lane/{consumer.key}"
+        if self.plan.how == "mosaic":
+            marks += bars(self.state, self.plan, consumer, y + 24, 44)
+            for cell in pins(self.state, self.plan, consumer):
+                marks += self.pin(consumer, cell, y + 17)
+        else:
+            seqs = self.shown(consumer)
+            for seq in seqs:
+                marks += self.cell(consumer, seq, rows, self.plan.r)
+            marks += self.gaps(consumer, rows[0])
+            marks += self.beside(consumer, seqs, rows)
+            if expanded:
+                for i, row in enumerate(rows):
+                    words = f"attempt {i + 1}"
+                    if i + 1 == consumer.max_deliver:
+                        words += f" of {consumer.max_deliver}"
+                    elif i + 1 == ROWS:
+                        words += " and on"
+                    marks.append(label(f"{key}/row/{i + 1}", 24, row + 4, words, "t11 ink3"))
+            else:
+                marks.append(label(f"{key}/row", 24, rows[0] + 4, "all attempts", "t11 ink3"))
+        lines = 5 if not expanded else 9
+        marks += margin.counters(self.state, consumer, y, lines, whole=expanded)
+        return marks
+
+    def lines(self, consumer: Consumer, y: float) -> list[Mark]:
+        """The words at the two lines, and the bracket between them."""
+        plan, key = self.plan, f"lane/{consumer.key}"
+        a, b = plan.edge(consumer.floor), plan.edge(consumer.delivered)
+        marks: list[Mark] = [
+            Text(key=f"{key}/floor", x=round(a - 9, 2), y=y,
+                 runs=[("ack floor ", "t12 ink3 end"), (amount(consumer.floor), "t12 w6 num")]),
+            Text(key=f"{key}/delivered", x=round(b + 8, 2), y=y,
+                 runs=[("delivered ", "t12 ink3"), (amount(consumer.delivered), "t12 w6 num")]),
+        ]  # fmt: skip
+        if b - a >= 9:
+            marks += self.bracket(consumer, a + 7, b - 6, y)
+        return marks
+
+    def bracket(self, consumer: Consumer, a: float, b: float, y: float) -> list[Mark]:
+        """How many acks are awaited, of how many: between the two lines, as the server counts them."""
+        key, count, limit = f"pending/{consumer.key}", consumer.pending, consumer.limit
+        of = f"{amount(count)} of {amount(limit)}" if limit > 0 else amount(count)
+        room = b - a - 2 * 8
+        row = 7 * limit + 8 if 0 < limit <= PIPS else 0
+        choices = [
+            (f"{of} ack pending", row),
+            (f"{of} ack pending", 0),
+            (of, row),
+            (of, 0),
+            (amount(count), 0),
+        ]
+        words, pip = next(
+            ((w, p) for w, p in choices if text_width(w, "t12") + p + 8 <= room), (choices[-1][0], 0)
+        )
+        wide = text_width(words, "t12") + (pip + 4 if pip else 0)
+        left = (a + b - wide) / 2
+        foot = f"M{n(a)} {n(y + 4)}V{n(y - 4)}"
+        if left - 6 > a:
+            foot += f"H{n(left - 6)}M{n(left + wide + 6)} {n(y - 4)}H{n(b)}V{n(y + 4)}"
+        else:
+            foot += f"M{n(b)} {n(y - 4)}V{n(y + 4)}"
+        marks: list[Mark] = []
+        if b - a >= text_width(words, "t12") + 4:
+            marks = [
+                Path(key=f"{key}/feet", d=foot, classes="edge ink none", width=1.25),
+                label(f"{key}/words", left, y, words, "t12 num"),
+            ]
+        if pip:
+            marks += margin.pips(key, left + text_width(words, "t12") + 10, y, count, limit)
+        title = f"{amount(count)} delivered and not acked" + (
+            f"; at {amount(limit)} nothing new is handed out." if limit > 0 else "."
+        )
+        return [
+            Group(key=key, marks=marks, title=title, state={"ack pending": count, "max_ack_pending": limit})
+        ]
+
+    # --- cells -----------------------------------------------------------------------------------
+
+    def shown(self, consumer: Consumer) -> list[int]:
+        """The sequences in view that are this consumer's."""
+        return [c.a for c in self.plan.singles if self.state.status(consumer, c.a)]
+
+    def key(self, consumer: Consumer, seq: int) -> str:
+        """The key of a cell."""
+        return f"msg/{consumer.stream}/{seq}@{consumer.name}"
+
+    def level(self, consumer: Consumer, cell: Cell, shown: str) -> float | None:
+        """How much of its time a cell has left, 0 to 1."""
+        last, now = cell.last, self.state.now
+        if last is None or last.t < 0:
+            return None
+        if shown == "flight":
+            return 1 - (now - last.since) / max(0.001, consumer.wait(cell.attempt))
+        return 1 - (now - last.ended) / last.delay if shown == "nak" and last.delay > 0 else None
+
+    def cell(self, consumer: Consumer, seq: int, rows: list[float], r: float) -> list[Mark]:
+        """One message at one consumer: its current mark, and its earlier attempts above it."""
+        column = self.plan.column(seq)
+        assert column is not None
+        x, key = column.middle, self.key(consumer, seq)
+        cell = consumer.cells.get(seq)
+        below = seq <= consumer.floor
+        if cell is None or len(rows) == 1 or (below and cell.state != "exhausted"):
+            return [self.mark(consumer, seq, cell, x, rows[0], r)]
+        marks: list[Mark] = []
+        current = min(cell.attempt, len(rows))
+        known = {a.n: a for a in cell.attempts}
+        for i in range(1, current):
+            # With more attempts than rows the last row is the newest one, and the others are the first.
+            attempt = known.get(i)
+            marks += self.earlier(key, consumer, cell, i, attempt, x, rows[i - 1], r)
+            stop = rows[i] - (18 if self.is_selected(consumer, seq) and i + 1 == current else 13)
+            marks.append(
+                Path(key=f"{key}/{i}/link", d=f"M{n(x)} {n(rows[i - 1] + 12)}V{n(stop)}", classes="edge ink3")
+            )
+        marks.append(self.mark(consumer, seq, cell, x, rows[current - 1], r))
+        return marks
+
+    def is_selected(self, consumer: Consumer, seq: int) -> bool:
+        """Whether that cell is the selected one."""
+        return facts.selected(self.state) == (consumer.stream, seq, consumer.name)
+
+    def earlier(
+        self,
+        key: str,
+        consumer: Consumer,
+        cell: Cell,
+        i: int,
+        attempt: Attempt | None,
+        x: float,
+        y: float,
+        r: float,
+    ) -> list[Mark]:
+        """An attempt that is over."""
+        state = attempt.end if attempt is not None and attempt.end else "expired" if attempt else "unseen"
+        if attempt is not None and attempt.end == "acked":
+            state = "acked"
+        title = f"Message {amount(cell.seq)}, attempt {i}: "
+        if attempt is None:
+            title += "nobody saw it."
+        else:
+            title += f"handed to {short_name(attempt.client)}, " if attempt.client else ""
+            title += f"{STATES[state]}."
+        return [
+            Group(
+                key=f"{key}/{i}",
+                marks=glyph(f"{key}/{i}", state, x, y, r),
+                title=title,
+                light=[key],
+            )
+        ]
+
+    def mark(self, consumer: Consumer, seq: int, cell: Cell | None, x: float, y: float, r: float) -> Mark:
+        """The current mark of a message."""
+        key = self.key(consumer, seq)
+        self.places[key] = (x, y)
+        below = seq <= consumer.floor
+        status = (
+            consumer.shown(cell, self.state.now) if cell is not None else self.state.status(consumer, seq)
+        )
+        level = self.level(consumer, cell, status) if cell is not None else None
+        small = status in ("settled", "acked", "terminated") and below
+        marks = glyph(key, status, x, y, r, level=level, small=small)
+        if cell is not None and status == "flight" and cell.last is not None and cell.last.wpi and r >= 7:
+            marks += refill(key, x, y)
+        if self.is_selected(consumer, seq):
+            marks.append(
+                Path(key=f"{key}/ring", classes="edge ink none", width=3,
+                     d=f"M{n(x - r - 4)} {n(y)}A{n(r + 4)} {n(r + 4)} 0 1 1 {n(x + r + 4)} {n(y)}"
+                       f"A{n(r + 4)} {n(r + 4)} 0 1 1 {n(x - r - 4)} {n(y)}Z")
+            )  # fmt: skip
+        state: dict[str, object] = {"state": STATES[status]}
+        if cell is not None:
+            state["attempt"] = attempt_words(consumer, cell.attempt)
+            if cell.last is not None and cell.last.client:
+                state["client"] = cell.last.client
+        return Group(
+            key=key,
+            marks=marks,
+            title=self.story(consumer, seq, cell, status),
+            state=state,
+            actions=answers(consumer, cell),
+            light=[self.key(c, seq) for c, _, _ in self.tops if c is not consumer],
+        )
+
+    def story(self, consumer: Consumer, seq: int, cell: Cell | None, status: str) -> str:
+        """What happened to a message at a consumer, in a sentence."""
+        name, subject = short_name(consumer.name), self.plan.stream.subjects.get(seq, "")
+        what = f"Message {amount(seq)}" + (f", {short_name(subject, 60)}," if subject else "")
+        if cell is None:
+            if status == "stored":
+                return f"{what} is stored; {name} has not handed it out yet."
+            return f"{what} is settled for {name}."
+        last, to = cell.last, ""
+        if last is not None and last.client:
+            to = f" to {short_name(last.client)}"
+        of = attempt_words(consumer, cell.attempt)
+        words = f"{what} for {name}: attempt {of}{to}, {STATES[status]}"
+        end = consumer.deadline(cell)
+        if status == "flight" and end is not None:
+            words += f", {left_of(end - self.state.now)} left"
+        if status == "nak" and last is not None and last.delay:
+            words += f", again in {left_of(last.ended + last.delay - self.state.now)}"
+        if status == "expired":
+            words += " (≈ inferred: the server tells nobody)"
+        if status == "exhausted":
+            words += "; it stays stored and is never delivered again"
+        if last is not None and last.reason:
+            words += f" ({short_name(last.reason, 60)})"
+        return words + "."
+
+    def beside(self, consumer: Consumer, seqs: list[int], rows: list[float]) -> list[Mark]:
+        """Seconds left and attempts, under or beside the cells, where they fit; the most urgent first."""
+        plan, now = self.plan, self.state.now
+        expanded = consumer is plan.expanded
+        key = f"lane/{consumer.key}"
+        wants: list[tuple[float, str, float, float, str, str]] = []  # urgency, key, x, y, text, classes
+        seconds = False
+        for seq in seqs:
+            cell = consumer.cells.get(seq)
+            if cell is None or not cell.waits:
+                continue
+            shown = consumer.shown(cell, now)
+            due = consumer.due(cell)
+            x, y = self.places[self.key(consumer, seq)]
+            mine = f"{self.key(consumer, seq)}/left"
+            if not expanded and cell.attempt > 1:
+                badge = (
+                    f"{cell.attempt}/{consumer.max_deliver}"
+                    if consumer.max_deliver > 0
+                    else f"×{cell.attempt}"
+                )
+                wants.append((0, mine, x, y + 23, badge, "t11 w6 middle"))
+            elif shown in ("flight", "nak") and due is not None and due > now:
+                left = due - now
+                text = f"{left:.0f}" if left >= 9.95 else f"{left:.1f}"
+                if left >= 99.5:
+                    text = f"{left / 60:.0f} min" if left >= 120 else text
+                if y == rows[0] or not expanded:
+                    seconds = True
+                    wants.append((left, mine, x, y + 23, text, "t11 ink2 middle num"))
+                else:
+                    ring = 8 if self.is_selected(consumer, seq) else 4
+                    wants.append((left, mine, x + 8 + ring, y + 4, text, "t11 ink2 num"))
+        marks: list[Mark] = []
+        boxes: list[tuple[float, float, float, float]] = []
+        for seq in seqs:
+            x, y = self.places[self.key(consumer, seq)]
+            boxes.append((x - plan.r - 1, y - plan.r, x + plan.r + 1, y + plan.r))
+        cells = consumer.cells
+        for seq in seqs:
+            if expanded and (cell := cells.get(seq)) is not None and seq > consumer.floor:
+                x = self.places[self.key(consumer, seq)][0]
+                for row in rows[: min(cell.attempt, len(rows)) - 1]:
+                    boxes.append((x - plan.r - 1, row - plan.r, x + plan.r + 1, row + 27))
+        for _, mine, x, y, text, classes in sorted(wants):
+            wide = text_width(text, classes)
+            left = x - wide / 2 if "middle" in classes else x
+            box = (left, y - 8, left + wide, y + 2)
+            if any(a < box[2] and box[0] < c and b < box[3] and box[1] < d for a, b, c, d in boxes):
+                continue
+            boxes.append(box)
+            marks.append(label(mine, x, y, text, classes))
+        if seconds:
+            marks.append(label(f"{key}/seconds", 24, rows[0] + 23, "seconds left", "t11 ink3"))
+        if expanded:
+            marks += self.asides(consumer, seqs, rows, boxes)
+        return marks
+
+    def asides(
+        self,
+        consumer: Consumer,
+        seqs: list[int],
+        rows: list[float],
+        boxes: list[tuple[float, float, float, float]],
+    ) -> list[Mark]:
+        """Words in the expanded lane: what blocks the floor, what waits for a pull."""
+        marks: list[Mark] = []
+        for seq in facts.blocking(consumer)[:1]:
+            place = self.places.get(self.key(consumer, seq))
+            if seq == consumer.floor + 1 and place is not None and place[1] > rows[0]:
+                x = self.plan.edge(consumer.floor) - 9
+                marks.append(label("blocks", x, place[1] + 4, "blocks the floor", "t11 ink2 end"))
+        said = False
+        for cell in facts.stuck(self.state, consumer):
+            place = self.places.get(self.key(consumer, cell.seq))
+            if place is None or consumer.last_chance(cell):
+                continue
+            x, y = place
+            after = next((r for r in rows if r > y), None)
+            if after is None:
+                continue
+            key = self.key(consumer, cell.seq)
+            marks.append(
+                Path(
+                    key=f"{key}/wait", d=f"M{n(x)} {n(y + 13)}V{n(after - 9)}", classes="edge ink3 none dots"
+                )
+            )
+            words = "waits for a pull"
+            wide = text_width(words, "t11")
+            for left in (x, x - wide / 2, x - wide) if not said else ():
+                box = (left - 3, after - 6, left + wide + 3, after + 6)
+                if left > GRID and not any(
+                    a < box[2] and box[0] < c and b < box[3] and box[1] < d for a, b, c, d in boxes
+                ):
+                    marks.append(label("waits", left, after + 4, words, "t11 ink2"))
+                    said = True
+                    break
+        return marks
+
+    def gaps(self, consumer: Consumer, y: float) -> list[Mark]:
+        """What stands for sequences that are left out."""
+        marks: list[Mark] = []
+        for column in self.plan.columns:
+            if column.a == column.b:
+                continue
+            x, key = column.middle, f"gap/{column.a}@{consumer.name}"
+            middle = (column.a + column.b) // 2
+            status = self.state.status(consumer, middle)
+            ink = {"stored": "stored", "settled": "done", "acked": "done"}.get(status, "line")
+            d = "".join(f"M{n(x + dx - 0.01)} {n(y)}H{n(x + dx + 0.01)}" for dx in (-6, 0, 6))
+            words = STATES.get(status, "not its own")
+            marks.append(
+                Path(key=key, d=d, width=3.4, classes=f"edge {ink} none round",
+                     title=f"{amount(column.a)} to {amount(column.b)} for {short_name(consumer.name)}: "
+                           f"{words}.")
+            )  # fmt: skip
+        return marks
+
+    def pin(self, consumer: Consumer, cell: Cell, y: float) -> list[Mark]:
+        """One message that is named above its column."""
+        x = self.plan.edge(cell.seq) - 2
+        mark = self.mark(consumer, cell.seq, cell, x, y, 5.0)
+        return [mark]
+
+
+def answers(consumer: Consumer, cell: Cell | None) -> list[Action]:
+    """What can be said for a message that the lab holds: the lines that a person would type."""
+    last = cell.last if cell is not None else None
+    if cell is None or last is None or not last.held or not cell.waits or consumer.ack == "none":
+        return []
+    to = f"{consumer.stream} {consumer.name} {cell.seq}"
+    return [
+        Action(f"natslab ack {to}", "+ACK"),
+        Action(f"natslab nak {to}", "-NAK"),
+        Action(f"natslab nak {to} --delay 5s", "-NAK 5s"),
+        Action(f"natslab wpi {to}", "+WPI"),
+        Action(f"natslab term {to}", "+TERM"),
+    ]

@@ -1,0 +1,92 @@
+"""The acks picture: sequences across, consumers down, a mark for what each message is to each of them."""
+
+from __future__ import annotations
+
+from natslab.views.acks import margin
+from natslab.views.acks.card import card_of
+from natslab.views.acks.lanes import Lanes
+from natslab.views.acks.plan import Plan, plan_of
+from natslab.views.acks.state import State, totals_of
+from natslab.views.acks.words import describe, other_words, others, timed
+from natslab.views.scene import Group, Legend, Mark, Scene, label, shorten
+from natslab.views.view import blank
+from natslab.views.wording import amount, short_name
+
+TITLE = "Acks"
+SOURCES = "seen in state file, advisories and acks"
+
+
+def draw(state: State) -> Scene:
+    """The lanes of one stream's consumers, the server's counters, and the card of the selected cell."""
+    sentence, note = timed(state)
+    sentence = describe(state)[0]
+    plan = plan_of(state)
+    rebuilt = plan is not None and all(c.reconstructed for c in [*plan.lanes, *plan.bands])
+    sources = "reconstructed from events: a memory consumer has no state file" if rebuilt else SOURCES
+    scene = blank(state, "acks", TITLE, sources, sentence, note)
+    if plan is None:
+        return scene
+    lanes = Lanes(state, plan)
+    drawn = [*plan.bands, *plan.lanes]
+    marks = [*lanes.ground(), *lanes.axis(), *lanes.everything(), *margin.heading(state, drawn)]
+    bottom = lanes.bottom
+    left = left_out(state, plan)
+    card = card_of(state, bottom + 24)
+    if card is not None:
+        key = f"msg/{card.consumer.stream}/{card.seq}@{card.consumer.name}"
+        marks += card.marks(lanes.places.get(key))
+        bottom = card.bottom
+    if left:
+        bottom += 22
+        marks.append(label("left-out", 24, bottom, shorten(left, 700, "t12"), "t12 ink3"))
+    for name in others(state, plan.stream.name):
+        bottom += 22
+        marks.append(_other(state, name, bottom))
+    scene.marks, scene.height, scene.legend = marks, bottom + 22, legend(state, plan)
+    return scene
+
+
+def left_out(state: State, plan: Plan) -> str:
+    """What the columns do not show."""
+    parts = []
+    if plan.before:
+        parts.append(f"1 to {amount(plan.before)} are settled and not shown")
+    gaps = [c for c in plan.columns if c.a != c.b] if plan.how == "cells" else []
+    if gaps:
+        words = ", ".join(f"{amount(c.a)} to {amount(c.b)}" for c in gaps[:4])
+        parts.append(f"… stands for {words}" + (" and more" if len(gaps) > 4 else ""))
+    if plan.how == "mosaic" and plan.size > 1:
+        parts.append(f"each column is {amount(plan.size)} sequences")
+    rebuilt = [c for c in plan.lanes if c.reconstructed]
+    if rebuilt and len(rebuilt) < len(plan.lanes):
+        parts.append(
+            f"{', '.join(short_name(c.name) for c in rebuilt)}: reconstructed from events, in memory"
+        )
+    return "; ".join(parts)
+
+
+def _other(state: State, name: str, y: float) -> Mark:
+    key = f"stream/{name}"
+    words = f"Also {short_name(name, 30)}: {other_words(state, name)}"
+    return Group(
+        key=key,
+        title=f"{words}. See it: %natslab view acks {short_name(name, 60)}",
+        marks=[label(f"{key}/words", 24, y, shorten(words, 700, "t12"), "t12 ink3")],
+    )
+
+
+def legend(state: State, plan: Plan) -> list[Legend]:
+    """The states that are there now, counted over the drawn consumers."""
+    totals = [totals_of(state, c) for c in [*plan.lanes, *plan.bands]]
+    inferred = sum(
+        c.shown(cell, state.now) == "expired" for c in [*plan.lanes, *plan.bands] for cell in c.cells.values()
+    )
+    entries = [
+        Legend("done fill", "circle", "acked", sum(t.acked for t in totals)),
+        Legend("flight fill", "circle", "delivered, draining", sum(t.flight for t in totals)),
+        Legend("retry fill", "triangle", "nak or time-out", sum(t.retry for t in totals)),
+        Legend("dead fill", "square", "given up", sum(t.terminated + t.exhausted for t in totals)),
+        Legend("stored edge none", "ring", "stored", sum(t.stored for t in totals)),
+        Legend("retry fill inferred", "triangle", "≈ inferred", inferred),
+    ]
+    return [e for e in entries if e.count]

@@ -1,0 +1,249 @@
+"""What the server says of streams and consumers: the truth, which the events only explain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from natslab.tape.event import Snap
+from natslab.views.acks.settle import cell_for, home, lost, put, settle
+from natslab.views.acks.state import LAG, Cell, Consumer, State, Stream, seconds, wanted
+
+
+def stream_report(state: State, event: Snap) -> None:
+    """A stream's configuration and state, or that it is gone."""
+    data = event.data
+    name = str(data.get("name", ""))
+    if not name or not wanted(state, name):
+        return
+    if data.get("gone"):
+        _forget_stream(state, name)
+        return
+    stream = state.streams.setdefault(name, Stream(name=name))
+    config, said = data.get("config") or {}, data.get("state") or {}
+    stream.memory = config.get("storage") == "memory"
+    stream.retention = str(config.get("retention") or "limits")
+    first, last = int(said.get("first_seq", 0)), int(said.get("last_seq", 0))
+    stream.last = max(stream.last, last) if event.t - stream.active < LAG else last
+    if last and first > stream.first:
+        lost(stream, stream.first, first - 1)
+    if not said.get("num_deleted") and stream.last == last:
+        stream.gaps = []
+        stream.first = max(stream.first, first) if first else stream.first
+    stream.says, stream.says_t = int(said.get("messages", 0)), event.t
+
+
+def _forget_stream(state: State, name: str) -> None:
+    state.streams.pop(name, None)
+    state.deleted.pop(name, None)
+    for consumer in state.of_stream(name):
+        del state.consumers[consumer.key]
+
+
+def consumer_report(state: State, event: Snap) -> None:
+    """A consumer's configuration and counters, or that it is gone."""
+    data = event.data
+    stream, name = str(data.get("stream", "")), str(data.get("name", ""))
+    if not stream or not wanted(state, stream, name):
+        return
+    if data.get("gone"):
+        _forget(state, stream, name)
+        return
+    consumer = home(state, stream, name)
+    _configure(state, consumer, data.get("config") or {})
+    consumer.paused = bool(data.get("paused"))
+    delivered, floor = data.get("delivered") or {}, data.get("ack_floor") or {}
+    _place(
+        state,
+        consumer,
+        event.t,
+        int(delivered.get("consumer_seq", 0)),
+        int(delivered.get("stream_seq", 0)),
+        int(floor.get("stream_seq", 0)),
+    )
+    consumer.says = {
+        "pending": int(data.get("num_ack_pending", 0)),
+        "redelivered": int(data.get("num_redelivered", 0)),
+        "stored": int(data.get("num_pending", 0)),
+        "waiting": int(data.get("num_waiting", 0)),
+        "bound": int(bool(data.get("push_bound"))),
+    }
+    consumer.says_t = event.t
+    if consumer.doubts and consumer.says["pending"] == consumer.file_pending != consumer.pending:
+        _resolve(state, consumer, event.t)  # two witnesses against what the events told
+    if consumer.file_t < 0:
+        _reconstruct(state, consumer, event.t)
+
+
+def _configure(state: State, consumer: Consumer, config: dict[str, Any]) -> None:
+    if not config:
+        return
+    consumer.ack = str(config.get("ack_policy") or "explicit")
+    consumer.ack_wait = seconds(config.get("ack_wait")) or 30.0
+    consumer.backoff = [seconds(b) for b in config.get("backoff") or []]
+    consumer.max_deliver = int(config.get("max_deliver") or -1)
+    consumer.limit = int(config.get("max_ack_pending") or -1)
+    filters = config.get("filter_subjects") or [config.get("filter_subject") or ""]
+    consumer.filters = [str(f) for f in filters if f and f != ">"]
+    consumer.push = bool(config.get("deliver_subject"))
+    consumer.memory = bool(config.get("mem_storage")) or state.streams[consumer.stream].memory
+    if config.get("deliver_policy", "all") == "all":
+        consumer.first = 1
+    elif config.get("opt_start_seq"):
+        consumer.first = int(config["opt_start_seq"])
+
+
+def _place(state: State, consumer: Consumer, t: float, dseq: int, delivered: int, floor: int) -> None:
+    """Where the server says that its two lines are."""
+    fresh = t - consumer.changed > LAG
+    if not consumer.first and dseq == 0:
+        consumer.first = delivered + 1
+    if fresh and (dseq < consumer.dseq or delivered < consumer.delivered):
+        # It was reset, or it lost its newest state in a crash: what it says is what it remembers.
+        for seq in [s for s in consumer.cells if s > delivered]:
+            put(consumer, consumer.cells.pop(seq), "gone")
+        consumer.runs = [[a, min(b, delivered)] for a, b in consumer.runs if a <= delivered]
+        consumer.dseq, consumer.delivered = dseq, delivered
+    consumer.dseq, consumer.delivered = max(consumer.dseq, dseq), max(consumer.delivered, delivered)
+    consumer.floor = floor if fresh else max(consumer.floor, floor)
+    if floor:
+        for cell in consumer.cells.values():
+            if cell.seq <= floor and cell.waits:
+                settle(consumer, cell, t, guessed=True)
+        consumer.runs = [[max(a, floor + 1), b] for a, b in consumer.runs if b > floor]
+
+
+def _reconstruct(state: State, consumer: Consumer, t: float) -> None:
+    """Without a state file the counters are all there is beside the events."""
+    if not consumer.says["pending"] and t - consumer.changed > LAG:
+        for cell in consumer.cells.values():
+            if cell.waits:
+                settle(consumer, cell, t, guessed=True)
+        consumer.runs, consumer.beyond = [], 0
+
+
+def file_report(state: State, event: Snap) -> None:
+    """A consumer's own state file: which sequences it waits for, and which came more than once."""
+    data = event.data
+    stream, name = str(data.get("stream", "")), str(data.get("consumer", ""))
+    if not stream or not wanted(state, stream, name):
+        return
+    consumer = home(state, stream, name)
+    floor, delivered = data.get("floor") or [0, 0], data.get("delivered") or [0, 0]
+    _place(state, consumer, event.t, int(delivered[0]), int(delivered[1]), int(floor[1]))
+    again = {int(seq): int(count) for seq, count in data.get("redelivered") or []}
+    pending = {int(entry[0]): int(entry[1]) for entry in data.get("pending") or []}
+    left_out = int(data.get("left_out") or 0)
+    consumer.file_t, consumer.file_pending = event.t, len(pending) + left_out
+    consumer.doubts.clear()
+    _waits(state, consumer, event.t, pending, again)
+    if not left_out:
+        _over(state, consumer, event.t, pending, again, int(delivered[1]))
+    single = sum(b - a + 1 for a, b in consumer.runs)
+    consumer.beyond = max(0, consumer.file_pending - consumer.waiting - single) if left_out else 0
+    consumer.again = sum(1 for seq in again if seq not in consumer.cells)
+
+
+def _waits(
+    state: State, consumer: Consumer, t: float, pending: dict[int, int], again: dict[int, int]
+) -> None:
+    """What the file says the server waits for."""
+    runs: list[list[int]] = []
+    for seq in sorted(pending):
+        cell = consumer.cells.get(seq)
+        if cell is not None and not cell.waits and t - cell.t < LAG and not cell.guessed:
+            consumer.doubts[seq] = "flight"
+            continue
+        if cell is None:
+            cell = cell_for(state, consumer, seq)
+            if cell is None:
+                if runs and runs[-1][1] == seq - 1:
+                    runs[-1][1] = seq
+                else:
+                    runs.append([seq, seq])
+                continue
+            cell.t = t
+            put(consumer, cell, "flight")
+            cell.guessed = True
+        elif not cell.waits:
+            _reopen(consumer, cell)
+        attempts = _attempts(consumer, again.get(seq, 0))
+        if attempts > cell.attempt:
+            cell.attempt = attempts
+            if cell.state != "flight":
+                put(consumer, cell, "flight")
+    consumer.runs = runs
+
+
+def _reopen(consumer: Consumer, cell: Cell) -> None:
+    put(consumer, cell, "flight")
+    if cell.last is not None:
+        cell.last.end = ""
+
+
+def _over(
+    state: State, consumer: Consumer, t: float, pending: dict[int, int], again: dict[int, int], delivered: int
+) -> None:
+    """What the server waits for no longer: acked, or exhausted where it still counts as redelivered."""
+    for seq, cell in list(consumer.cells.items()):
+        if seq in pending or seq > delivered:
+            continue
+        if cell.waits:
+            if t - cell.t < LAG:
+                consumer.doubts[seq] = "over"
+            else:
+                _end(consumer, cell, t, seq in again)
+        elif cell.state == "exhausted" and seq not in again and t - cell.t >= LAG:
+            settle(consumer, cell, t, guessed=True)
+    for seq, count in again.items():
+        if seq not in pending and seq not in consumer.cells and consumer.max_deliver > 0:
+            new = cell_for(state, consumer, seq)
+            if new is not None:
+                new.attempt, new.t, new.guessed = _attempts(consumer, count), t, True
+                put(consumer, new, "exhausted")
+
+
+def _end(consumer: Consumer, cell: Cell, t: float, again: bool) -> None:
+    if again and consumer.last_chance(cell):
+        put(consumer, cell, "exhausted")
+        cell.guessed = True
+    else:
+        settle(consumer, cell, t, guessed=True)
+
+
+def _resolve(state: State, consumer: Consumer, t: float) -> None:
+    for seq, said in consumer.doubts.items():
+        cell = consumer.cells.get(seq)
+        if cell is None:
+            continue
+        if said == "over" and cell.waits:
+            _end(consumer, cell, t, consumer.last_chance(cell) and cell.state != "flight")
+        elif said == "flight" and not cell.waits:
+            _reopen(consumer, cell)
+    consumer.doubts.clear()
+
+
+def _attempts(consumer: Consumer, count: int) -> int:
+    """The deliveries of a message that the file counts so often as redelivered."""
+    return min(count + 1, consumer.max_deliver) if consumer.max_deliver > 0 else count + 1
+
+
+def advisory(state: State, event: Snap) -> None:
+    """What the server announces: streams and consumers made and deleted."""
+    data = event.data
+    kind = str(data.get("type", ""))
+    stream, name = str(data.get("stream", "")), str(data.get("consumer", ""))
+    if kind.endswith("stream_action") and data.get("action") == "delete" and stream in state.streams:
+        _forget_stream(state, stream)
+    elif kind.endswith("consumer_action") and wanted(state, stream, name) and stream and name:
+        if data.get("action") == "delete":
+            _forget(state, stream, name)
+        elif data.get("action") == "create":
+            key = f"{stream}/{name}"
+            old = state.consumers.get(key)
+            if old is not None and old.dseq:
+                state.consumers[key] = Consumer(stream=stream, name=name, changed=event.t)
+
+
+def _forget(state: State, stream: str, name: str) -> None:
+    if state.consumers.pop(f"{stream}/{name}", None) is not None:
+        state.deleted[stream] = name
