@@ -50,9 +50,9 @@ pictures: $(STAMP)
 	$(BIN)/python -m tests.browser.pictures
 
 build: $(STAMP)
-	rm -rf dist natslab/labextension natslab/views/static/stage.js  # what is there may be for development
+	rm -rf dist natslab/labextension natslab/views/static/*.js  # what is there may be for development
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) dist build natslab/labextension natslab/views/static/stage.js labextension/lib \
+	rm -rf $(VENV) dist build natslab/labextension natslab/views/static/*.js labextension/lib \
 	  labextension/node_modules labextension/tsconfig.tsbuildinfo

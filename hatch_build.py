@@ -17,7 +17,11 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 #: What a build leaves behind; a source distribution carries both.
-BUILT = ("natslab/views/static/stage.js", "natslab/labextension/package.json")
+BUILT = (
+    "natslab/views/static/stage.js",
+    "natslab/views/static/page.js",
+    "natslab/labextension/package.json",
+)
 SOURCES = ("src", "scripts", "package.json", "package-lock.json", "tsconfig.json")
 
 

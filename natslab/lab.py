@@ -24,6 +24,7 @@ from natslab.sources.streams import Streams
 from natslab.sources.trace import Traces
 from natslab.tape.event import Mark
 from natslab.tape.tape import Tape
+from natslab.views.recording import Block, Recording
 
 if TYPE_CHECKING:
     from natslab.views.show import View
@@ -151,10 +152,11 @@ class Lab:
         self.hub = hub
         self.tape = tape
         self.jobs: dict[int, Any] = {}
-        #: What `consumer next --hold` fetched and nobody has answered: (stream, consumer, sequence) -> message.
+        #: What `consumer next --hold` fetched and nobody answered: (stream, consumer, sequence) -> message.
         self.held: dict[tuple[str, str, int], Any] = {}
         self._clients: dict[str, Client] = {}  # those of natslab's own loop, by the name they were asked for
         self._connecting = asyncio.Lock()
+        self.recording: Block | None = None  # by %natslab record
         self._views: dict[tuple[str, ...], View] = {}
         self._followers = Servers(fleet, hub, tape)
         self._reports = Clients(fleet, hub, tape)
@@ -389,28 +391,30 @@ class Lab:
         self.settle()
         return self.tape.save(path)
 
+    def record(self, path: str | Path | None = None) -> Block:
+        """Records exactly one block: `with lab.record() as rec:`; afterwards `rec.view("queue")`.
+
+        With `path` it is saved there when the block ends. `async with` works too.
+        """
+        return Block(self.tape, self.settle, path)
+
+    def export(self, path: str | Path, views: list[str | tuple[str, ...]] | None = None) -> Path:
+        """Write one HTML page on which views can be scrubbed without kernel and network.
+
+        `views`: names, or tuples of a name and what narrows it; those that were opened when left out.
+        Raises LabError when it cannot be written or no view was opened.
+        """
+        from natslab.views.page import export
+
+        self.settle()
+        return export(path, self.tape, list(self._views.values()), self.view, views)
+
 
 def _act(line: str) -> None:
     if _runner is not None:
         _runner(line)
 
 
-class Recording:
-    """A saved tape: its views work without a server."""
-
-    def __init__(self, tape: Tape) -> None:
-        self.tape = tape
-
-    def __repr__(self) -> str:
-        return "a recording; its views: .view('routing'), .view('queue'), .view('requests')"
-
-    def view(self, name: str, *of: str) -> View:
-        """The view called `name`, as `Lab.view`."""
-        from natslab.views.show import View
-
-        return View(self.tape, name, of)
-
-
 def open(path: str | Path) -> Recording:
-    """A tape that `lab.save` wrote. Raises LabError when it cannot be read."""
+    """A tape that `lab.save` or `Recording.save` wrote. Raises LabError when it cannot be read."""
     return Recording(Tape.open(path))

@@ -30,7 +30,7 @@ class Wall:
 
     def __init__(self, lab: natslab.Lab) -> None:
         self.sent: dict[str, list[dict[str, Any]]] = {name: [] for name in view.names()}
-        self.frames = [Frames(lab.view(n)._player, sent.append) for n, sent in self.sent.items()]
+        self.frames = [Frames(lab.view(n).player, sent.append) for n, sent in self.sent.items()]
         for frames in self.frames:
             frames.heard({"op": "hello"})
 

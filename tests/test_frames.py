@@ -11,8 +11,9 @@ import pytest
 from natslab.loop import loop
 from natslab.tape.event import Pub, Sub
 from natslab.tape.tape import Tape
-from natslab.views.frames import BINS, PERIOD, Frames, _Track
+from natslab.views.frames import PERIOD, Frames
 from natslab.views.player import Player
+from natslab.views.track import BINS, Track
 
 
 class Wire:
@@ -98,13 +99,13 @@ def test_a_stage_without_a_lab_has_no_buttons(wait_for: Callable[..., float]) ->
 
 @pytest.mark.parametrize("bursts", [2 * BINS + 1, 2 * BINS + 2, 5 * BINS + 3])
 def test_every_publish_is_on_the_scrubber(bursts: int) -> None:
-    tape, track = Tape(), _Track()
-    player = Player(tape, "routing")
+    tape = Tape()
+    track = Track(tape)
     for i in range(bursts):
         tape.append(Pub(id=f"c/1/{i}", client="a", subject="x", t=float(i)))
         if i % 50 == 49:
-            track.painted(player)
-    pubs = track.painted(player)["pubs"]
+            track.painted()
+    pubs = track.painted()["pubs"]
     assert sum(count for _, _, count in pubs) == bursts
     assert len(pubs) <= 2 * BINS
     assert pubs[-1][:2] == [bursts, bursts - 1.0]

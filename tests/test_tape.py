@@ -80,7 +80,8 @@ def test_the_journal_has_no_name_and_leaves_nothing(tmp_path: Path, monkeypatch:
 
 def test_a_full_disk_does_not_stop_the_tape() -> None:
     tape = Tape()
-    tape._file = open("/dev/full", "wb", buffering=0)  # noqa: SIM115
+    assert tape._journal._new is not None
+    tape._journal._new._file = open("/dev/full", "wb", buffering=0)  # type: ignore[assignment]  # noqa: SIM115
     filled(5_000, tape)
     assert tape.head == 5_000
     assert len(tape.between(0, 5_000)) == 5_000

@@ -1,5 +1,5 @@
 // node scripts/build.mjs [--development] [--stage]
-// esbuild bundles the stage (an anywidget module); tsc and rspack make the JupyterLab extension.
+// esbuild bundles the stage (an anywidget module, and a page's script); tsc and rspack make the JupyterLab extension.
 // --development: the extension readable, with source maps; the stage is always the one that ships.
 // --stage: the stage alone, in milliseconds.
 import { spawnSync } from 'node:child_process';
@@ -24,18 +24,23 @@ function node(script, ...args) {
   }
 }
 
-await build({
-  absWorkingDir: home,
-  entryPoints: ['src/stage/index.ts'],
-  outfile: '../natslab/views/static/stage.js',
-  bundle: true,
-  format: 'esm',
-  target: 'es2022',
-  charset: 'utf8',
-  minify: true,
-  legalComments: 'none',
-  logLevel: 'warning'
-});
+/** The stage as an anywidget module, and as the script of an exported page. */
+const bundles = [
+  { entryPoints: ['src/stage/index.ts'], outfile: '../natslab/views/static/stage.js', format: 'esm' },
+  { entryPoints: ['src/page/index.ts'], outfile: '../natslab/views/static/page.js', format: 'iife' }
+];
+for (const bundle of bundles) {
+  await build({
+    absWorkingDir: home,
+    ...bundle,
+    bundle: true,
+    target: 'es2022',
+    charset: 'utf8',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning'
+  });
+}
 
 if (!process.argv.includes('--stage')) {
   if (!development) {

@@ -250,6 +250,7 @@ def load() -> None:
             publish,
             server,
             stream,
+            tapes,
         )
 
         JS.commands = {name: NATS.commands[name] for name in _JETSTREAM}

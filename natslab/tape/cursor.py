@@ -35,7 +35,7 @@ class Cursor:
     @property
     def n(self) -> int:
         """The newest event that is shown."""
-        return self._tape.head if self.mode == "live" else min(self._n, self._tape.head)
+        return self._tape.head if self.mode == "live" else self._within(self._n)
 
     @property
     def t(self) -> float:
@@ -57,7 +57,7 @@ class Cursor:
 
     def seek(self, n: int) -> None:
         """Show the moment right after event `n`."""
-        self._n = max(0, min(n, self._tape.head))
+        self._n = self._within(n)
         self.mode = "paused"
         self._changed()
 
@@ -104,13 +104,16 @@ class Cursor:
         """Call `heard()` when mode, place or selection change; returns how to stop."""
         return self._listeners.add(heard)
 
+    def _within(self, n: int) -> int:
+        return max(self._tape.first, min(n, self._tape.head))
+
     def _time(self, n: int) -> float:
         here = self._tape.between(n - 1, n)
         return here[0].t if here else 0.0
 
     def _burst(self, n: int, way: int) -> int:
         at = n + way
-        while 0 < at < self._tape.head:
+        while self._tape.first < at < self._tape.head:
             following = at + 1 if way > 0 else at
             if self._time(following) - self._time(following - 1) > BURST:
                 return at if way > 0 else at - 1

@@ -1,21 +1,16 @@
 """The tape: what happened in a lab, in order.
 
-Memory holds the newest events; a journal on disk holds all of them, one JSON object a line. The
-journal is a file without a name, so that it is gone when the process is gone, however it ended.
+Memory holds the newest events; a journal on disk holds all of them, within a limit.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import shutil
-import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 
 import msgspec
 
@@ -23,16 +18,18 @@ from natslab.errors import LabError
 from natslab.listeners import Listeners
 from natslab.tape.cursor import Cursor
 from natslab.tape.event import Event
+from natslab.tape.journal import Journal
 
 RING = 50_000  # events kept in memory
-STRIDE = 1_000  # events between two remembered places of the journal
 FORMAT = 1
 
 
-class _Head(msgspec.Struct, tag="tape", tag_field="kind"):
+class _Head(msgspec.Struct, tag="tape", tag_field="kind", omit_defaults=True):
     format: int
     started: float
     lab: str
+    first: int = 0
+    cut: int = 0
 
 
 _encoder = msgspec.json.Encoder()
@@ -51,15 +48,16 @@ class Tape:
     def __init__(self, lab: str = "lab", started: float | None = None) -> None:
         self.lab = lab
         self.started = time.time() if started is None else started
-        self._over: float | None = None  # tape seconds of its end
+        self.recorded = False  # it was opened, or is a part of another: nothing will happen
         self.head = 0
         self.cursor = Cursor(self)
+        self._first = 0
+        self._cut = 0
+        self._over: float | None = None  # tape seconds of its end
         self._ring: deque[Event] = deque(maxlen=RING)
         self._lock = threading.RLock()
         self._listeners: Listeners[[]] = Listeners()
-        self._file: IO[bytes] | None = tempfile.TemporaryFile(prefix="natslab-")  # noqa: SIM115
-        self._end = self._write(_encoder.encode(_Head(FORMAT, self.started, lab)) + b"\n")
-        self._places = [self._end]  # where every STRIDE-th event begins
+        self._journal = Journal()
 
     def now(self) -> float:
         """Seconds since the tape began; of a tape that is over, until its end."""
@@ -70,18 +68,28 @@ class Tape:
         """Whether its lab is gone, so that nothing more will happen."""
         return self._over is not None
 
+    @property
+    def first(self) -> int:
+        """What is shown begins right after this event: 0, or where a recorded block began, or `cut`."""
+        return max(self._first, self.cut)
+
+    @property
+    def cut(self) -> int:
+        """Events up to this one are no longer kept, but for what still held: they were too many."""
+        return max(self._cut, self._journal.cut)
+
     def append(self, event: Event) -> Event:
         """Put `event` at the end, number it, and tell who listens. Returns the same event."""
         with self._lock:
-            self.head += 1
-            event.n = self.head
-            self._ring.append(event)
-            if self._file is not None:
-                if event.n % STRIDE == 0:
-                    self._places.append(self._end)
-                self._end += self._write(_encoder.encode(event) + b"\n")
+            event.n = self.head + 1
+            self._take(event)
         self._listeners.tell()
         return event
+
+    def _take(self, event: Event) -> None:
+        self.head = event.n
+        self._ring.append(event)
+        self._journal.append(event)
 
     def between(self, a: int, b: int) -> list[Event]:
         """The events with a < n <= b, from memory or, for older ones, from the journal."""
@@ -89,47 +97,52 @@ class Tape:
             a, b = max(a, 0), min(b, self.head)
             if a >= b:
                 return []
-            first = self._ring[0].n if self._ring else self.head + 1
-            if a + 1 >= first:
-                start = a + 1 - first
-                if b - a > 2000 or start < len(self._ring) // 2:
-                    return [self._ring[i] for i in range(start, b - first + 1)]
-                out = []
-                for event in reversed(self._ring):  # a deque is quick from its ends
-                    if event.n <= a:
-                        break
-                    if event.n <= b:
-                        out.append(event)
-                return out[::-1]
-            return self._read(a, b)
+            ring = self._ring
+            whole = len(ring) == self.head - ring[0].n + 1  # none was let go between them
+            if whole and a + 1 >= ring[0].n:
+                start = a + 1 - ring[0].n
+                return [ring[i] for i in range(start, start + b - a)]
+            if self._journal.open:
+                return list(self._journal.between(a, b))
+            return [e for e in ring if a < e.n <= b]
 
     def listen(self, heard: Callable[[], None]) -> Callable[[], None]:
         """Call `heard()` after each append, on the appending thread; returns how to stop."""
         return self._listeners.add(heard)
 
+    def part(self, first: int, last: int) -> Tape:
+        """A tape of its own that shows the events with first < n <= last; it knows what was before."""
+        part = Tape(self.lab, self.started)
+        part.recorded = True
+        part._first, part._cut = max(first, self.first), self.cut
+        for event in self.between(0, last):
+            part._take(event)
+        part.head = min(last, self.head)
+        part._over = max((e.t for e in self.between(last - 1, last)), default=0.0)
+        return part
+
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Copy the whole journal to `path`. Raises LabError when it cannot be written."""
+        """Copy all that is kept to `path`. Raises LabError when it cannot be written."""
         target = Path(path)
         with self._lock:
-            if self._file is None:
+            if not self._journal.open:
                 raise LabError("This tape has no journal any more.", "Save a tape before its lab goes down.")
+            head = _Head(FORMAT, self.started, self.lab, self._first, self.cut)
             try:
-                self._file.seek(0)
                 with target.open("wb") as out:
-                    shutil.copyfileobj(self._file, out)
+                    out.write(_encoder.encode(head) + b"\n")
+                    self._journal.copy(out)
             except OSError as e:
                 raise LabError(
                     f"The tape could not be saved to {target}: {e.strerror}.", "Choose another place."
                 ) from None
-            finally:
-                self._file.seek(0, os.SEEK_END)
         return target
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Tape:
         """A saved tape, to be looked at; a torn last line is ignored.
 
-        Raises LabError when the file is missing or is not a tape.
+        Raises LabError when the file is missing, is not a tape, or has events that are not understood.
         """
         source = Path(path)
         try:
@@ -146,50 +159,34 @@ class Tape:
                 "Open it with the natslab that saved it.",
             )
         tape = cls(head.lab, head.started)
+        tape.recorded = True
+        tape._first, tape._cut = head.first, head.cut
         tape._over = 0.0
-        for line in lines[1:]:
+        for number, line in enumerate(lines[1:], 2):
+            if not line:
+                continue
             try:
                 event = _decoder.decode(line)
             except msgspec.DecodeError:
-                break
-            tape.append(event)
+                if number == len(lines):
+                    break
+                raise LabError(
+                    f"{source} cannot be read: this natslab does not understand its line {number}.",
+                    "Open it with the natslab that saved it.",
+                ) from None
+            event.n = max(event.n, tape.head + 1)
+            tape._take(event)
             tape._over = max(tape._over, event.t)
+        tape._first = min(tape._first, tape.head)
         return tape
 
     def close(self) -> None:
         """The lab is gone: let go of the journal. What is in memory stays readable."""
         with self._lock:
-            self._over = self.now()
-            if self._file is not None:
-                self._file.close()
-                self._file = None
+            if self._over is None:
+                self._over = self.now()
+            self._journal.close()
 
     def __del__(self) -> None:
-        self.close()
-
-    def _write(self, data: bytes) -> int:
-        assert self._file is not None
-        try:
-            return self._file.write(data)
-        except OSError:
-            # A full disk must not stop the lab: memory goes on, the journal ends here.
-            with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
-            return 0
-
-    def _read(self, a: int, b: int) -> list[Event]:
-        if self._file is None:
-            return [e for e in self._ring if a < e.n <= b]
-        out = []
-        try:
-            self._file.seek(self._places[min((a + 1) // STRIDE, len(self._places) - 1)])
-            for line in self._file:
-                event = _decoder.decode(line)
-                if event.n > b:
-                    break
-                if event.n > a:
-                    out.append(event)
-        finally:
-            self._file.seek(0, os.SEEK_END)
-        return out
+        if hasattr(self, "_journal"):
+            self.close()

@@ -16,17 +16,18 @@ import msgspec
 
 from natslab.errors import NatslabError
 from natslab.loop import loop
-from natslab.tape.event import Many, Mark, Pub, Server
+from natslab.views.deltas import FRAME as FRAME
+from natslab.views.deltas import FULL as FULL
+from natslab.views.deltas import Deltas
 from natslab.views.player import Player
-from natslab.views.scene import FOOT, Scene, header, headline, legend_marks, walk
+from natslab.views.scene import walk
+from natslab.views.track import Track
 
 PERIOD = 0.1  # seconds between two frames
+SCRUB = 0.05  # the same, while somebody goes through the past
 SLOWEST = 1.0  # the same, to a browser that is behind
 EASE = 2.0  # seconds without complaint after which frames become more frequent again
-FRAME = 64_000  # bytes of a frame
-FULL = 256_000  # bytes of a full scene
 TRACK_PERIOD = 0.5  # seconds between two pictures of the scrubber
-BINS = 280  # bars on the scrubber
 
 _json = msgspec.json.Encoder()
 
@@ -57,14 +58,10 @@ class Frames:
         self._act = act
         self._watched = watched or (lambda by: None)
         self._seq = 0
-        self._sent: dict[str, bytes] = {}  # key -> mark as the stage has it
-        self._order: list[str] = []
-        self._flights: dict[str, bytes] = {}
-        self._strip: dict[str, Any] = {}
-        self._scene: Scene | None = None
+        self._deltas = Deltas(controls=act is not None)
         self._table_open = False
         self._track_sent = (0.0, -1)
-        self._track = _Track()
+        self._track = Track(player.tape)
         self._period = PERIOD
         self._eased = 0.0
         self._awake = asyncio.Event()
@@ -113,7 +110,7 @@ class Frames:
 
     def _do(self, key: str, i: int) -> None:
         """Run an action of our own scene; the stage only points at it."""
-        scene = self._scene
+        scene = self._deltas.scene
         if scene is None or self._act is None or self._cursor.mode != "live" or self._player.tape.over:
             return
         actions = scene.controls
@@ -123,10 +120,14 @@ class Frames:
             line, act = actions[i].line, self._act
 
             def run() -> None:
+                error = ""
                 try:
                     act(line)
                 except NatslabError as e:
-                    loop().post(self._send, {"op": "said", "line": line, "error": str(e)})
+                    error = str(e)
+                except Exception as e:  # a fault of ours must not leave the button waiting
+                    error = f"This could not be done: {type(e).__name__}."
+                loop().post(self._send, {"op": "said", "line": line, "error": error})
 
             loop().asyncio.run_in_executor(None, run)
 
@@ -151,8 +152,8 @@ class Frames:
 
     def _forget(self) -> None:
         """The stage has nothing: the next frame is a full scene."""
-        self._sent, self._order, self._flights, self._strip = {}, [], {}, {}
-        self._scene, self._track_sent = None, (0.0, -1)
+        self._deltas.forget()
+        self._track_sent = (0.0, -1)
 
     async def _pump(self) -> None:
         while True:
@@ -179,7 +180,8 @@ class Frames:
                 self._period = max(PERIOD, self._period / 2)
                 self._eased = began
             # Whatever a picture costs, half of the time is left for the lab.
-            await asyncio.sleep(max(self._period - took, took))
+            calm = self._cursor.mode == "live" or self._period > PERIOD
+            await asyncio.sleep(max((self._period if calm else SCRUB) - took, took))
 
     def _frame(self) -> None:
         cursor = self._cursor
@@ -191,75 +193,23 @@ class Frames:
             mode=cursor.mode,
             selection=cursor.selection,
         )
-        marks = [*headline(scene), *scene.marks]
-        encoded = {m.key: _json.encode(m) for m in marks}
-        flights = {f.key: _json.encode(f) for f in scene.flights}
-        strip = self._strip_of(scene)
-        where = {
-            "mode": cursor.mode, "n": n, "head": self._player.tape.head, "t": round(cursor.t, 3),
-            "now": round(self._player.tape.now(), 3), "speed": cursor.speed, "selection": cursor.selection,
-            "over": self._player.tape.over,
+        frame = self._deltas.frame(scene)
+        if self._deltas.left_out:
+            self._awake.set()
+        tape = self._player.tape
+        frame["cursor"] = {
+            "mode": cursor.mode, "n": n, "first": tape.first, "head": tape.head, "t": round(cursor.t, 3),
+            "now": round(tape.now(), 3), "speed": cursor.speed, "selection": cursor.selection,
+            "over": tape.over, "recorded": tape.recorded,
         }  # fmt: skip
-        full = self._scene is None
-        room = FULL if full else FRAME
-        room -= 4_000 + sum(len(d) for k, d in flights.items() if self._flights.get(k) != d)
-        changed: dict[str, bytes] = {}
-        for key, data in encoded.items():
-            if self._sent.get(key) != data:
-                # What does not fit stays different and travels in the next frame.
-                if (room := room - len(data)) < 0:
-                    self._awake.set()
-                    break
-                changed[key] = data
-        marks_now = [msgspec.Raw(d) for d in changed.values()]
-        frame: dict[str, Any]
-        if full:
-            flying = [msgspec.Raw(f) for f in flights.values()]
-            frame = {"op": "scene", "full": True, "cursor": where,
-                     "scene": {**strip, "marks": marks_now, "flights": flying}}  # fmt: skip
-        else:
-            gone = [k for k in self._sent if k not in encoded]
-            frame = {
-                "op": "delta", "cursor": where, **self._strip_change(strip),
-                "set": marks_now, "del": gone,
-                "flights": [msgspec.Raw(d) for k, d in flights.items() if self._flights.get(k) != d],
-                "gone": [k for k in self._flights if k not in flights],
-            }  # fmt: skip
-            for key in gone:
-                del self._sent[key]
-        self._sent.update(changed)
-        order = [k for k in encoded if k in self._sent]
-        if not full and order != self._order:
-            frame["order"] = order
-        self._order, self._flights, self._strip, self._scene = order, flights, strip, scene
         self._send(frame)
         self._side_frames(n)
-
-    def _strip_of(self, scene: Scene) -> dict[str, Any]:
-        """Everything of a scene that is not a mark or a flight, as plain JSON."""
-        said = "".join(t for t, _ in scene.sentence) + " " + "".join(t for t, _ in scene.note)
-        return {
-            "view": scene.view, "title": scene.title, "height": scene.height, "foot": FOOT,
-            "lab": scene.lab, "said": said.strip(),
-            "head": msgspec.to_builtins(header(scene)),
-            "legend": msgspec.to_builtins(legend_marks(scene)),
-            "controls": msgspec.to_builtins(scene.controls) if self._act is not None else [],
-        }  # fmt: skip
-
-    def _strip_change(self, strip: dict[str, Any]) -> dict[str, Any]:
-        """What of it changed: plain values together, lists of marks and buttons by themselves."""
-        changed = {k: v for k, v in strip.items() if self._strip.get(k) != v}
-        out: dict[str, Any] = {}
-        for key, name in (("head", "hd"), ("legend", "legend"), ("controls", "controls")):
-            if key in changed:
-                out[name] = changed.pop(key)
-        return {**out, "head": changed} if changed else out
 
     def _side_frames(self, n: int) -> None:
         at, head = self._track_sent
         if head != self._player.tape.head and time.monotonic() - at >= TRACK_PERIOD:
             self._track_sent = (time.monotonic(), self._player.tape.head)
-            self._send(self._track.painted(self._player))
+            self._send(self._track.painted())
         elif head != self._player.tape.head:
             loop().asyncio.call_later(TRACK_PERIOD, self._awake.set)
         if self._table_open:
@@ -271,50 +221,3 @@ class Frames:
             self._seq += 1
             frame["seq"] = self._seq
         self._out(msgspec.json.decode(_json.encode(frame)))
-
-
-class _Track:
-    """What the scrubber shows: publishes as bars, marks and faults as signs."""
-
-    def __init__(self) -> None:
-        self._n = 0
-        self._bars: list[list[float]] = []  # n, t, count
-        self._signs: list[dict[str, Any]] = []
-        self._states: dict[str, str] = {}  # of each server
-        self._t1 = 0.0
-
-    def painted(self, player: Player) -> dict[str, Any]:
-        tape = player.tape
-        for event in tape.between(self._n, tape.head):
-            self._n = event.n
-            self._t1 = max(self._t1, event.t)
-            if isinstance(event, Pub):
-                self._bar(event.n, event.t, 1)
-            elif isinstance(event, Many) and event.way == "pub":
-                self._bar(event.n, event.t, event.count)
-            elif isinstance(event, Server) and event.state in ("down", "frozen", "up"):
-                glyph = {"down": "✕", "frozen": "‖", "up": "↑"}[event.state]
-                if event.state == "up" and self._states.get(event.name) == "frozen":
-                    glyph = "▶"
-                self._states[event.name] = event.state
-                self._sign(event.n, event.t, glyph, f"{event.name} is {event.state}", event.name)
-            elif isinstance(event, Mark) and event.what in ("check", "bet"):
-                self._sign(event.n, event.t, "✓" if event.what == "check" else "?", event.text)
-        if len(self._bars) > 2 * BINS:
-            pairs = (self._bars[i : i + 2] for i in range(0, len(self._bars), 2))
-            self._bars = [[*pair[-1][:2], sum(bar[2] for bar in pair)] for pair in pairs]
-        return {
-            "op": "track", "head": tape.head, "t0": 0.0, "t1": round(max(self._t1, tape.now()), 3),
-            "pubs": self._bars, "signs": self._signs,
-        }  # fmt: skip
-
-    def _bar(self, n: int, t: float, count: int) -> None:
-        if self._bars and t - self._bars[-1][1] < 0.02:
-            self._bars[-1][0] = n
-            self._bars[-1][2] += count
-        else:
-            self._bars.append([n, round(t, 3), count])
-
-    def _sign(self, n: int, t: float, glyph: str, text: str, name: str = "") -> None:
-        self._signs.append({"n": n, "t": round(t, 3), "glyph": glyph, "text": text[:80], "name": name[:20]})
-        del self._signs[:-60]

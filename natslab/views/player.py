@@ -46,6 +46,7 @@ class Player:
         self._state: ViewState = self.view.start(of)
         self._state.lab = tape.lab
         self._n = 0
+        self._cut = 0
         # Places of the tape in order, and the state there.
         self._places: list[int] = [0]
         self._keyframes: dict[int, bytes] = {0: self._encoder.encode(self._state)}
@@ -103,6 +104,8 @@ class Player:
     def _seek(self, n: int | None) -> ViewState:
         head = self.tape.head
         target = head if n is None else max(0, min(n, head))
+        if self._cut != self.tape.cut:
+            self._let_go(self.tape.cut)
         start = self._places[bisect.bisect_right(self._places, target) - 1]
         if target < self._n or start > self._n:
             self._state = self._decoder.decode(self._keyframes[start])
@@ -114,6 +117,15 @@ class Player:
                 self._fold(events[i : i + BATCH])
             self._n = step
         return self._state
+
+    def _let_go(self, cut: int) -> None:
+        """The tape no longer has what led to these states: views that open now cannot know it either."""
+        self._cut = cut
+        for n in [n for n in self._places if 0 < n < cut]:
+            self._places.remove(n)
+            self._size -= len(self._keyframes.pop(n))
+        if self._n < cut:
+            self._state, self._n = self._decoder.decode(self._keyframes[0]), 0
 
     def _fold(self, events: list[Event]) -> None:
         """Fold on, and keep what it led to where folding up to here again would take long."""

@@ -37,7 +37,7 @@ class View:
         watched: Callable[[int], None] | None = None,
     ) -> None:
         self.name = name
-        self._player = Player(tape, name, of)
+        self.player = Player(tape, name, of)
         self._settle = settle or (lambda: None)
         self._act = act
         self._watched = watched
@@ -47,26 +47,26 @@ class View:
     def state(self) -> Any:
         """What the view knows now, for assertions: a copy that does not change any more."""
         self._settle()
-        return self._player.at()
+        return self.player.at()
 
     def at(self, n: int) -> Any:
         """What the view knew right after event `n` of the tape."""
-        return self._player.at(n)
+        return self.player.at(n)
 
     def describe(self) -> str:
         """What happened, in a sentence or two without times."""
         self._settle()
-        return " ".join(s for s in self._player.describe() if s)
+        return " ".join(s for s in self.player.describe() if s)
 
     def table(self) -> Table:
         """The same facts in rows."""
         self._settle()
-        return self._player.table()
+        return self.player.table()
 
     def scene(self) -> Scene:
         """The picture as data."""
         self._settle()
-        return self._player.scene()
+        return self.player.scene()
 
     def svg(self, *, patterns: bool = True, theme: str = "") -> str:
         """The picture as one self-contained SVG; `theme` "light" or "dark" fixes its colours."""
@@ -74,7 +74,7 @@ class View:
 
     def text(self) -> str:
         """`[name]`, the sentence and the table."""
-        words, table = self.describe(), self._player.table().text()
+        words, table = self.describe(), self.player.table().text()
         return f"[{self.name}] {words}" + (f"\n\n{table}" if table else "")
 
     def picture(self, *, patterns: bool = False) -> Picture:
@@ -87,7 +87,7 @@ class View:
         from natslab.errors import CommandError
 
         self._settle()
-        source = self._player.dot()
+        source = self.player.dot()
         if source is None:
             raise CommandError(
                 f"The {self.name} view is not a graph.", "view.dot() works for routing and queue."
@@ -99,7 +99,7 @@ class View:
         if self._stage is None:
             from natslab.views.widget import Stage
 
-            self._stage = Stage(self._player, self._act, self._watched)
+            self._stage = Stage(self.player, self._act, self._watched)
         return self._stage
 
     def __repr__(self) -> str:

@@ -32,7 +32,7 @@ from natslab.tape.event import Event, Server
 from natslab.views.scene import Scene, shorten
 
 #: Modules of this package that are not views; every other one is.
-_HOUSE = {"view", "scene", "layout", "marks", "wording", "player", "frames", "show", "widget"}
+_HOUSE = set("view scene layout marks wording player frames deltas track show widget recording page".split())
 
 
 class ViewState(msgspec.Struct, kw_only=True):
@@ -52,6 +52,15 @@ def fold_common(state: ViewState, event: Event) -> None:
         state.now = event.t
     if isinstance(event, Server):
         state.servers[event.name] = event.state
+
+
+def selected(selection: str, key: str) -> bool:
+    """Whether the mark `key` is lit by a selection: it is the same thing, a part of it, or the whole of it.
+
+    Parts follow after a `/` or `@`: `msg/ORDERS/5` lights `msg/ORDERS/5@billing` and the other way round.
+    """
+    a, b = sorted((selection, key), key=len)
+    return bool(a) and b.startswith(a) and (len(a) == len(b) or b[len(a)] in "/@")
 
 
 def blank(state: ViewState, view: str, title: str, sources: str, sentence: str = "", note: str = "") -> Scene:

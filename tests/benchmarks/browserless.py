@@ -56,7 +56,7 @@ class Window:
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self.stage = Stage(view._player, None, view._watched)
+        self.stage = Stage(view.player, None, view._watched)
         self.comm_id: str = self.stage.comm.comm_id
         self.stage.frames.heard({"op": "hello"})
         wait(lambda: self.frames)
@@ -71,7 +71,7 @@ class Window:
 
     def caught_up(self) -> bool:
         """Whether the newest event has been drawn and sent."""
-        player = self.view._player
+        player = self.view.player
         return player._n == player.tape.head
 
     def close(self) -> None:

@@ -73,12 +73,14 @@ export interface SceneData extends Partial<Head> {
 export interface Cursor {
   mode: Mode;
   n: number;
+  first?: number; // what can be shown begins after this event
   head: number;
   t: number;
   now: number;
   speed: number;
   selection: string;
   over?: boolean; // the lab is gone: nothing more will happen
+  recorded?: boolean; // it never was there: this is a saved tape, or a block of one
 }
 
 export interface Sign {
@@ -90,6 +92,7 @@ export interface Sign {
 }
 
 export interface Track {
+  n0?: number;
   head: number;
   t0: number;
   t1: number;
