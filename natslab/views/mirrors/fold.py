@@ -1,0 +1,198 @@
+"""How each event changes what the mirrors view knows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from natslab.tape.event import Drop, Event, Snap, Store
+from natslab.views.mirrors.state import (
+    BOUNCES,
+    MISSING,
+    RECENT,
+    STREAMS,
+    Bounce,
+    Link,
+    State,
+    Stream,
+    behind,
+)
+from natslab.views.view import fold_common
+from natslab.views.wording import plain
+
+
+def fold(state: State, event: Event) -> None:
+    """Take one event into account."""
+    fold_common(state, event)
+    if isinstance(event, Store):
+        if event.code:
+            _refused(state, event)
+        elif event.seq and not event.duplicate:
+            _store(state, event)
+    elif isinstance(event, Drop):
+        if event.stream in state.streams and event.seq:
+            _drop(state.streams[event.stream], event)
+    elif isinstance(event, Snap) and event.what == "stream":
+        _snap(state, event.data, event.t)
+
+
+def _stream(state: State, name: str) -> Stream | None:
+    known = state.streams.get(name)
+    if known is None and len(state.streams) < STREAMS:
+        known = state.streams[name] = Stream(name=name)
+    return known
+
+
+def _refused(state: State, event: Store) -> None:
+    """A stream refused a message; one that was meant for a mirror bounced off it."""
+    wanted = next((v for k, v in event.headers if k.lower() == "nats-expected-stream"), event.stream)
+    stream = state.streams.get(wanted)
+    if stream is None or not stream.links:
+        return
+    state.bounced += 1
+    bounce = Bounce(
+        stream=wanted,
+        code=event.code,
+        error=plain(event.error)[:120],
+        client=event.client,
+        subject=plain(event.subject)[:80],
+        t=event.t,
+    )
+    state.bounces = [*state.bounces[1 - BOUNCES :], bounce]
+
+
+def _store(state: State, event: Store) -> None:
+    stream = _stream(state, event.stream)
+    if stream is None:
+        return
+    if event.seq > stream.last:
+        if event.t >= stream.gone:
+            return
+        stream.messages += event.count
+        stream.last = event.seq
+        stream.first = stream.first or event.seq - event.count + 1
+    if event.count == 1:
+        stream.singly = max(stream.singly, event.seq)
+    if event.subject and event.count == 1:
+        stream.recent[event.seq] = event.subject
+        if len(stream.recent) > RECENT:
+            del stream.recent[min(stream.recent)]
+    header = next((v for k, v in event.headers if k.lower() == "nats-stream-source"), "")
+    if header:
+        _carried(stream, header, event)
+    elif stream.mirror:
+        stream.links[0].moved = max(stream.links[0].moved, event.t)
+
+
+def _carried(stream: Stream, header: str, event: Store) -> None:
+    """A sourced message says which of an origin it was: `NAME SEQ FILTER DESTINATION SUBJECT ...`."""
+    parts = header.split(" ")
+    if len(parts) < 2 or not parts[1].isdigit():
+        return
+    name, seq = parts[0].split(":")[0], int(parts[1])
+    mine = [li for li in stream.links if li.origin == name]
+    if len(mine) > 1 and len(parts) > 2:
+        mine = [li for li in mine if parts[2] in (li.filter, *(a for a, _ in li.transforms))] or mine
+    if not mine:
+        return
+    link = mine[0]
+    if any(b == event.seq for _, b in link.pairs[-RECENT:]):
+        return
+    link.pairs = [*link.pairs[1 - RECENT :], (seq, event.seq)]
+    link.reached = max(link.reached, seq)
+    link.carried += 1
+    link.moved = max(link.moved, event.t)
+
+
+def _drop(stream: Stream, event: Drop) -> None:
+    last = max(event.last, event.seq)
+    if last - event.seq < MISSING:
+        for seq in range(event.seq, last + 1):
+            stream.missing[seq] = event.why or "gone"
+    while len(stream.missing) > MISSING:
+        del stream.missing[next(iter(stream.missing))]
+
+
+def _snap(state: State, data: dict[str, Any], t: float) -> None:
+    name = str(data.get("name", ""))
+    stream = _stream(state, name)
+    if stream is None:
+        return
+    if data.get("gone"):
+        stream.gone, stream.known, stream.links = t, False, []
+        if not any(li.origin == name for s in state.streams.values() for li in s.links):
+            del state.streams[name]
+        return
+    if stream.gone < math.inf:
+        stream = state.streams[name] = Stream(name=name)
+    config, now = data.get("config") or {}, data.get("state") or {}
+    before = stream.last
+    stream.known = True
+    stream.subjects = [str(s) for s in config.get("subjects") or []]
+    stream.first, stream.messages = int(now.get("first_seq") or 0), int(now.get("messages") or 0)
+    stream.last = max(stream.last, int(now.get("last_seq") or 0))
+    for seq in [s for s in stream.missing if s < stream.first]:
+        del stream.missing[seq]
+    _links(state, stream, config, data, t)
+    if stream.mirror and stream.last > before:
+        stream.links[0].moved = t
+    for other in state.streams.values():
+        for link in other.links:
+            if name in (link.copy, link.origin):
+                link.peak = max(link.peak, behind(state, link))
+
+
+def _links(state: State, stream: Stream, config: dict[str, Any], data: dict[str, Any], t: float) -> None:
+    mirror = config.get("mirror")
+    wanted = [(mirror, True)] if mirror else [(s, False) for s in config.get("sources") or []]
+    said = [data.get("mirror") or {}, *(data.get("sources") or [])]
+    links = []
+    for index, (one, whole) in enumerate(wanted):
+        fresh = Link(
+            copy=stream.name,
+            origin=str(one.get("name", "")),
+            mirror=whole,
+            index=index,
+            filter=str(one.get("filter_subject") or ""),
+            transforms=_transforms(one),
+            external=str((one.get("external") or {}).get("api", "")),
+        )
+        link = next((li for li in stream.links if _same(li, fresh) and li.cut == math.inf), fresh)
+        link.index = index
+        for report in said:
+            if _same(_like(fresh, report), fresh):
+                _report(link, report, t)
+                break
+        links.append(link)
+        _stream(state, link.origin)
+    for link in stream.links:
+        if link not in links:
+            link.cut = min(link.cut, t)
+            link.index = len(links)
+            links.append(link)
+    stream.links = links[: max(len(wanted) + 3, 1)]
+
+
+def _transforms(one: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(str(t.get("src", "")), str(t.get("dest", ""))) for t in one.get("subject_transforms") or []]
+
+
+def _like(link: Link, report: dict[str, Any]) -> Link:
+    """The link that the server reports on."""
+    return Link(
+        copy=link.copy,
+        origin=str(report.get("name", "")),
+        mirror=link.mirror,
+        filter=str(report.get("filter_subject") or ""),
+        transforms=_transforms(report),
+    )
+
+
+def _same(a: Link, b: Link) -> bool:
+    return (a.origin, a.mirror, a.filter, a.transforms) == (b.origin, b.mirror, b.filter, b.transforms)
+
+
+def _report(link: Link, report: dict[str, Any], t: float) -> None:
+    link.lag = int(report.get("lag") or 0)
+    link.error = plain(str((report.get("error") or {}).get("description", "")))[:120]
+    link.told = t

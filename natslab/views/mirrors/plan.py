@@ -1,0 +1,90 @@
+"""What stands where in the mirrors picture: one block per origin, one scale per block."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, reached
+
+NAMES, TRUNK, GRID, SIDE, END = 24.0, 164.0, 186.0, 716.0, 876.0  # x: names, pipe, sequences, words, end
+PITCH, SLOT = 26.25, 22.0
+TITLE, ROW = 30.0, 66.0  # block's top to origin's middle; row to row
+BLOCKS, COPIES = 5, 5  # shown singly
+
+
+class Block(msgspec.Struct):
+    """One origin with its copies, on one scale of its sequences."""
+
+    origin: str
+    links: list[Link]
+    rest: list[Link]
+    low: int  # the first sequence of the scale
+    high: int
+    slots: bool  # each message singly
+
+    def x(self, seq: float) -> float:
+        """Where the message of that sequence begins."""
+        if self.slots:
+            return round(GRID + (seq - self.low) * PITCH, 2)
+        room = SIDE - GRID - 24
+        return round(GRID + room * (seq - self.low) / max(1, self.high + 1 - self.low), 2)
+
+
+def stream_of(state: State, name: str) -> Stream:
+    """The stream, or an empty one that is not there."""
+    return state.streams.get(name) or Stream(name=name)
+
+
+def blocks(state: State) -> tuple[list[Block], list[Block]]:
+    """Origins by name, an origin before its copies' own block; and those that are only counted."""
+    groups: dict[str, list[Link]] = {}
+    for link in links_of(state):
+        groups.setdefault(link.origin, []).append(link)
+    order = sorted(groups, key=lambda o: (_depth(state, o), o))
+    made = [_block(state, name, groups[name]) for name in order]
+    return made[:BLOCKS], made[BLOCKS:]
+
+
+def _depth(state: State, name: str) -> int:
+    """How many copies lie before it; bounded, for there may be loops."""
+    seen, at, depth = {name}, name, 0
+    while True:
+        origins = [li.origin for li in stream_of(state, at).links if li.cut == math.inf]
+        if not origins or origins[0] in seen:
+            return depth
+        at, depth = origins[0], depth + 1
+        seen.add(at)
+
+
+def _block(state: State, name: str, links: list[Link]) -> Block:
+    origin = stream_of(state, name)
+    # Copies with trouble first, so that none of them is only counted.
+    worst = sorted(links, key=lambda li: (not li.error, -behind(state, li), li.copy, li.index))
+    chosen = {(li.copy, li.index) for li in worst[:COPIES]}
+    shown = sorted((li for li in links if (li.copy, li.index) in chosen), key=lambda li: (li.copy, li.index))
+    rest = [li for li in links if (li.copy, li.index) not in chosen]
+    firsts = [origin.first] if origin.last else []
+    lasts = [origin.last]
+    for link in shown:
+        copy = stream_of(state, link.copy)
+        if link.mirror and copy.last:
+            firsts.append(copy.first)
+            lasts.append(min(copy.last, origin.last or copy.last) if link.cut < math.inf else copy.last)
+        elif link.pairs:
+            firsts.append(min(a for a, _ in link.pairs))
+        lasts.append(min(reached(state, link), max(lasts)) if link.cut < math.inf else reached(state, link))
+    low, high = max(1, min(firsts or [1])), max([*lasts, 1])
+    fits = int((SIDE - GRID - 24) / PITCH)
+    return Block(name, shown, rest, low, high, high - low + 1 <= fits)
+
+
+def braids(state: State) -> list[Stream]:
+    """Streams with several sources: a block each for how they came together."""
+    made = {li.copy for li in links_of(state)}
+    return [
+        s
+        for name, s in sorted(state.streams.items())
+        if name in made and sum(not li.mirror and li.cut == math.inf for li in s.links) > 1
+    ][:BLOCKS]

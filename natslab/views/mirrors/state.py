@@ -1,0 +1,167 @@
+"""What the mirrors view knows: streams, who copies whom, and how far each copy is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import msgspec
+
+from natslab.tape.subject import matches
+from natslab.views.view import ViewState
+
+# Limits of what is remembered singly; counts go on for ever.
+STREAMS, MISSING, RECENT, BOUNCES = 300, 500, 64, 20
+
+
+class Link(msgspec.Struct, omit_defaults=True):
+    """One copy reads one origin."""
+
+    copy: str
+    origin: str
+    mirror: bool = False  # a mirror keeps sequence numbers; a source gives its own
+    index: int = 0  # of the sources of that copy
+    filter: str = ""
+    transforms: list[tuple[str, str]] = []  # subject as it was -> as it becomes
+    external: str = ""  # the API prefix of another domain or account
+    lag: int = 0  # messages it has not copied yet, as the server says
+    peak: int = 0  # the most that ever were
+    error: str = ""  # the server's own words
+    told: float = 0.0  # tape seconds of the server's last report of it
+    moved: float = -math.inf  # tape seconds at which something came through last
+    reached: int = 0  # the last sequence of the origin that came through, where messages tell it
+    carried: int = 0  # messages that were seen to come through
+    pairs: list[tuple[int, int]] = []  # the newest of them: (origin's sequence, copy's)
+    cut: float = math.inf  # it copies no more since: promoted, or the source was taken away
+
+    @property
+    def patterns(self) -> list[str]:
+        """What it takes; everything when empty."""
+        return [self.filter] if self.filter else [a for a, _ in self.transforms]
+
+    @property
+    def name(self) -> str:
+        """The last part of the keys of its marks."""
+        return f"{self.copy}/{self.index}" if self.index else self.copy
+
+    def takes(self, subject: str) -> bool:
+        """Whether a message to `subject` is one for the copy."""
+        return not self.patterns or any(matches(p, subject) for p in self.patterns)
+
+
+class Stream(msgspec.Struct, omit_defaults=True):
+    """One stream, as an origin or as a copy."""
+
+    name: str
+    known: bool = False  # the server said that it is there
+    subjects: list[str] = []
+    first: int = 0
+    last: int = 0
+    messages: int = 0
+    missing: dict[int, str] = {}  # sequences inside it that are gone, with the reason
+    recent: dict[int, str] = {}  # subjects of the newest messages
+    singly: int = 0  # the newest sequence that was told singly
+    links: list[Link] = []  # what it copies; one for a mirror
+    gone: float = math.inf
+
+    @property
+    def mirror(self) -> bool:
+        """Whether it is a mirror now."""
+        return any(li.mirror and li.cut == math.inf for li in self.links)
+
+    def has(self, seq: int) -> bool:
+        """Whether the message is in it, as far as is known."""
+        return self.first <= seq <= self.last and seq not in self.missing and seq > 0
+
+
+class Bounce(msgspec.Struct, omit_defaults=True):
+    """Somebody tried to write into a copy."""
+
+    stream: str
+    code: int
+    error: str = ""
+    client: str = ""
+    subject: str = ""
+    t: float = 0.0
+
+
+class State(ViewState, kw_only=True):
+    """All streams of the lab; those that `of` names with what they copy and who copies them."""
+
+    streams: dict[str, Stream] = {}
+    bounces: list[Bounce] = []
+    bounced: int = 0
+
+    @property
+    def links(self) -> list[Link]:
+        """Every copy's reading of an origin, former ones included."""
+        return list(links_of(self))
+
+
+def start(of: tuple[str, ...] = ()) -> State:
+    """`of`: streams; without any, every stream that copies or is copied."""
+    return State(of=of)
+
+
+def links_of(state: State) -> Iterator[Link]:
+    """Every link that the view shows."""
+    for stream in state.streams.values():
+        for link in stream.links:
+            if not state.of or link.copy in state.of or link.origin in state.of:
+                yield link
+
+
+def behind(state: State, link: Link) -> int:
+    """How many messages the copy lacks now.
+
+    The server counts that when something comes through; of a mirror of everything the sequences tell more.
+    """
+    origin, copy = state.streams.get(link.origin), state.streams.get(link.copy)
+    if link.cut < math.inf or origin is None or copy is None or not origin.known:
+        return link.lag if link.cut == math.inf else 0
+    if link.mirror and not link.patterns and not link.external:
+        return max(0, origin.last - max(copy.last, origin.first - 1))
+    if link.reached and not link.patterns and not link.external and copy.singly == copy.last:
+        return max(link.lag, origin.last - max(link.reached, origin.first - 1))
+    return link.lag
+
+
+def reached(state: State, link: Link) -> int:
+    """The last sequence of the origin that the copy has, or has passed over."""
+    origin, copy = state.streams.get(link.origin), state.streams.get(link.copy)
+    if link.mirror and copy is not None and not link.patterns:
+        return copy.last
+    if origin is None:
+        return link.reached
+    return max(link.reached, origin.last - behind(state, link))
+
+
+def spared(state: State, link: Link) -> int:
+    """How many messages the copy still has although they are gone upstream."""
+    origin, copy = state.streams.get(link.origin), state.streams.get(link.copy)
+    if origin is None or copy is None or not origin.known or link.cut < math.inf or link.external:
+        return 0
+    if link.mirror and not link.patterns:
+        return max(0, copy.messages - origin.messages + behind(state, link))
+    return sum(not origin.has(a) and copy.has(b) for a, b in link.pairs)
+
+
+def loops(state: State) -> set[tuple[str, str]]:
+    """Links (copy, origin) that lie on a circle: what goes in may come back."""
+    reads: dict[str, set[str]] = {}
+    for link in links_of(state):
+        if link.cut == math.inf:
+            reads.setdefault(link.copy, set()).add(link.origin)
+
+    def leads(start: str, goal: str) -> bool:
+        seen, todo = set(), [start]
+        while todo:
+            at = todo.pop()
+            if at == goal:
+                return True
+            if at not in seen:
+                seen.add(at)
+                todo += reads.get(at, ())
+        return False
+
+    return {(copy, origin) for copy, many in reads.items() for origin in many if leads(origin, copy)}
