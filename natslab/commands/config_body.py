@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from natslab.commands.flags import seconds
+from natslab.commands.flags import seconds, size
 from natslab.errors import CommandError
 
 _LARGEST = 1_000_000  # characters of a body
@@ -214,18 +214,6 @@ _ALSO = {
     "destination": "dest",
     "start_seq": "opt_start_seq",
 }
-
-_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-_SIZE = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:I?B)?", re.IGNORECASE | re.ASCII)
-
-
-def size(text: str) -> int | None:
-    """Bytes, written as the CLI writes sizes ("1MB" = 1024 * 1024, "512", "-1" = no limit), or None."""
-    text = text.strip()
-    if text == "-1":
-        return -1
-    found = _SIZE.fullmatch(text)
-    return int(found[1]) * _SIZES[found[2].upper()] if found else None
 
 
 def nanoseconds(text: str) -> int | None:

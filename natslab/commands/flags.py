@@ -17,6 +17,8 @@ _UNITS = {
 }  # fmt: skip
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|M|y|Y)")
 _LONGEST = 1e9  # seconds; more is a slip of the finger
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+_SIZE = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:I?B)?", re.IGNORECASE | re.ASCII)
 
 
 def seconds(text: str) -> float | None:
@@ -29,6 +31,15 @@ def seconds(text: str) -> float | None:
     else:
         return None
     return value if value <= _LONGEST else None
+
+
+def size(text: str) -> int | None:
+    """Bytes, written as the CLI writes sizes ("1MB" = 1024 * 1024, "512", "-1" = no limit), or None."""
+    text = text.strip()
+    if text == "-1":
+        return -1
+    found = _SIZE.fullmatch(text)
+    return int(found[1]) * _SIZES[found[2].upper()] if found else None
 
 
 class Duration(click.ParamType[float]):
@@ -65,6 +76,38 @@ class Number(click.ParamType[int]):
         return number
 
 
+class Size(click.ParamType[int]):
+    """Bytes, written as the CLI writes sizes: 1MB = 1024 * 1024; -1 is no limit."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes; fails for what is no size."""
+        if isinstance(value, int):
+            return value
+        found = size(value)
+        if found is None:
+            self.fail(f"{value!r} is not a size; write 512, 10KB or 1MB.", param, ctx)
+        return found
+
+
+class Nanos(click.ParamType[int]):
+    """A duration in nanoseconds, as JetStream's configurations have it; -1 and nothing are none."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The nanoseconds; fails for what is no duration."""
+        if isinstance(value, int):
+            return value
+        if value.strip() in ("", "-1"):
+            return 0
+        found = seconds(value)
+        if found is None:
+            self.fail(f"{value!r} is not a duration; write 100ms, 30s or 1h.", param, ctx)
+        return round(found * 1e9)
+
+
 class File(click.ParamType[Path]):
     """A file name; `~` is the home folder. Whether it exists is asked when it is used."""
 
@@ -83,6 +126,8 @@ class File(click.ParamType[Path]):
 
 
 DURATION = Duration()
+NANOS = Nanos()
+SIZE = Size()
 COUNT = Number(1)
 NUMBER = Number(0)
 FILE = File()

@@ -122,6 +122,7 @@ class Info(Result):
 
     def __init__(self, facts: dict[str, Any]) -> None:
         super().__init__()
+        self.heading = ""  # in place of the usual title: what was done
         self.facts = {k: v for k, v in facts.items() if k != "type"}
 
     def __getattr__(self, name: str) -> Any:
@@ -184,8 +185,8 @@ class StreamInfo(Info):
 
     @property
     def title(self) -> str:
-        """Information for Stream NAME."""
-        return f"Information for Stream {one_line(self.name)}"
+        """Information for Stream NAME, or what was done with it."""
+        return self.heading or f"Information for Stream {one_line(self.name)}"
 
     def sections(self) -> dict[str, Pairs]:
         """What it holds, how it behaves, its limits, where it copies from, its state."""
@@ -210,8 +211,8 @@ class StreamState(Info):
 
     @property
     def title(self) -> str:
-        """State for Stream NAME."""
-        return f"State for Stream {one_line(self.stream)}"
+        """State for Stream NAME, or what was done with it."""
+        return self.heading or f"State for Stream {one_line(self.stream)}"
 
     def sections(self) -> dict[str, Pairs]:
         """Messages and sequences."""
@@ -225,8 +226,10 @@ class ConsumerInfo(Info):
 
     @property
     def title(self) -> str:
-        """Information for Consumer STREAM > NAME."""
-        return f"Information for Consumer {one_line(self.stream_name)} > {one_line(self.name)}"
+        """Information for Consumer STREAM > NAME, or what was done with it."""
+        return (
+            self.heading or f"Information for Consumer {one_line(self.stream_name)} > {one_line(self.name)}"
+        )
 
     def sections(self) -> dict[str, Pairs]:
         """How it is configured, and how far it is."""
@@ -525,9 +528,15 @@ class Change(Info):
     """What an update changed: `.diff` maps a field to its old and new value; facts are the info after it."""
 
     def __init__(
-        self, what: str, facts: dict[str, Any], diff: Mapping[str, tuple[Any, Any]], known: Known
+        self,
+        what: str,
+        facts: dict[str, Any],
+        diff: Mapping[str, tuple[Any, Any]],
+        known: Known,
+        info_known: Known | None = None,
     ) -> None:
         super().__init__(facts)
+        self.known = info_known or {}
         self.what = what
         self.diff = dict(diff)
         self.config_known = known
@@ -541,7 +550,7 @@ class Change(Info):
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Field, old, new."""
         return ["Field", "Before", "Now"], [
-            [name, shown(old, self.config_known.get(name)), shown(new, self.config_known.get(name))]
+            [name, _shown(name, old, self.config_known), _shown(name, new, self.config_known)]
             for name, (old, new) in sorted(self.diff.items())
         ]
 
@@ -563,6 +572,8 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any], known: Known) -
 
 
 def _bare(name: str, value: Any) -> Any:
+    if name.startswith("max_") and isinstance(value, int) and value <= 0:
+        return -1  # no limit, written in one way or another
     if name == "metadata" and isinstance(value, dict):
         value = {k: v for k, v in value.items() if not k.startswith("_nats.")}
     return None if value in ({}, []) else value
@@ -572,8 +583,12 @@ def difference(diff: Mapping[str, tuple[Any, Any]], known: Known) -> list[str]:
     """One line a field: `  max_msgs: unlimited -> 100`."""
     width = max((len(name) for name in diff), default=0)
     return [
-        one_line(
-            f"{name.rjust(width + 2)}: {shown(old, known.get(name))} -> {shown(new, known.get(name))}", 400
-        )
+        one_line(f"{name.rjust(width + 2)}: {_shown(name, old, known)} -> {_shown(name, new, known)}", 400)
         for name, (old, new) in sorted(diff.items())
     ]
+
+
+def _shown(name: str, value: Any, known: Known) -> str:
+    if name.startswith("max_") and isinstance(value, int) and value <= 0:
+        return "unlimited"
+    return shown(value, known.get(name))

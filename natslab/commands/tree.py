@@ -236,10 +236,12 @@ def load() -> None:
     with _loading:  # one thread may be about it while another needs it
         from natslab.commands import (  # noqa: F401
             account,
+            backup,
             consumer,
             consumer_change,
             consumer_next,
             consumer_show,
+            consumer_sub,
             core,
             counter,
             errors,
@@ -249,7 +251,8 @@ def load() -> None:
             object,
             publish,
             server,
-            stream,
+            stream_read,
+            stream_report,
             tapes,
         )
 

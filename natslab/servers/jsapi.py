@@ -6,17 +6,18 @@ is all of it, with the server's own field names, so that commands show what the 
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from natslab.errors import ClientError, NoResponders, Timeout
+from natslab.errors import ClientError, NatslabError, NoResponders, Timeout
 from natslab.servers.asking import untraced
-from natslab.servers.jserrors import explain
+from natslab.servers.jserrors import explain, named_in
 
 PREFIX = "$JS.API"
 
@@ -73,8 +74,27 @@ class Api:
                 f"What answered on {self.prefix}.{subject} is not JetStream.", "Is the API prefix right?"
             ) from None
         if "error" in said:
-            raise refusal(subject, body or {}, said["error"])
+            raise await self.named(refusal(subject, body or {}, said["error"]), subject, body or {})
         return said
+
+    async def named(self, error: JetStreamError, subject: str, body: dict[str, Any]) -> JetStreamError:
+        """The error, with the names of what is there when it is about what is not (or is in the way).
+
+        `subject` and `body` are those of the request. Asks the server once more; where that fails the
+        error stays as it is.
+        """
+        ask = _WHAT_IS_THERE.get(error.code)
+        if ask is not None:
+            heard, self._heard = self._heard, None
+            try:
+                sentence = await ask(self, error, subject, body)
+            except NatslabError:
+                sentence = None
+            finally:
+                self._heard = heard
+            if sentence is not None:
+                error.what, error.hint = error.args = sentence
+        return error
 
     async def raw(
         self,
@@ -127,3 +147,100 @@ def refusal(subject: str, body: dict[str, Any], error: dict[str, Any]) -> JetStr
     description = str(error.get("description", "no reason given"))
     what, hint = explain(code, subject, body, description)
     return JetStreamError(what, hint, code, status, description)
+
+
+_Sentence = tuple[str, str] | None
+
+
+def nearest(name: str, there: list[str], what: str, all_of_them: str) -> str:
+    """The hint for a name that is not among those that are `there`.
+
+    `what` is one of them ("stream"); `all_of_them` the line that lists them.
+    """
+    if not there:
+        return f"There is no {what} yet."
+    folded = {n.lower(): n for n in reversed(there)}
+    near = difflib.get_close_matches(name.lower(), folded, 1, 0.6)
+    if near:
+        return f"Did you mean {folded[near[0]]}?"
+    if len(there) <= 8:
+        return f"There is {', '.join(sorted(there))}."
+    return f"Which there are: {all_of_them}"
+
+
+async def _streams(api: Api, error: JetStreamError, subject: str, body: dict[str, Any]) -> _Sentence:
+    stream = named_in(subject)[0]
+    if not stream:
+        return None
+    names = await api.pages("STREAM.NAMES", "streams")
+    for prefix, what, line in (("KV_", "bucket", "kv"), ("OBJ_", "object bucket", "object")):
+        if stream.startswith(prefix):
+            there = [n.removeprefix(prefix) for n in names if n.startswith(prefix)]
+            return error.what, nearest(stream.removeprefix(prefix), there, what, f"%js {line} ls")
+    return error.what, nearest(stream, names, "stream", "%js stream ls")
+
+
+async def _consumers(api: Api, error: JetStreamError, subject: str, body: dict[str, Any]) -> _Sentence:
+    stream, consumer = named_in(subject)
+    if not consumer:
+        return None
+    names = await api.pages(f"CONSUMER.NAMES.{stream}", "consumers")
+    if not names:
+        return error.what, f"It has none yet: %js consumer add {stream} {consumer}"
+    return error.what, nearest(consumer, names, "consumer", f"%js consumer ls {stream}")
+
+
+async def _overlapping(api: Api, error: JetStreamError, subject: str, body: dict[str, Any]) -> _Sentence:
+    stream = named_in(subject)[0]
+    for wanted in body.get("subjects") or [stream]:
+        for other in await api.pages("STREAM.NAMES", "streams", {"subject": wanted}):
+            if other == stream:
+                continue
+            config = (await api.call(f"STREAM.INFO.{other}"))["config"]
+            theirs = next((s for s in config.get("subjects") or [] if _overlap(s, wanted)), "")
+            has = f"which overlaps with {wanted}" if theirs != wanted else "too"
+            return (
+                f"Stream {other} takes {theirs or wanted}, {has}, and a message can be in one stream only "
+                f"(error {error.code}).",
+                f"Choose subjects that do not overlap, or change those of {other}.",
+            )
+    return None
+
+
+async def _filtered(api: Api, error: JetStreamError, subject: str, body: dict[str, Any]) -> _Sentence:
+    stream = named_in(subject)[0]
+    config = (await api.call(f"STREAM.INFO.{stream}"))["config"]
+    subjects = config.get("subjects") or []
+    return error.what, f"The stream takes {', '.join(subjects)}." if subjects else error.hint
+
+
+async def _sharers(api: Api, error: JetStreamError, subject: str, body: dict[str, Any]) -> _Sentence:
+    stream = named_in(subject)[0]
+    names = sorted(await api.pages(f"CONSUMER.NAMES.{stream}", "consumers"))
+    if not names:
+        return None
+    return error.what, f"There is {', '.join(names)}. {error.hint}"
+
+
+_WHAT_IS_THERE: dict[
+    int, Callable[[Api, JetStreamError, str, dict[str, Any]], Awaitable[tuple[str, str] | None]]
+] = {
+    10014: _consumers,
+    10059: _streams,
+    10065: _overlapping,
+    10093: _filtered,
+    10099: _sharers,
+    10100: _sharers,
+    10149: _consumers,
+}
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether a message could match both subjects."""
+    a, b = one.split("."), other.split(".")
+    for x, y in zip(a, b, strict=False):
+        if ">" in (x, y):
+            return True
+        if x != y and "*" not in (x, y):
+            return False
+    return len(a) == len(b)

@@ -428,20 +428,23 @@ _BEFORE = {
 }  # fmt: skip
 
 
+def named_in(subject: str) -> tuple[str, str]:
+    """The stream and the consumer that the subject of an API request names; "" for none."""
+    tokens = subject.split(".")
+    if tokens[0] not in ("STREAM", "CONSUMER", "DIRECT"):
+        return "", ""
+    at = _BEFORE.get((tokens[0], tokens[1] if len(tokens) > 1 else ""), 2)
+    stream = tokens[at] if len(tokens) > at else ""
+    return stream, tokens[at + 1] if tokens[0] == "CONSUMER" and len(tokens) > at + 1 else ""
+
+
 def _names(subject: str, body: Mapping[str, Any]) -> dict[str, str]:
     """What the request speaks of; words that stand for it where it does not say."""
-    tokens = subject.split(".")
     config: Mapping[str, Any] = body.get("config") or body
-    stream = consumer = ""
-    if tokens[0] in ("STREAM", "CONSUMER", "DIRECT"):
-        at = _BEFORE.get((tokens[0], tokens[1] if len(tokens) > 1 else ""), 2)
-        stream = tokens[at] if len(tokens) > at else ""
-        if tokens[0] == "CONSUMER":
-            consumer = tokens[at + 1] if len(tokens) > at + 1 else ""
-            consumer = consumer or str(config.get("durable_name") or config.get("name") or "")
-        published = ""
-    else:
-        published = subject
+    stream, consumer = named_in(subject)
+    if subject.startswith("CONSUMER."):
+        consumer = consumer or str(config.get("durable_name") or config.get("name") or "")
+    published = "" if subject.startswith(("STREAM.", "CONSUMER.", "DIRECT.")) else subject
     kind, name, things = "stream", stream, "stream"
     for prefix, word, verb in (("KV_", "bucket", "kv"), ("OBJ_", "object bucket", "object")):
         if stream.startswith(prefix):
@@ -457,7 +460,7 @@ def _names(subject: str, body: Mapping[str, Any]) -> dict[str, str]:
         "name": str(config.get("name", "another")),
         "consumer": consumer or "NAME",
         "subject": published or (str(subjects[0]) if subjects else "SUBJECT"),
-        "subjects": " or ".join(map(str, subjects)) or "its subjects",
+        "subjects": " or ".join(map(str, subjects)) or "these subjects",
         "filters": " and ".join(str(f) for f in filters if f) or "that is asked for",
         "replicas": str(config.get("num_replicas") or "so many"),
         "seq": str(body.get("seq") or "with that sequence"),
