@@ -145,14 +145,18 @@ class Line:
     async def jetstream(self, default: str = "you") -> AsyncIterator[Api]:
         """The JetStream API over the connection of this line; --trace shows what passes."""
         async with self.client(default) as client:
-            prefix = (self.common.get("js_api_prefix") or "").rstrip(".")
-            domain = self.common.get("js_domain") or self.common.get("domain")
-            yield Api(
-                client,
-                prefix or (f"$JS.{domain}.API" if domain else PREFIX),
-                self.timeout,
-                self._passed if self.trace_on else None,
-            )
+            yield self.api(client)
+
+    def api(self, client: Client) -> Api:
+        """The same over that connection."""
+        prefix = (self.common.get("js_api_prefix") or "").rstrip(".")
+        domain = self.common.get("js_domain") or self.common.get("domain")
+        return Api(
+            client,
+            prefix or (f"$JS.{domain}.API" if domain else PREFIX),
+            self.timeout,
+            self._passed if self.trace_on else None,
+        )
 
     def _passed(self, subject: str, request: bytes, answer: bytes) -> None:
         self.trace += [f">>> {subject}", *([one_line(request)] if request else []), f"<<< {one_line(answer)}"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import click
@@ -194,14 +194,15 @@ def _room(about: dict[str, Any], count: int) -> int:
     return min(count, room) if most > 0 and room > 0 else count
 
 
-def _keeper(result: Fetched, hold: bool) -> Callable[[StreamMessage], None]:
+def _keeper(result: Fetched, hold: bool) -> Callable[[StreamMessage], Awaitable[bool]]:
     held = labs.current().held if hold else None
 
-    def heard(message: StreamMessage) -> None:
+    async def heard(message: StreamMessage) -> bool:
         result.messages.append(message)
         if held is not None:
             message.answer = "held"
             held[(message.stream, message.consumer, message.seq)] = message
+        return False
 
     return heard
 

@@ -13,6 +13,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from natslab.commands import consumer_sub as streams
 from natslab.commands import external, words
 from natslab.commands.connect import Line, error_after
 from natslab.commands.events import Events
@@ -29,16 +30,11 @@ from natslab.errors import ClientError, CommandError, HandlerError, NoResponders
 from natslab.servers.client import Client as LabClient
 from natslab.servers.subject import check_subject
 
-_JETSTREAM_SUB = (
-    "durable", "start_sequence", "all", "new", "last", "since", "last_per_subject", "terminate_at_end",
-    "stream", "direct",
-)  # fmt: skip
-
 
 @NATS.verb("subscribe", "sub", example="%nats sub 'orders.>' --queue workers --count 10")
 @click.argument("subjects", nargs=-1)
 @flag("--queue", help="join this queue group")
-@flag("--durable", help="not possible yet")
+@flag("--durable", help="with a stream: use this consumer, made when it is not there")
 @switch("--raw", "-r", help="show only the payloads")
 @flag("--translate", help="run each payload through this program first")
 @switch("--ack", help="acknowledge JetStream messages")
@@ -48,14 +44,14 @@ _JETSTREAM_SUB = (
 @flag("--dump", type=FILE, help="write each message to a file in this folder")
 @switch("--headers-only", help="show only headers")
 @switch("--subjects-only", help="show only subjects")
-@flag("--start-sequence", help="not possible yet")
-@switch("--all", help="not possible yet")
-@switch("--new", help="not possible yet")
-@switch("--last", help="not possible yet")
-@flag("--since", help="not possible yet")
-@switch("--last-per-subject", help="not possible yet")
-@switch("--terminate-at-end", "-T", help="not possible yet")
-@flag("--stream", help="not possible yet")
+@flag("--start-sequence", help="read a stream from this sequence")
+@switch("--all", help="read a stream from its first message")
+@switch("--new", help="read only what comes into a stream from now on")
+@switch("--last", help="read a stream from its last message")
+@flag("--since", help="read a stream from so long ago (10m)")
+@switch("--last-per-subject", help="read the last message of each subject")
+@switch("--terminate-at-end", "-T", help="end at the end of the stream, and wait for it")
+@flag("--stream", help="read this stream")
 @many("--ignore-subject", "-I", help="leave out messages on this subject")
 @flag(
     "--wait", type=DURATION, help="with --count: wait for them so long; without: until nothing came so long"
@@ -66,24 +62,19 @@ _JETSTREAM_SUB = (
 @switch("--timestamp", "-t", help="show when each came")
 @switch("--delta-time", "-d", help="show the time since the one before")
 @switch("--graph", help="not possible here")
-@switch("--direct", help="not possible yet")
+@switch("--direct", help="read without a consumer (direct get)")
 async def subscribe(line: Line, subjects: tuple[str, ...], **flags: Any) -> Handle:
     """Subscribe, and go on: the messages gather in the handle.
 
     h = %nats sub orders.new returns a handle at once: h.messages, h.count, h.wait(), h.stop().
     """
     _no_body(line, "subscribe")
-    for name in _JETSTREAM_SUB:
-        if flags[name]:
-            impossible(
-                f"natslab cannot subscribe to streams yet (--{name.replace('_', '-')}).",
-                "Leave the flag out to hear what is published from now on.",
-            )
     if flags["graph"]:
         impossible(
             "A graph in a terminal makes no sense in a notebook.", "See it live: %natslab view routing"
         )
-    if not subjects and not flags["inbox"]:
+    of_stream = streams.asked(flags)
+    if not subjects and not flags["inbox"] and not of_stream:
         raise CommandError("subscribe needs a subject.", "For example: %nats sub 'orders.>'")
     if subjects and flags["inbox"]:
         raise CommandError("--inbox makes a subject of its own.", "Leave out the subject, or --inbox.")
@@ -93,20 +84,28 @@ async def subscribe(line: Line, subjects: tuple[str, ...], **flags: Any) -> Hand
         check_subject(subject, wildcards=True)
     group = flags["queue"] or ""
     _check_group(group)
-    what = f"sub {' '.join(map(one_line, subjects)) or 'an inbox'}" + (f" in group {group}" if group else "")
+    reader = await streams.reader_for(line, subjects, flags) if of_stream else None
+    of = f"stream {one_line(reader.stream)}" if reader is not None else "an inbox"
+    what = f"sub {' '.join(map(one_line, subjects)) or of}" + (f" in group {group}" if group else "")
     limit = flags["count"] or 0
     handle: Handle
     if flags["report_subjects"] or flags["report_subscriptions"]:
         handle = Report(line, what, limit, flags["report_top"], flags["report_subscriptions"])
     else:
         handle = Subscribed(line, what, limit, flags)
+    if reader is not None:
+        if not flags["ignore_subject"]:
+            reader.limit = limit
+        await handle.read(reader)
+        await handle.waited(flags["wait"], line.timeout if flags["terminate_at_end"] else None)
+        return handle
     if ">" in subjects:
         handle.notes.append(
             "this subscription hears inboxes too: while it is there, a request to nobody "
             "is not refused at once but times out."
         )
     await handle.begin(list(subjects), group)
-    await _wait(handle, flags["wait"])
+    await handle.waited(flags["wait"])
     return handle
 
 
@@ -118,20 +117,6 @@ def _check_group(group: str) -> None:
 def _no_body(line: Line, verb: str) -> None:
     if line.body is not None:
         raise CommandError(f"{verb} takes no cell body.", f"Write it with one %: %nats {verb} …")
-
-
-async def _wait(handle: Handle, wait: float | None) -> None:
-    if wait is None:
-        return
-    try:
-        if handle.limit:
-            await handle.until(wait)
-        else:
-            await handle.until_quiet(wait)
-    except BaseException:
-        # The command failed or was interrupted, and nobody holds the handle.
-        await asyncio.shield(handle.finish("the wait was over"))
-        raise
 
 
 @NATS.verb("request", "req", example="%nats request help.please 'I need help'", body=True)
@@ -334,7 +319,7 @@ async def reply(
     handle.worker, handle.output = worker, printed
     handle.notes += notes
     await handle.begin([subject], queue)
-    await _wait(handle, wait)
+    await handle.waited(wait)
     return handle
 
 
@@ -460,5 +445,5 @@ async def events(line: Line, wait: float | None, **flags: Any) -> Events:
         check_subject(subject, wildcards=True)
     handle = Events(line, flags, pattern)
     await handle.listen()
-    await _wait(handle, wait)
+    await handle.waited(wait)
     return handle

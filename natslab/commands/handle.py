@@ -21,6 +21,7 @@ from nats.aio.msg import Msg
 from natslab import lab as labs
 from natslab.commands import trouble
 from natslab.commands.connect import Line, error_after
+from natslab.commands.reading import Reader
 from natslab.commands.results import Message, Result, one_line, rows_text, with_headers
 from natslab.errors import HandlerError, LabError, NatslabError, Timeout
 from natslab.loop import loop, run
@@ -157,6 +158,24 @@ class Handle(Result):
                     await self._news.wait()
         await self.finish(f"nothing came for {timeout:g} s")
 
+    async def waited(self, wait: float | None, to_end: float | None = None) -> None:
+        """The flag `--wait` of a live verb: until it has ended, or until nothing came for so long.
+
+        `to_end`: it ends by itself, and this is how long to wait for that when `wait` is None.
+        """
+        long = to_end if wait is None else wait
+        if long is None:
+            return
+        try:
+            if to_end is not None or self.limit:
+                await self.until(long)
+            else:
+                await self.until_quiet(long)
+        except BaseException:
+            # The command failed or was interrupted, and nobody holds the handle.
+            await asyncio.shield(self.finish("the wait was over"))
+            raise
+
     def stop(self) -> Handle:
         """End it; what it holds stays."""
         if loop().inside():
@@ -198,10 +217,7 @@ class Handle(Result):
     async def begin(self, subjects: list[str], queue_group: str = "", default: str = "") -> None:
         """Connect, subscribe and wait until the server knows it."""
         line = self._place
-        self.name = line.name(default or next_name(self.kind))
-        client = await line.open(self.name)
-        self.name = getattr(client, "label", self.name)
-        self._client = client
+        client = await self._connect(default)
         try:
             before = client.last_error
             self.subject = subjects[0] if subjects else client.new_inbox()
@@ -216,11 +232,40 @@ class Handle(Result):
             if (error := error_after(client, before)) is not None:
                 raise trouble.sentence(error, doing=self.what, where=line.where)
         except BaseException:
-            self._client = None
-            with contextlib.suppress(Exception):
-                await asyncio.shield(client.close())
+            await self._abandon(client)
             raise
         self.register()
+
+    async def read(self, reader: Reader, default: str = "") -> None:
+        """Connect, and let the reader bring the messages of a stream."""
+        client = await self._connect(default)
+        self.subject = reader.stream
+        try:
+            await reader.start(client)
+            async with asyncio.timeout(self._place.timeout):
+                await sync(client)
+        except BaseException:
+            await self._abandon(client)
+            raise
+        self.notes += reader.notes
+        self._subscriptions.append(reader)
+        self.register()
+        reader.go(self._read, lambda why: loop().spawn(self.finish(why)))
+
+    async def _connect(self, default: str) -> Client:
+        self.name = self._place.name(default or next_name(self.kind))
+        client = self._client = await self._place.open(self.name)
+        self.name = getattr(client, "label", self.name)
+        return client
+
+    async def _abandon(self, client: Client) -> None:
+        self._client = None
+        with contextlib.suppress(Exception):
+            await asyncio.shield(client.close())
+
+    async def _read(self, message: Message) -> None:
+        if not (self.ended or (self.limit and self.count >= self.limit)):
+            await self._got(message)
 
     def register(self) -> None:
         """Give it a number and list it among the jobs."""

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from natslab.commands import external
 from natslab.commands.connect import Line
 from natslab.commands.handle import Handle
+from natslab.commands.pulling import StreamMessage
 from natslab.commands.results import Message, one_line, plain, with_headers
 from natslab.errors import CommandError, NatslabError
 from natslab.servers.disk import folder
@@ -94,6 +95,8 @@ class Subscribed(Handle):
     def _row(self, message: Message, number: int) -> list[str]:
         flags = self._flags
         subject = one_line(message.subject)
+        if isinstance(message, StreamMessage):
+            subject = f"[{message.seq}] {subject}"
         if flags["timestamp"]:
             subject = f"{time.strftime('%H:%M:%S', time.localtime(message.at))} {subject}"
         elif flags["delta_time"]:

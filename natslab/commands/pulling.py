@@ -6,7 +6,7 @@ import contextlib
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import nats.errors
@@ -96,16 +96,19 @@ class Pull:
         api: Api,
         stream: str,
         consumer: str,
-        heard: Callable[[StreamMessage], None],
+        heard: Callable[[StreamMessage], Awaitable[bool]],
         wire: Callable[[str], None] = lambda _: None,
+        sub: Any = None,
     ) -> Ending:
-        """Ask, give each message to `heard`, and return when the request has ended.
+        """Ask, give each message to `heard`, and return when the request has ended or it wants no more.
 
+        `sub` is a subscription to answer to, for requests that follow each other; else one is made.
         Status 503: there is no such consumer. Raises Timeout when the server says nothing at all.
         """
         client = api.client
-        inbox = client.new_inbox()
-        sub = await client.subscribe(inbox)
+        own = None
+        if sub is None:
+            sub = own = await client.subscribe(client.new_inbox())
         subject = f"{api.prefix}.CONSUMER.MSG.NEXT.{stream}.{consumer}"
         body = json.dumps(self.body)
         wire(f">>> {subject}")
@@ -113,7 +116,7 @@ class Pull:
         ending = Ending()
         got = 0
         try:
-            await client.publish(subject, body.encode(), inbox)
+            await client.publish(subject, body.encode(), sub.subject)
             until = time.monotonic() + self.wait + _GRACE
             while got < self.batch:
                 try:
@@ -129,7 +132,8 @@ class Pull:
                 if message is not None:
                     got += 1
                     ending.pin = message.headers.get("Nats-Pin-Id", ending.pin)
-                    heard(message)
+                    if await heard(message):
+                        break
                     continue
                 status, said = status_of(msg)
                 wire(f"<<< {status} {said}")
@@ -140,9 +144,9 @@ class Pull:
             ending.status = 200
             return ending
         finally:
-            if not client.is_closed:
+            if own is not None and not client.is_closed:
                 with contextlib.suppress(nats.errors.Error):
-                    await sub.unsubscribe()
+                    await own.unsubscribe()
 
 
 def status_of(msg: Msg) -> tuple[int, str]:
@@ -168,3 +172,46 @@ async def answer(message: StreamMessage, body: bytes, timeout: float) -> bool:
     except nats.errors.NoRespondersError:
         return False
     return True
+
+
+async def read_direct(api: Api, stream: str, body: dict[str, Any]) -> AsyncIterator[StreamMessage]:
+    """The messages of one direct get in a batch ($JS.API.DIRECT.GET, ADR-31).
+
+    Raises Timeout when the server is silent, ClientError when the stream allows no direct reads.
+    """
+    client = api.client
+    sub = await client.subscribe(client.new_inbox())
+    try:
+        subject = f"{api.prefix}.DIRECT.GET.{stream}"
+        await client.publish(subject, json.dumps(body).encode(), sub.subject)
+        while True:
+            try:
+                msg = await sub.next_msg(api.timeout)
+            except nats.errors.TimeoutError:
+                raise Timeout(
+                    f"JetStream did not answer on {subject} within {api.timeout:g} s.",
+                    "Is the server frozen? %natslab status shows.",
+                ) from None
+            headers = _headers(msg)
+            status, said = status_of(msg)
+            if status in (204, 404):
+                return
+            if status:
+                raise ClientError(
+                    f"{stream} cannot be read directly: {said or status}.", "Leave out --direct."
+                )
+            where = Attempt(
+                headers.pop("Nats-Stream", stream), "", 0, int(headers.pop("Nats-Sequence", 0)), 0, 0.0,
+                int(headers.pop("Nats-Num-Pending", 0)),
+            )  # fmt: skip
+            message = StreamMessage(msg, where)
+            message.subject = headers.pop("Nats-Subject", msg.subject)
+            message.headers = {k: v for k, v in headers.items() if k not in _READ}
+            yield message
+    finally:
+        if not client.is_closed:
+            with contextlib.suppress(nats.errors.Error):
+                await sub.unsubscribe()
+
+
+_READ = ("Nats-Time-Stamp", "Nats-Last-Sequence", "Nats-UpTo-Sequence")
