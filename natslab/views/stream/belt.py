@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from typing import Any
+from collections.abc import Callable
 
 from natslab.views import scene as sc
 from natslab.views.marks import rect
@@ -28,6 +28,7 @@ class Row:
         self.high = 26.0 if belt.pitch > 32 else 22.0
 
     def key(self, seq: int) -> str:
+        """The key of a message's mark."""
         return f"msg/{self.stream.name}/{seq}"
 
     def lit(self, seq: int) -> bool:
@@ -79,14 +80,16 @@ class Row:
         """One message that is gone."""
         gone, key = self.known.get(column.first), self.key(column.first)
         subject = f", {short_name(gone.subject, 80)}," if gone is not None and gone.subject else ""
+        strong = glyphs.strength(gone.t, self.state.now) if gone is not None else glyphs.LEFT
         return sc.Group(
             key=key,
             x=round(column.x, 2),
             y=y,
-            marks=glyphs.ghost(key, str(column.first), self.belt.box, self.high, self.lit(column.first)),
+            marks=glyphs.ghost(
+                key, str(column.first), self.belt.box, self.high, strong, self.lit(column.first)
+            ),
             title=f"Message {column.first}{subject} is gone: {fate_of(self.stream, column.first)}.",
             state={"seq": column.first, "state": "gone", "why": gone.why if gone is not None else ""},
-            opacity=glyphs.strength(gone.t, self.state.now) if gone is not None else glyphs.LEFT,
             light=self.light(column.first),
         )
 
@@ -101,7 +104,6 @@ class Row:
             y=y,
             title=f"{amount(column.first)} to {amount(column.last)} are gone: {why}.",
             state={"messages": n, "state": "gone"},
-            opacity=glyphs.LEFT,
             marks=[
                 rect(
                     f"{key}/box", -half + 0.5, -self.high / 2 + 0.5, 2 * half - 1, self.high - 1, "ghost", 5
@@ -142,10 +144,11 @@ class Row:
             inside.append(glyphs.ways(f"{key}/handed", f"M{start:.2f} {y:g}H{at:.2f}", "edge ink3", 1.25))
         if floor > start and reader.ack != "none":
             inside.append(glyphs.ways(f"{key}/acked", f"M{start:.2f} {y:g}H{floor:.2f}", "edge ink", 3))
-        inside.append(glyphs.caret(f"{key}/caret", at, y - 5))
+        inside.append(glyphs.caret(f"{key}/caret", at, y, up=bool(end)))
         words = reader_of(reader)
         if end:
-            inside.append(label(f"{key}/at", end, y + 4, fit(words, 189, "t11"), "t11 num ink2"))
+            near = fit(reader_of(reader, short=True), 189, "t11")
+            inside.append(label(f"{key}/at", end, y + 4, near, "t11 num ink2"))
         return sc.Group(
             key=key, marks=inside, title=f"Consumer {short_name(reader.name, 40)}: {words}.",
             state={"delivered": reader.delivered, "floor": reader.floor, "unacked": reader.out},
@@ -191,8 +194,8 @@ class Row:
 
     def hands(self, y_worker: float, y_ack: float, name_x: float) -> list[Mark]:
         """Which ack each message waits for, and who has it."""
-        stream, marks = self.stream, []
-        marks += [label(f"row/{stream.name}/worker", name_x, y_worker + 4, "worker", "t12 ink3"),
+        stream = self.stream
+        marks: list[Mark] = [label(f"row/{stream.name}/worker", name_x, y_worker + 4, "worker", "t12 ink3"),
                   label(f"row/{stream.name}/ack", name_x, y_ack + 4, "ack", "t12 ink3")]  # fmt: skip
         run: list[tuple[Column, str]] = []
 
@@ -254,7 +257,7 @@ class Row:
 
 
 def reader_rows(row: Row, y: float, name_x: float, room: float, end: float) -> tuple[list[Mark], float]:
-    """The consumers of one stream from `y` down, as its retention wants it; and where the next row would be."""
+    """The consumers of one stream from `y` down, as its retention wants it; and the next row's place."""
     stream = row.stream
     readers = list(stream.readers.values())
     marks: list[Mark] = []
@@ -268,7 +271,7 @@ def reader_rows(row: Row, y: float, name_x: float, room: float, end: float) -> t
             marks.append(row.tabs(reader, y, name_x, room))
         elif stream.limits.retention == "interest":
             marks.append(row.tabs(reader, y, name_x, room))
-            words = fit(reader_of(reader), 189, "t11")
+            words = fit(reader_of(reader, short=True), 189, "t11")
             marks.append(label(f"reader/{stream.name}/{reader.name}/at", end, y + 4, words, "t11 num ink2"))
         else:
             marks.append(row.cursor(reader, y, name_x, room, end))
@@ -282,51 +285,51 @@ def reader_rows(row: Row, y: float, name_x: float, room: float, end: float) -> t
 
 def _hidden(row: Row, readers: list[Reader], y: float) -> list[Mark]:
     """A card has no room for the cursors of a work queue: each is counted in an empty mark."""
-    stream, marks = row.stream, []
+    stream = row.stream
+    marks: list[Mark] = []
     for reader in readers[:READERS]:
         key = f"reader/{stream.name}/{reader.name}"
         title = f"Consumer {short_name(reader.name, 40)}: {reader_of(reader)}."
         marks.append(sc.Group(key=key, marks=[], title=title, y=y))
     if len(readers) > READERS:
         marks.append(sc.Group(key=f"reader/{stream.name}", marks=[], y=y))
-    return list(marks)
+    return marks
 
 
 def place_reasons(
-    row: Row, ghosts: list[tuple[Column, float, str]], taken: list[tuple[float, float, float]], above: Any
+    row: Row,
+    ghosts: list[tuple[Column, float, str]],
+    taken: list[tuple[float, float, float]],
+    signs: list[tuple[float, float, float]],
+    above: Callable[[float], tuple[float, str, bool]],
 ) -> list[Mark]:
     """The reason of each ghost beside it, else above it, else in its title alone.
 
-    `ghosts`: column, centre of its shelf, words. `taken`: (left, right, centre) of what is on the shelves.
+    `ghosts`: column, centre of its shelf, words. `taken` and `signs`: (left, right, centre of the shelf)
+    of what is on the shelves, and over slots. `above`: baseline over a shelf, type, whether with a stem.
     """
     marks: list[Mark] = []
     used: list[tuple[float, float, float]] = []
     for c, y, words in reversed(ghosts):
         if not words:
             continue
-        key = f"{row.key(c.first)}/why"
-        size = wide(words, "t12")
-        a = c.x + c.w / 2 + 5
-        free = all(not (cy == y and x0 < a + size + 3 and a - 2 < x1) for x0, x1, cy in taken)
-        if free and a + size <= row.belt.right + 4 and len(words) <= 14:
-            marks.append(label(key, a, y + 4, words, "t12 ink2"))
-            taken.append((a, a + size, y))
-            continue
-        spot = above(y)
-        if spot is None:
-            continue
-        x = max(24.0, c.x - c.w / 2)
-        if (
-            all(not (cy == y and x0 < x + size + 6 and x - 6 < x1) for x0, x1, cy in used)
-            and x + size <= row.belt.right - 70
-        ):
-            baseline, stem = spot
-            marks.append(label(key, x, baseline, words, "t12 ink2"))
-            if stem:
-                marks.append(
-                    glyphs.ways(
-                        f"{key}/stem", f"M{c.x:.2f} {baseline + 7:g}V{y - row.high / 2 - 3:g}", "edge ink3"
-                    )
-                )
-            used.append((x, x + size, y))
+        key, a = f"{row.key(c.first)}/why", c.x + c.w / 2 + 4
+        for kind in ("t12", "t11"):
+            end = a + wide(words, kind)
+            free = all(cy != y or x0 > end + 2 or x1 < a - 2 for x0, x1, cy in taken)
+            if free and end <= row.belt.right + 4 and len(words) <= 14:
+                marks.append(label(key, a, y + 4, words, f"{kind} ink2"))
+                taken.append((a, end, y))
+                break
+        else:
+            baseline, kind, stem = above(y)
+            x = max(24.0, c.x - c.w / 2)
+            end = x + wide(words, kind)
+            free = all(cy != y or x0 > end + 6 or x1 < x - 6 for x0, x1, cy in [*used, *signs])
+            if free and end <= row.belt.right - (70 if stem else 0):
+                marks.append(label(key, x, baseline, words, f"{kind} ink2"))
+                used.append((x, end, y))
+                if stem:
+                    d = f"M{c.x:.2f} {baseline + 7:g}V{y - row.high / 2 - 3:g}"
+                    marks.append(glyphs.ways(f"{key}/stem", d, "edge ink3"))
     return marks

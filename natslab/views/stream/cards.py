@@ -9,14 +9,15 @@ from natslab.views.marks import rect
 from natslab.views.scene import Action, Mark, Text, label
 from natslab.views.stream import glyphs
 from natslab.views.stream.belt import Row, reader_rows
-from natslab.views.stream.plan import CARD, END, LABEL, READERS, Column, belt_of
+from natslab.views.stream.plan import CARD, END, LABEL, READERS, Column, belt_of, columns_of
 from natslab.views.stream.state import State, Stream
 from natslab.views.stream.words import CARDS, KINDS, fate_of, limits_in_words, size_of, waits
 from natslab.views.wording import amount, count_of, fit, listed, short_name, wide
 
 TOP = 122.5
 GAP = 24.0
-ROWS, SLOT, FOOT = 87.5, 92.5, 57.0  # first row of consumers; slots below them; the rest of a card
+ROWS, SLOT, FOOT = 83.5, 92.5, 57.0  # first row of consumers; slots below them; the rest of a card
+LEAD = 2
 
 
 class Cards:
@@ -26,10 +27,14 @@ class Cards:
         self.state = state
         self.shown = state.shown[:CARDS]
         # What is worth comparing over many messages gets the whole width, one below the other.
-        few = all(len(s.slots) + min(3, s.came - s.messages) <= 8 for s in self.shown)
+        found = [columns_of(s, 13, LEAD) for s in self.shown]
+        few = all(len(cs) <= 10 and all(c.kind != "rest" for c in cs) for cs in found)
         self.wide = len(self.shown) <= 4 and not few
         self.width = END - LABEL if self.wide else CARD
         self.columns: dict[str, list[Column]] = {}
+        # One width for all names, so that columns of several cards stand below each other.
+        names = [r.name for s in self.shown if s.limits.retention != "workqueue" for r in s.readers.values()]
+        self.room = max(58.0, min(110.0, max([wide(fit(n, 110, "t12"), "t12") for n in names] or [0]) + 10))
         self.height = TOP
 
     def rows(self, stream: Stream) -> int:
@@ -45,7 +50,8 @@ class Cards:
         for i in range(0, len(self.shown), per):
             pair = self.shown[i : i + per]
             rows = max(self.rows(s) for s in pair)
-            high = SLOT + 22 * rows + FOOT
+            said = any(any(self.captions(s, columns_of(s, 13, LEAD))) for s in pair)
+            high = SLOT + 22 * rows + (FOOT if said or not self.wide else FOOT - 18)
             for j, stream in enumerate(pair):
                 marks += self.card(stream, LABEL + 0.5 + j * (CARD + GAP), y, high, rows)
             y += high + GAP
@@ -90,8 +96,7 @@ class Cards:
         belt = belt_of(stream, x + 19.5 + room + 10, x + w - 18, 0)
         self.columns[stream.name] = belt.columns
         row = Row(self.state, stream, belt)
-        top = y + ROWS - 4
-        readers, _ = reader_rows(row, top, x + 19.5, room, 0.0)
+        readers, _ = reader_rows(row, y + ROWS, x + 19.5, room, 0.0)
         centre = y + SLOT + 22 * rows
         marks += readers
         marks.append(label(f"row/{stream.name}/slot", x + 19.5, centre + 4, "slot", "t12 ink3"))
@@ -113,19 +118,16 @@ class Cards:
                           fit(words, c.w + 10, "t11"), "t11 ink3 middle")]))  # fmt: skip
                 marks += bars
         left, right = self.captions(stream, belt.columns)
-        start, end, foot = (
-            belt.columns[0].x - belt.box / 2 if belt.columns else x + 100,
-            x + w - 30,
-            centre + 37,
-        )
-        room = end - start
+        start, foot = belt.columns[0].x - belt.box / 2 if belt.columns else x + 100, centre + 37
+        room = x + w - 20 - start
         right = fit(right, room, "t11") if right else ""
-        left = fit(left, max(60.0, room - wide(right, "t11") - 12), "t11") if left else ""
+        left = fit(left, max(60.0, room - wide(right, "t11") - 14), "t11") if left else ""
+        end = max(belt.right, start + wide(left, "t11") + wide(right, "t11") + 14)
         if any(c.kind == "rest" for c in belt.columns):
             foot += 6
         if left:
             marks.append(label(f"row/{stream.name}/went", start, foot, left, "t11 num ink2"))
-        if right and wide(right, "t11") + wide(left, "t11") + 12 <= room:
+        if right and end <= x + w - 18:
             marks.append(label(f"row/{stream.name}/waits", end, foot, right, "t11 num ink2 end"))
         return marks
 

@@ -10,7 +10,7 @@ from natslab.views.marks import rect
 from natslab.views.scene import Mark, Path, label
 
 FADE = 2.0  # seconds in which what is gone fades
-LEFT = 0.6  # of its strength is left of it then
+LEFT = 0.5  # of its strength is left of it then
 
 
 def ways(key: str, d: str, classes: str, width: float = 1, **more: Any) -> Path:
@@ -40,19 +40,21 @@ def _level(x: float, y: float, w: float, h: float, r: float, level: float) -> st
     top, low = y + h * (1 - min(1.0, level)), y + h
     rr = min(r, low - top)
     up = max(0.0, r - (top - y))
-    head = f"M{x:.2f} {top + up:.2f}A{up:.2f} {up:.2f} 0 0 1 {x + up:.2f} {top:.2f}H{x + w - up:.2f}" \
-           f"A{up:.2f} {up:.2f} 0 0 1 {x + w:.2f} {top + up:.2f}" if up > 0.05 else f"M{x:.2f} {top:.2f}H{x + w:.2f}"  # fmt: skip
+    head = f"M{x:.2f} {top:.2f}H{x + w:.2f}"
+    if up > 0.05:
+        head = f"M{x:.2f} {top + up:.2f}A{up:.2f} {up:.2f} 0 0 1 {x + up:.2f} {top:.2f}H{x + w - up:.2f}"
+        head += f"A{up:.2f} {up:.2f} 0 0 1 {x + w:.2f} {top + up:.2f}"
     return (
         f"{head}V{low - rr:.2f}A{rr:.2f} {rr:.2f} 0 0 1 {x + w - rr:.2f} {low:.2f}H{x + rr:.2f}"
         f"A{rr:.2f} {rr:.2f} 0 0 1 {x:.2f} {low - rr:.2f}Z"
     )
 
 
-def ghost(key: str, text: str, box: float, high: float, lit: bool = False) -> list[Mark]:
-    """A message that is gone, around (0, 0)."""
+def ghost(key: str, text: str, box: float, high: float, strong: float, lit: bool) -> list[Mark]:
+    """A message that is gone, around (0, 0); its number stays legible while its box fades."""
     x, y, r = -box / 2, -high / 2, 6 if high > 23 else 5
     inside: list[Mark] = [
-        rect(f"{key}/box", x + 0.5, y + 0.5, box - 1, high - 1, "ghost", r),
+        rect(f"{key}/box", x + 0.5, y + 0.5, box - 1, high - 1, "ghost", r, opacity=strong),
         label(f"{key}/n", 0, 4, text, "t11 num ink3 middle"),
     ]
     if lit:
@@ -68,8 +70,10 @@ def strength(t: float, now: float) -> float:
 def tab(key: str, x: float, y: float, w: float, torn: bool) -> list[Mark]:
     """A paper tab 12 high around (x, y): a consumer still wants the message, or is done with it."""
     if not torn:
-        return [rect(f"{key}/tab", x - w / 2, y - 6.2, w, 12.4, "line fill", 2),
-                rect(f"{key}/edge", x - w / 2, y - 6.2, w, 12.4, "stored edge none", 2, width=1.5)]  # fmt: skip
+        return [
+            rect(f"{key}/tab", x - w / 2, y - 6.2, w, 12.4, "line fill", 2),
+            rect(f"{key}/edge", x - w / 2, y - 6.2, w, 12.4, "stored edge none", 2, width=1.5),
+        ]
     a, s = x - w / 2, w / 18.4
     teeth = [(0, 0.8), (3, 3.2), (6.2, -0.2), (9.2, 3.2), (12.4, -0.2), (15.4, 3.2), (18.4, 0.8)]
     d = f"M{a:.2f} {y + 6.2:.2f}" + "".join(f"L{a + s * tx:.2f} {y + ty:.2f}" for tx, ty in teeth)
@@ -107,7 +111,8 @@ def _segment(x: float, y: float, r: float, level: float) -> str:
 
 def cross(key: str, x: float, y: float) -> list[Mark]:
     """Refused, or given up."""
-    d = f"M{x - 3.2:.2f} {y - 3.2:.2f}L{x + 3.2:.2f} {y + 3.2:.2f}M{x + 3.2:.2f} {y - 3.2:.2f}L{x - 3.2:.2f} {y + 3.2:.2f}"
+    a, b, top, low = x - 3.2, x + 3.2, y - 3.2, y + 3.2
+    d = f"M{a:.2f} {top:.2f}L{b:.2f} {low:.2f}M{b:.2f} {top:.2f}L{a:.2f} {low:.2f}"
     return [
         rect(f"{key}/sign", x - 7.8, y - 7.8, 15.6, 15.6, "dead fill", 2.5),
         ways(f"{key}/cross", d, "edge ground round none", 1.9),
@@ -135,6 +140,7 @@ def bar(key: str, x: float, y: float, w: float, share: float) -> list[Mark]:
     return out
 
 
-def caret(key: str, x: float, y: float) -> Path:
-    """A small triangle that points up to (x, y)."""
-    return ways(key, f"M{x:.2f} {y:.2f}L{x + 4.5:.2f} {y + 7.5:.2f}H{x - 4.5:.2f}Z", "ink fill")
+def caret(key: str, x: float, y: float, up: bool) -> Path:
+    """A small triangle on the line at `y` that points up or down, to the slots."""
+    tip, foot = (y - 5, y + 2.5) if up else (y + 5, y - 2.5)
+    return ways(key, f"M{x:.2f} {tip:.2f}L{x + 4.5:.2f} {foot:.2f}H{x - 4.5:.2f}Z", "ink fill")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 from natslab.views import scene as sc
-from natslab.views.marks import RECENTLY, rect
-from natslab.views.scene import Action, Flight, Mark, Text, label, text_width
+from natslab.views.marks import RECENTLY
+from natslab.views.scene import Action, Flight, Mark, Text, label
 from natslab.views.stream import glyphs
 from natslab.views.stream.belt import Row, place_reasons, reader_rows
 from natslab.views.stream.plan import (
@@ -37,6 +37,11 @@ from natslab.views.stream.words import (
 from natslab.views.wording import amount, count_of, fit, short_name, wide
 
 
+def _above(y: float) -> tuple[float, str, bool]:
+    """Where the reason of a ghost stands over the shelf at `y`: baseline, type, whether with a stem."""
+    return (142, "t12", True) if y == SHELF else (y - 17, "t11", False)
+
+
 class Large:
     """The marks of one stream over the whole width."""
 
@@ -52,8 +57,13 @@ class Large:
         self.gated = limits.discard == "new" and bool(limits.msgs or limits.bytes or limits.per_subject)
         # Subjects are foreign text of any length: the labels take from the belt what they need.
         names = [*self.named, f"{len(self.rest)} more"]
+        most = max([0, *stream.subjects.values()])
         need = max([wide(fit(s, 168, "mono t12"), "mono t12") for s in names])
+        need = max(need, wide(count_of(most, "message"), "t11"))
         self.x0 = max(120.0, min(LABEL + 172, LABEL + need + 14))
+        if limits.per_subject and limits.per_subject <= 10:
+            size = wide(f"{limits.per_subject} of {limits.per_subject}", "t11 w6")
+            self.x0 = max(self.x0, min(LABEL + 172, LABEL + size + 8 + 7 * limits.per_subject + 8))
         if self.blades:
             label_room = max(wide(f"{n} {v}", "t12") + 12 for n, v in self.blades) + LABEL
             lead = stream.first > limits.first
@@ -114,8 +124,10 @@ class Large:
         stream, marks = self.stream, []
         most = stream.limits.per_subject
         if not self.named and not self.rest:
-            y = SHELF + 17.5
-            return [glyphs.ways("shelf/none", f"M{self.x0 - 4:g} {y:g}H663", "edge line")]
+            waits = stream.limits.subjects[0] if stream.limits.subjects else ""
+            board = glyphs.ways("shelf/none", f"M{self.x0 - 4:g} {SHELF + 17.5:g}H663", "edge line")
+            name = fit(waits, self.x0 - LABEL - 8, "mono t12")
+            return [board, label("shelf/waits", LABEL, SHELF - 1, name, "mono t12 ink3")]
         for subject in [*self.named, *([""] if self.rest else [])]:
             own = subject in self.named
             y = self.shelf(subject) if own else SHELF + STEP * len(self.named)
@@ -132,7 +144,7 @@ class Large:
                 inside.append(
                     label(f"{key}/size", LABEL, y + 15, text, "t11 num " + ("w6" if n >= most else "ink2"))
                 )
-                x = LABEL + max(42.0, text_width(text, "t11 w6") + 8)
+                x = LABEL + wide(f"{amount(most)} of {amount(most)}", "t11 w6") + 8
                 if most <= int((self.x0 - 8 - x) / 7):
                     inside += glyphs.pips(f"{key}/pip", x, y + 6.5, n, most)
                 elif self.x0 - 12 - x > 16:
@@ -155,6 +167,7 @@ class Large:
         stream, row = self.stream, self.row
         marks: list[Mark] = []
         taken: list[tuple[float, float, float]] = []
+        signs: list[tuple[float, float, float]] = []  # over slots
         ghosts: dict[float, list[tuple[Column, float, str]]] = {}  # by shelf
         rows = [self.shelf(s) for s in self.named] + ([SHELF + STEP * len(self.named)] if self.rest else [])
         for c in self.belt.columns:
@@ -163,11 +176,9 @@ class Large:
                 marks.append(row.slot(c, y))
                 taken.append((c.x - c.w / 2, c.x + c.w / 2, y))
                 if stream.slots[c.first].twice:
-                    marks.append(
-                        glyphs.twin(
-                            f"{row.key(c.first)}/twice", c.x, y - self.row.high / 2 - 5.8, 3.5, 3.6, 1.25
-                        )
-                    )
+                    over = y - row.high / 2 - 5.8
+                    marks.append(glyphs.twin(f"{row.key(c.first)}/twice", c.x, over, 3.5, 3.6, 1.25))
+                    signs.append((c.x - 5, c.x + 5, y))
             elif c.kind == "gone":
                 gone = row.known.get(c.first)
                 y = self.shelf(gone.subject if gone is not None else "")
@@ -185,10 +196,10 @@ class Large:
                 marks += self.undrawn(c)
                 taken += [(c.x - c.w / 2, c.x + c.w / 2, y) for y in rows]
         due = next_to_fall(stream)
-        if due is not None and (falling := self.falling(due, taken)) is not None:
+        if due is not None and (falling := self.falling(due, taken, signs)) is not None:
             marks.append(falling)
         flat = [g for on_it in ghosts.values() for g in on_it]
-        marks += place_reasons(row, flat, taken, lambda y: (142, True) if y == SHELF else None)
+        marks += place_reasons(row, flat, taken, signs, _above)
         return marks
 
     def reason(self, column: Column, gone: Gone | None) -> str:
@@ -203,7 +214,7 @@ class Large:
 
     def undrawn(self, column: Column) -> list[Mark]:
         """What is not drawn singly: how it lies on each shelf, and a sentence above."""
-        stream, key = self.stream, f"rest/{self.stream.name}/{column.first}"
+        key = f"rest/{self.stream.name}/{column.first}"
         marks: list[Mark] = []
         for subject in self.named:
             y = self.shelf(subject) + 17.5
@@ -226,7 +237,9 @@ class Large:
         singly = sum(column.first <= s <= column.last for s in stream.slots)
         return singly + sum(r.count for r in stream.ranges if column.first <= r.first <= column.last)
 
-    def falling(self, due: Slot, taken: list[tuple[float, float, float]]) -> Mark | None:
+    def falling(
+        self, due: Slot, taken: list[tuple[float, float, float]], signs: list[tuple[float, float, float]]
+    ) -> Mark | None:
         """The seconds that are left of the next to fall, beside it where there is room."""
         column = next((c for c in self.belt.columns if c.kind == "slot" and c.first == due.seq), None)
         if column is None:
@@ -238,25 +251,28 @@ class Large:
         if all(not (cy == y and a < end + 3 and x - 2 < b) for a, b, cy in taken) and end < RIGHT:
             taken.append((x, end, y))
             return label(key, x, y + 4, words, "t12 num w6")
-        return label(key, column.x, y + 28, words, "t11 num w6 middle")
+        x = column.x - column.w / 2
+        signs.append((x, x + wide(words, "t11 w6"), y))
+        return label(key, x, y - 17, words, "t11 num w6")
 
     # --- edges -------------------------------------------------------------------------------
 
     def edges(self) -> list[Mark]:
         """Blades at the left, the gate at the right, first and last below."""
-        stream, belt, marks = self.stream, self.belt, []
+        stream, belt = self.stream, self.belt
+        marks: list[Mark] = []
         y = self.bottom + 18
         name = shlex.quote(stream.name)
         for i, ((what, value), x) in enumerate(zip(self.blades, belt.blades, strict=True)):
             key, flag = f"blade/{stream.name}/{what}", what.replace("_", "-")
             end = max(belt.blades[0] - 9, LABEL + wide(f"{what} {value}", "t12"))
             runs = [(f"{what} ", "t12 ink2 end"), (value, "t12 num w6")]
+            wedge = f"M{x - 3:.2f} {TOP:g}H{x + 3:.2f}L{x + 0.4:.2f} {self.bottom:g}Z"
             marks.append(
                 sc.Group(
                     key=key,
                     marks=[
-                        glyphs.ways(f"{key}/wedge", f"M{x - 3:.2f} {TOP:g}H{x + 3:.2f}L{x + 0.4:.2f} {self.bottom:g}Z",
-                                    "ink fill"),
+                        glyphs.ways(f"{key}/wedge", wedge, "ink fill"),
                         Text(key=f"{key}/words", x=round(end, 2), y=y + 16 * i, runs=runs),
                     ],
                     title=f"{what} {value} cuts here, the oldest first. To change it: "
@@ -341,7 +357,8 @@ class Large:
             if answer.what == "stored":
                 inside += glyphs.hand(key, "acked", 695, y, 1, 8)
                 name, why = f"stored as {amount(answer.seq)}", self.stored(answer)
-                if answer.t == latest and answer.seq in self.stream.slots:
+                fresh = self.state.mode == "live" and answer.t >= self.state.now - RECENTLY
+                if answer.t == latest and answer.seq in self.stream.slots and not fresh:
                     inside.append(
                         glyphs.ways(f"{key}/way", f"M686 {y:g}H665", "edge ink none", 1.25, arrow=True)
                     )
@@ -388,11 +405,12 @@ class Large:
         since = self.state.now - stream.limits.window
         inside = [c for c in self.belt.columns if c.kind == "slot" and stream.slots[c.first].t >= since]
         words = f"duplicate window {time_of(stream.limits.window)}"
-        title = f"A second message with the Nats-Msg-Id of one of the last {time_of(stream.limits.window)} is not stored."
+        title = "A second message with an id of the last "
+        title += f"{time_of(stream.limits.window)} is not stored."
         half = wide(words, "t12") / 2 + 8
         if not inside:
-            return [sc.Group(key=key, title=title, marks=[
-                label(f"{key}/words", self.belt.left, y + 10, f"{words}: over for all", "t12 ink2")])]  # fmt: skip
+            over = label(f"{key}/words", self.belt.left, y + 10, f"{words}: over for all", "t12 ink2")
+            return [sc.Group(key=key, title=title, marks=[over])]
         a, b = inside[0].x - inside[0].w / 2, inside[-1].x + inside[-1].w / 2
         middle = min(max((a + b) / 2, self.belt.left + half), RIGHT - half)
         marks: list[Mark]
@@ -437,16 +455,16 @@ class Large:
             )
         marks: list[Mark] = []
         name = shlex.quote(stream.name)
-        for what, value, most, share, flag in rows:
+        for what, value, of, share, flag in rows:
             key = f"gauge/{stream.name}/{what}"
             inside: list[Mark] = [
                 label(f"{key}/what", NOTES, y, what, "t12 ink3"),
                 Text(key=f"{key}/value", x=END, y=y,
-                     runs=[(value, "t12 num w6 end"), *([(most, "t12 num ink2")] if most else [])]),
+                     runs=[(value, "t12 num w6 end"), *([(of, "t12 num ink2")] if of else [])]),
             ]  # fmt: skip
             if share >= 0:
                 inside += glyphs.bar(f"{key}/bar", NOTES, y + 6, END - NOTES, share)
-            limit = f"{value}{most}" if most else f"{value}, no limit"
+            limit = f"{value}{of}" if of else f"{value}, no limit"
             line = f"To change it: %js stream edit {name} --{flag} …"
             marks.append(
                 sc.Group(key=key, marks=inside, title=f"{what}: {limit}. {line}", state={what: value})
@@ -455,12 +473,12 @@ class Large:
         if stream.differs and self.state.now > max(stream.reported, stream.changed) + 1:
             words = f"the slots say {amount(stream.counted)}"
             key = f"differs/{stream.name}"
+            d = f"M{NOTES + 5:g} {y - 9:g}L{NOTES + 10:g} {y:g}H{NOTES:g}Z"
             marks.append(
                 sc.Group(
                     key=key, title="The server's count and the messages seen one by one disagree.",
                     marks=[
-                        glyphs.ways(f"{key}/sign", f"M{NOTES + 5:g} {y - 9:g}L{NOTES + 10:g} {y:g}H{NOTES:g}Z",
-                                    "dead edge none", 1.5),
+                        glyphs.ways(f"{key}/sign", d, "dead edge none", 1.5),
                         label(f"{key}/words", NOTES + 16, y, words, "t12 ink2"),
                     ],
                 )
@@ -483,11 +501,15 @@ class Large:
                 f"fly/{self.stream.name}/{answer.subject}/{answer.seq}/{answer.count}",
             )
             column = next((c for c in self.belt.columns if c.kind == "slot" and c.first == answer.seq), None)
+            flight = Flight(key=key, d="", x=680, y=y, t0=answer.t, t1=answer.t, r=5)
             if answer.what == "stored" and column is not None:
-                end = column.x + column.w / 2 + 6
-                out.append(Flight(key=key, d=f"M712 {y:g}H{end:.2f}", x=round(end, 2), y=y, t0=answer.t, t1=answer.t,
-                                  r=5, title=f"Message {answer.seq} goes into {short_name(name)}."))  # fmt: skip
+                flight.x = round(column.x + column.w / 2 + 8, 2)
+                flight.d = f"M712 {y:g}H{flight.x:g}"
+                flight.title = f"Message {answer.seq} goes into {short_name(name)}."
             elif answer.what == "refused":
-                out.append(Flight(key=key, d=f"M712 {y:g}H677", x=680, y=y, t0=answer.t, t1=answer.t, end="refused",
-                                  r=5, classes="dead fill", title=f"{short_name(answer.subject, 60)} was refused."))  # fmt: skip
+                flight.d, flight.end, flight.classes = f"M712 {y:g}H677", "refused", "dead fill"
+                flight.title = f"{short_name(answer.subject, 60)} was refused."
+            else:
+                continue
+            out.append(flight)
         return out

@@ -69,7 +69,7 @@ def columns_of(stream: Stream, most: int, lead: int = LEAD) -> list[Column]:
         kept = [s for s in kept if s > b]
         head = [Column("rest", a, b)]
     oldest = head[0].first if head else kept[0] if kept else stream.last_seq + 1
-    before = max(0, min(lead, oldest - start))
+    before = oldest - start if stream.came <= most else max(0, min(lead, oldest - start))
     runs = _runs(kept, stream.last_seq) if kept or head else []
     if not kept and not head:
         before = min(most, oldest - start)
@@ -90,7 +90,7 @@ def columns_of(stream: Stream, most: int, lead: int = LEAD) -> list[Column]:
             head = [*_columns(few, few[-1] if few else 0, 0), Column("rest", a, b)]
             kept = newest
         runs = _runs(kept, stream.last_seq)
-    spare = max(0, room - len(kept) - len(runs) - (0 if not head else 0))
+    spare = max(0, room - len(kept) - len(runs))
     body = _columns(kept, stream.last_seq, spare)
     return [Column("gone", s, s) for s in range(oldest - before, oldest)] + head + body
 
@@ -115,16 +115,14 @@ def _columns(kept: list[int], last: int, spare: int) -> list[Column]:
     return sorted(out, key=lambda c: c.first)
 
 
-def belt_of(stream: Stream, x0: float, right: float, blades: int, widest: float = PITCH) -> Belt:
-    """The columns of `stream` between `x0` and `right`, with room for so many blades before the first kept."""
+def belt_of(stream: Stream, x0: float, right: float, blades: int, lead: int = LEAD) -> Belt:
+    """The columns of `stream` between `x0` and `right`; so many blades stand before the first kept."""
     number = text_width(str(max(1, stream.last_seq)), "t11 num")
     room = right - x0 - BLADE * blades
     most = max(4, min(COLUMNS, int(room / max(22.0, number + 4.4))))
-    columns = columns_of(stream, most)
+    columns = columns_of(stream, most, lead)
     units = sum(REST if c.kind == "rest" else 1 for c in columns) or 1
-    pitch = min(max(widest, number + 8), room / units)
-    if pitch < widest and pitch >= TIGHT and widest > TIGHT:
-        pitch = max(TIGHT, pitch)
+    pitch = min(max(PITCH, number + 8), room / units)
     box = min(max(BOX if pitch > 32 else 22.0, number + 5), pitch - (4.25 if pitch > TIGHT - 0.5 else 2.4))
     oldest = next((c for c in columns if c.kind != "gone"), None)
     first = oldest.first if oldest else stream.last_seq + 1

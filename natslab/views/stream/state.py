@@ -248,7 +248,8 @@ class Stream(msgspec.Struct, omit_defaults=True):
         """Subjects worth a shelf: those with messages, refusals or recent losses."""
         named = [s for s, n in self.subjects.items() if n]
         named += [a.subject for a in self.answers.values()] + [g.subject for g in self.gone if g.subject]
-        return [s for s in dict.fromkeys([*(s for s in self.subjects if s in named), *named])]
+        known = set(named)
+        return list(dict.fromkeys([*(s for s in self.subjects if s in known), *named]))
 
     def gap_reasons(self) -> Counter[str]:
         """Why messages went, unknown ones under ""; exact."""

@@ -29,7 +29,8 @@ def time_of(seconds: float) -> str:
         return f"{1000 * seconds:.0f} ms"
     for size, unit, least in ((86_400, "d", 2), (3_600, "h", 2), (60, "min", 2)):
         if seconds >= least * size or (seconds >= size and seconds % size == 0 and size > 60):
-            return f"{round(seconds / size, 1):g} {unit}"
+            n = seconds / size
+            return f"{round(n) if n >= 9.95 else round(n, 1):g} {unit}"
     return f"{seconds:.1f} s" if seconds < 9.95 and seconds % 1 else f"{seconds:.0f} s"
 
 
@@ -228,7 +229,8 @@ def _notes(state: State, stream: Stream) -> Iterator[str]:
         if stream.full and limits.discard == "new":
             yield f"{start}: {amount(by)} came, {amount(gone.seq)} went."
         else:
-            yield f"A shelf of {amount(limits.per_subject)} keeps its newest: {amount(by)} came, {amount(gone.seq)} went."
+            most = amount(limits.per_subject)
+            yield f"A shelf of {most} keeps its newest: {amount(by)} came, {amount(gone.seq)} went."
     duplicate = next((a for a in reversed(stream.answers.values()) if a.what == "duplicate"), None)
     if duplicate is not None:
         yield f"A second message with the id of {amount(duplicate.seq)} was not stored."
@@ -241,9 +243,13 @@ def _notes(state: State, stream: Stream) -> Iterator[str]:
         yield f"{amount(gap.seq)} was deleted: no message gets that number again."
     if stream.by_events:
         yield "Kept in memory: its slots are reconstructed from events."
-    out = "outside the lab" if stream.missing > 0 else ""
-    if stream.by_events and out:
-        yield f"{count_of(stream.missing, 'message')} came from {out}, and {'is' if stream.missing == 1 else 'are'} only counted."
+    if stream.by_events and stream.missing > 0:
+        are = "is" if stream.missing == 1 else "are"
+        yield f"{count_of(stream.missing, 'message')} came unseen, and {are} only counted."
+    if stream.came and not stream.messages:
+        yield f"The next message gets {amount(stream.last + 1)}: no sequence is given twice."
+    if stream.full and limits.discard == "old" and limits.retention == "limits":
+        yield "It is full: each new message pushes the oldest out."
     if not stream.came:
         yield "Publish there with -J, and the server answers when the message is stored."
     elif limits.retention == "limits" and stream.readers:
@@ -257,12 +263,10 @@ def _policy(stream: Stream) -> Iterator[str]:
     limits, readers = stream.limits, list(stream.readers.values())
     names = listed([short_name(r.name) for r in readers[:4]]) if readers else ""
     if limits.retention == "workqueue":
-        out = len([1 for s in stream.slots.values() if waits(stream, s)])
         if not readers and stream.messages:
             yield "A work queue keeps its jobs until a consumer acks them; it has none."
         elif stream.messages and readers:
-            rest = stream.messages - out
-            yield f"{count_of(out, 'job')} {'waits' if out == 1 else 'wait'} for an ack, {amount(rest)} for a pull."
+            yield f"{queue_of(stream)}."
     elif limits.retention == "interest":
         if not readers:
             yield "Nobody is interested: what comes is answered and not kept."
@@ -272,6 +276,13 @@ def _policy(stream: Stream) -> Iterator[str]:
             yield f"A slot falls when both {names} have acked."
         else:
             yield f"A slot falls when the last of {len(readers)} consumers has acked."
+
+
+def queue_of(stream: Stream) -> str:
+    """What the jobs of a work queue wait for."""
+    out = sum(waits(stream, s) for s in stream.slots.values())
+    wait = "waits" if out == 1 else "wait"
+    return f"{count_of(out, 'job')} {wait} for an ack, {amount(stream.messages - out)} for a pull"
 
 
 def waits(stream: Stream, slot: Slot) -> bool:
@@ -335,11 +346,11 @@ def fate_of(stream: Stream, seq: int) -> str:
     return start + {"": "gone"}.get(gone.why, gone.why)
 
 
-def reader_of(reader: Reader) -> str:
-    """Where a cursor stands."""
+def reader_of(reader: Reader, short: bool = False) -> str:
+    """Where a cursor stands; `short` leaves out what the picture shows."""
     parts = [f"at {amount(reader.delivered)}"]
     if reader.ack != "none":
-        parts.append(f"acked to {amount(reader.floor)}")
+        parts += [] if short else [f"acked to {amount(reader.floor)}"]
         if reader.out:
             parts.append(f"{amount(reader.out)} unacked")
     parts.append(f"{amount(reader.due)} to come")
@@ -376,7 +387,11 @@ def table_rows(stream: Stream, columns: list[Column], large: bool) -> Iterator[t
         return
     why = ", ".join(f"{amount(n)} {LONG.get(w, w)}" for w, n in stream.gap_reasons().most_common() if n > 0)
     came = f"{amount(stream.came)} came; " if stream.came else ""
-    ends = f"first {amount(stream.first)}, last {amount(stream.last)}; " if stream.messages else ""
+    ends = f"next {amount(stream.last + 1)}; "
+    if stream.messages:
+        ends = f"first {amount(stream.first)}, last {amount(stream.last)}; "
+    if stream.limits.retention == "workqueue" and stream.messages and stream.readers:
+        why += f"; {queue_of(stream)}"
     told = f"; the slots say {amount(stream.counted)}" if stream.differs else ""
     yield f"stream/{stream.name}", [
         name, limits_in_words(stream), ", ".join(plain(s) for s in stream.limits.subjects),
@@ -407,13 +422,13 @@ def table_rows(stream: Stream, columns: list[Column], large: bool) -> Iterator[t
                 [name, str(c.first), plain(subject), "gone", fate_of(stream, c.first)],
             )
         else:
-            words = "not drawn" if c.kind == "rest" else "gone"
-            yield f"{c.kind}/{stream.name}/{c.first}", [
-                name, f"{amount(c.first)} to {amount(c.last)}", "", words, fate_of(stream, c.last) if c.kind == "gap" else "",
-            ]  # fmt: skip
+            span = f"{amount(c.first)} to {amount(c.last)}"
+            state = ["not drawn", ""] if c.kind == "rest" else ["gone", fate_of(stream, c.last)]
+            yield f"{c.kind}/{stream.name}/{c.first}", [name, span, "", *state]
     for reader in list(stream.readers.values())[:READERS]:
-        yield f"reader/{stream.name}/{reader.name}", [
-            name, "consumer", plain(reader.name), reader_of(reader), ", ".join(plain(f) for f in reader.filters)]  # fmt: skip
+        filters = ", ".join(plain(f) for f in reader.filters)
+        cells = [name, "consumer", plain(reader.name), reader_of(reader), filters]
+        yield f"reader/{stream.name}/{reader.name}", cells
     if len(stream.readers) > READERS:
         yield f"reader/{stream.name}", [name, "consumer", f"{len(stream.readers) - READERS} more", "", ""]
 
