@@ -80,6 +80,7 @@ class Row:
         """One message that is gone."""
         gone, key = self.known.get(column.first), self.key(column.first)
         subject = f", {short_name(gone.subject, 80)}," if gone is not None and gone.subject else ""
+        how = ", which follows from what is known" if gone is not None and gone.inferred and gone.why else ""
         strong = glyphs.strength(gone.t, self.state.now) if gone is not None else glyphs.LEFT
         return sc.Group(
             key=key,
@@ -88,7 +89,7 @@ class Row:
             marks=glyphs.ghost(
                 key, str(column.first), self.belt.box, self.high, strong, self.lit(column.first)
             ),
-            title=f"Message {column.first}{subject} is gone: {fate_of(self.stream, column.first)}.",
+            title=f"Message {column.first}{subject} is gone: {fate_of(self.stream, column.first)}{how}.",
             state={"seq": column.first, "state": "gone", "why": gone.why if gone is not None else ""},
             light=self.light(column.first),
         )

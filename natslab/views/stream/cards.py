@@ -87,16 +87,10 @@ class Cards:
         ]  # fmt: skip
         if not stream.exists:
             return marks
-        names = (
-            [r.name for r in stream.readers.values()]
-            if stream.limits.retention != "workqueue"
-            else ["worker"]
-        )
-        room = max(58.0, min(110.0, max([wide(fit(n, 110, "t12"), "t12") for n in names] or [0]) + 10))
-        belt = belt_of(stream, x + 19.5 + room + 10, x + w - 18, 0)
+        belt = belt_of(stream, x + 19.5 + self.room + 10, x + w - 18, 0, LEAD)
         self.columns[stream.name] = belt.columns
         row = Row(self.state, stream, belt)
-        readers, _ = reader_rows(row, y + ROWS, x + 19.5, room, 0.0)
+        readers, _ = reader_rows(row, y + ROWS, x + 19.5, self.room, 0.0)
         centre = y + SLOT + 22 * rows
         marks += readers
         marks.append(label(f"row/{stream.name}/slot", x + 19.5, centre + 4, "slot", "t12 ink3"))
@@ -120,8 +114,7 @@ class Cards:
         left, right = self.captions(stream, belt.columns)
         start, foot = belt.columns[0].x - belt.box / 2 if belt.columns else x + 100, centre + 37
         room = x + w - 20 - start
-        right = fit(right, room, "t11") if right else ""
-        left = fit(left, max(60.0, room - wide(right, "t11") - 14), "t11") if left else ""
+        left = fit(left, room, "t11") if left else ""
         end = max(belt.right, start + wide(left, "t11") + wide(right, "t11") + 14)
         if any(c.kind == "rest" for c in belt.columns):
             foot += 6

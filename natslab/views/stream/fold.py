@@ -232,16 +232,21 @@ def _ttl(text: str) -> float:
 def _drop(stream: Stream, event: Drop) -> None:
     first, last = event.seq, max(event.seq, event.last)
     if first <= 0:
-        return
+        # It is not known which: the oldest of those that are only counted.
+        if not stream.ranges:
+            stream.hint = event.why
+            return
+        first, last = stream.ranges[0].first, _nth(stream, event.count)
+    told = event.how == "inferred"
     stream.changed = max(stream.changed, event.t)
     here = [stream.slots.pop(s) for s in [s for s in stream.slots if first <= s <= last]]
     counted = _cut(stream, first, last)
     found = len(here) + sum(counted.values())
     for slot in here:
-        _goes(stream, Gone(slot.seq, slot.seq, event.why, slot.subject, event.t))
+        _goes(stream, Gone(slot.seq, slot.seq, event.why, slot.subject, event.t, 1, told))
     if counted:
         subject = next(iter(counted)) if len(counted) == 1 else ""
-        _goes(stream, Gone(first, last, event.why, subject, event.t, sum(counted.values())))
+        _goes(stream, Gone(first, last, event.why, subject, event.t, sum(counted.values()), told))
     for subject, n in counted.items():
         _count(stream, subject, -n)
     for slot in here:
@@ -261,7 +266,16 @@ def _drop(stream: Stream, event: Drop) -> None:
         stream.last_seq = max(
             stream.last_seq, last if event.last or event.count == 1 else first + event.count - 1
         )
-        _goes(stream, Gone(first, last, event.why, "", event.t, unknown))
+        _goes(stream, Gone(first, last, event.why, "", event.t, unknown, told))
+
+
+def _nth(stream: Stream, count: int) -> int:
+    """The sequence up to which the ranges count so many messages."""
+    for block in stream.ranges:
+        if block.count >= count:
+            return block.last - (block.count - count)
+        count -= block.count
+    return stream.ranges[-1].last
 
 
 def _goes(stream: Stream, gone: Gone) -> None:
@@ -388,7 +402,9 @@ def _report(state: State, event: Snap, name: str) -> None:
     for subject, n in counted.items():
         _count(stream, subject, -n)
     if counted:
-        _goes(stream, Gone(1, stream.first_seq - 1, "", "", event.t, sum(counted.values()), True))
+        _goes(
+            stream, Gone(1, stream.first_seq - 1, stream.hint, "", event.t, sum(counted.values()), True, True)
+        )
     newer = sum(s > last for s in reversed(stream.slots)) + sum(
         r.count for r in stream.ranges if r.first > last
     )
@@ -399,7 +415,7 @@ def _report(state: State, event: Snap, name: str) -> None:
 def _leave(stream: Stream, slot: Slot, why: str, t: float) -> None:
     del stream.slots[slot.seq]
     _count(stream, slot.subject, -1)
-    _goes(stream, Gone(slot.seq, slot.seq, why, slot.subject, t, guessed=True))
+    _goes(stream, Gone(slot.seq, slot.seq, why, slot.subject, t, inferred=True, guessed=True))
 
 
 def limits_of(data: dict[str, Any]) -> Limits:

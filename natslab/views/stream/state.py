@@ -64,7 +64,8 @@ class Gone(msgspec.Struct, omit_defaults=True, array_like=True):
     subject: str = ""
     t: float = 0.0
     count: int = 1  # how many of them were there
-    guessed: bool = False  # no source told the reason: it follows from the limits
+    inferred: bool = False  # nobody said so: it follows from the limits, or from who acked
+    guessed: bool = False  # no source told of it either: this view found it out from a report
 
 
 class Range(msgspec.Struct, omit_defaults=True, array_like=True):
@@ -160,6 +161,7 @@ class Stream(msgspec.Struct, omit_defaults=True):
     ids: bool = False  # some message had a Nats-Msg-Id
     by_events: bool = False  # its messages are known from events alone
     exists: bool = True
+    hint: str = ""  # why messages went of which it is not known which
     again: bool = False  # the server started again since the newest report
     order: int = 0  # in which the streams were seen
 
