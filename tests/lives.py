@@ -59,7 +59,7 @@ def jetstream(seed: int, messages: int) -> Iterator[Event]:
     yield Conn(client="shop", no=1, place="n1")
     policy = {"ack_policy": "explicit", "ack_wait": 2_000_000_000, "max_deliver": 3, "max_ack_pending": 1000}
     for name in ("billing", "audit"):
-        data = {"stream": "ORDERS", "name": name, "config": {"durable_name": name, **policy}}
+        data: dict[str, Any] = {"stream": "ORDERS", "name": name, "config": {"durable_name": name, **policy}}
         yield Snap(what="consumer", data=data, place="n1")
     handed = dict.fromkeys(("billing", "audit"), 0)
     for n in range(1, messages + 1):

@@ -15,6 +15,7 @@ import html
 import pathlib
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, Literal, TypeAlias
@@ -38,8 +39,9 @@ PAINT = frozenset("fill edge on none base-ground base-floor base-panel base-pane
 #: Type.
 TYPE = frozenset("t11 t12 t13 t14 t15 t16 t20 mono w5 w6 num middle end strike under".split())
 #: Everything else. halo: a ground-coloured outline keeps it legible; way: a path a message takes;
-#: ring: the selection; ghost: removed or not yet; wall: a cut wire; faint: 30 %; later: 50 %.
-ROLES = frozenset("halo way ring ghost wall faint later shadow dash dots round".split())
+#: ring: the selection; ghost: removed or not yet; wall: a cut wire; faint: 30 %; later: 50 %;
+#: button: a click does the mark's first action; level: moves on evenly until the next frame.
+ROLES = frozenset("halo way ring ghost wall faint later shadow dash dots round button level".split())
 CLASSES = STATES | PROVENANCE | NEUTRALS | PAINT | TYPE | ROLES
 
 
@@ -58,6 +60,8 @@ class _Mark(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     actions: list[Action] = []
     opacity: float = 1.0
     light: list[str] = []  # keys that light up together with this one on hover
+    #: What became of it, for the inspector: (from, to, class, words) in tape seconds; a moment has from = to.
+    life: list[tuple[float, float, str, str]] = []
 
 
 class Rect(_Mark, tag="rect", kw_only=True, omit_defaults=True):
@@ -330,25 +334,26 @@ def to_svg(scene: Scene, *, patterns: bool = False, theme: str = "") -> str:
     names = " ".join(c for c in ("natslab", theme, "patterns" if patterns else "") if c)
     plain = "".join(t for t, _ in scene.sentence)
     note = "".join(t for t, _ in scene.note)
-    out = [
-        f'<svg class="{names}" data-view="{_esc(scene.view)}" xmlns="http://www.w3.org/2000/svg" '
-        f'viewBox="0 0 {WIDTH} {_n(height)}" width="{WIDTH}" height="{_n(height)}" role="img" '
-        f'aria-label="{_esc(f"{scene.title}: {plain} {note}".strip())}">',
-        f"<title>{_esc(scene.title)}: {_esc(plain)}</title>",
-        f"<style>{stylesheet()}</style>",
-        textures(),
-        f'<rect class="fill ground" height="{_n(height)}" width="{WIDTH}"/>',
-    ]
-    for mark in (*header(scene), *headline(scene), *scene.marks):
-        out.append(_mark(mark))
+    body = [_mark(mark) for mark in (*header(scene), *headline(scene), *scene.marks)]
     for i, flight in enumerate(scene.flights):
         if not any(_covers(other, flight) for other in scene.flights[i + 1 :]):
-            out.append(_still_flight(flight))
+            body.append(_still_flight(flight))
     if scene.legend:
         inner = "".join(_mark(m) for m in legend_marks(scene))
-        out.append(f'<g transform="translate(0 {_n(scene.height)})">{inner}</g>')
-    out.append("</svg>")
-    return "".join(out)
+        body.append(f'<g transform="translate(0 {_n(scene.height)})">{inner}</g>')
+    drawn = "".join(body)
+    # A page may hold many pictures, and one that is hidden hides its textures from all.
+    own = f"natslab-{zlib.crc32(drawn.encode()):08x}"
+    told = "".join(f"--texture-{s}:url(#{own}-{s});" for s in _TEXTURES)
+    return (
+        f'<svg class="{names}" data-view="{_esc(scene.view)}" xmlns="http://www.w3.org/2000/svg" '
+        f'viewBox="0 0 {WIDTH} {_n(height)}" width="{WIDTH}" height="{_n(height)}" role="img" '
+        f'aria-label="{_esc(f"{scene.title}: {plain} {note}".strip())}" style="{told}">'
+        f"<title>{_esc(scene.title)}: {_esc(plain)}</title>"
+        f"<style>{stylesheet()}</style>"
+        f"{textures(own)}"
+        f'<rect class="fill ground" height="{_n(height)}" width="{WIDTH}"/>{drawn}</svg>'
+    )
 
 
 def _esc(text: str) -> str:
@@ -362,17 +367,19 @@ def _n(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def textures() -> str:
-    """The texture of each state that has one; the stylesheet refers to them by id."""
-    lines = {
-        "flight": '<path d="M0 3H6" class="edge ground" stroke-width="1.2"/>',
-        "retry": '<path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="edge ground" stroke-width="1.2"/>',
-        "dead": '<path d="M0 0L6 6M6 0L0 6" class="edge ground" stroke-width="1"/>',
-    }
+_TEXTURES = {
+    "flight": '<path d="M0 3H6" class="edge ground" stroke-width="1.2"/>',
+    "retry": '<path d="M-1 7L7 -1M-1 1L1 -1M5 7L7 5" class="edge ground" stroke-width="1.2"/>',
+    "dead": '<path d="M0 0L6 6M6 0L0 6" class="edge ground" stroke-width="1"/>',
+}
+
+
+def textures(own: str) -> str:
+    """The texture of each state that has one, under ids that begin with `own`."""
     out = "".join(
-        f'<pattern id="natslab-{s}" width="6" height="6" patternUnits="userSpaceOnUse">'
+        f'<pattern id="{own}-{s}" width="6" height="6" patternUnits="userSpaceOnUse">'
         f'<rect width="6" height="6" class="fill {s}"/>{d}</pattern>'
-        for s, d in lines.items()
+        for s, d in _TEXTURES.items()
     )
     return f"<defs>{out}</defs>"
 

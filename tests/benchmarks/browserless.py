@@ -23,7 +23,7 @@ class Frame:
         self.at = time.monotonic()
 
 
-class RecordingComm(BaseComm):  # type: ignore[misc]
+class RecordingComm(BaseComm):
     """Encodes every message, as the kernel would to sign and send it."""
 
     frames: dict[str, list[Frame]] = {}

@@ -3,7 +3,7 @@
 import { h, plain, s, say } from './dom';
 import { Layer, type Ground } from './marks';
 import { duration } from './track';
-import type { Act, Mark } from './wire';
+import type { Act, Cursor, Mark } from './wire';
 
 function key(text: string): HTMLElement {
   return h('kbd', { class: 'nl-key' }, text);
@@ -41,44 +41,67 @@ export class Banner {
   onBack: () => void = () => undefined;
   private text = h('strong');
   private rest = h('span');
+  private where = h('span');
 
   constructor(signal: AbortSignal) {
-    const back = h('button', { type: 'button', class: 'nl-button nl-strong' }, 'Back to live ', key('L'));
+    const back = h('button', { type: 'button', class: 'nl-button nl-strong' }, this.where, ' ', key('L'));
     this.el = h('div', { class: 'nl-banner', hidden: true }, h('span', {}, this.text, this.rest), back);
     back.addEventListener('click', () => this.onBack(), { signal });
   }
 
-  /** `behind` in seconds; 0 when the picture does not show the past. `over`: the lab has ended. */
-  show(behind: number, over = false): void {
+  /** `behind` in seconds; 0 when the picture does not show the past. */
+  show(behind: number, { over = false, recorded = false }: Partial<Cursor> = {}): void {
     this.el.hidden = behind < 0.05;
     if (!this.el.hidden) {
       const past = behind < 120 ? `${behind.toFixed(1)} s` : duration(behind);
       say(this.text, `Showing ${past} ${over ? 'before the end' : 'ago'}.`);
-      say(this.rest, over ? ' The lab has ended.' : ' The servers are live.');
+      say(this.rest, recorded ? ' This is a recording.' : over ? ' The lab has ended.' : ' The servers are live.');
+      say(this.where, over ? 'To the end' : 'Back to live');
     }
   }
 }
 
-/** What an action answered when it failed. */
+const PATIENCE = 250; // ms until it is said that a line still runs
+
+/** The line of a button: that it runs, when it takes a while, and what it answered when it failed. */
 export class Notice {
   readonly el: HTMLElement;
   private line = h('code');
   private text = h('span');
+  private close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'close' }, '×');
+  private timer = 0;
 
   constructor(signal: AbortSignal) {
-    const close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'close' }, '×');
-    this.el = h('div', { class: 'nl-notice', role: 'alert', hidden: true }, this.line, this.text, close);
-    close.addEventListener('click', () => this.hide(), { signal });
+    this.el = h('div', { class: 'nl-notice', role: 'alert', hidden: true }, this.line, this.text, this.close);
+    this.close.addEventListener('click', () => this.hide(), { signal });
+    signal.addEventListener('abort', () => clearTimeout(this.timer), { once: true });
   }
 
-  show(line: string, error: string): void {
-    say(this.line, plain(line));
-    say(this.text, plain(error));
-    this.el.hidden = false;
+  /** A line was sent to the kernel. */
+  wait(line: string): void {
+    this.hide();
+    this.timer = window.setTimeout(() => this.draw(line, 'runs …', true), PATIENCE);
+  }
+
+  /** It was done; `error` is empty when nothing went wrong. */
+  done(line: string, error: string): void {
+    this.hide();
+    if (error) {
+      this.draw(line, error, false);
+    }
   }
 
   hide(): void {
+    clearTimeout(this.timer);
     this.el.hidden = true;
+  }
+
+  private draw(line: string, text: string, busy: boolean): void {
+    say(this.line, plain(line));
+    say(this.text, plain(text));
+    this.el.classList.toggle('nl-busy', busy);
+    this.close.hidden = busy;
+    this.el.hidden = false;
   }
 }
 

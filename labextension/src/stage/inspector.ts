@@ -1,6 +1,7 @@
 // One mark from near: its sentence, its facts, and what can be done with it.
 
 import { h, plain, say } from './dom';
+import { drawLife } from './life';
 import type { Act, Mark } from './wire';
 
 const SIDE = 16; // px between the card and the frame's sides
@@ -40,6 +41,7 @@ export class Inspector {
   private title = h('p', { class: 'nl-card-title' });
   private more = h('p', { class: 'nl-card-more' });
   private facts = h('dl');
+  private life = h('div', { class: 'nl-life' });
   private actions = h('div', { class: 'nl-acts' });
   private close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'Esc: close' }, 'Esc');
   private lines = '';
@@ -52,6 +54,7 @@ export class Inspector {
       h('div', { class: 'nl-card-head' }, this.title, this.close),
       this.more,
       this.facts,
+      this.life,
       this.actions
     );
     this.close.addEventListener('click', () => this.onClose(), { signal });
@@ -62,7 +65,7 @@ export class Inspector {
     return !this.el.hidden;
   }
 
-  show(mark: Pick<Mark, 'key' | 'title' | 'state' | 'actions'>, live: boolean): void {
+  show(mark: Pick<Mark, 'key' | 'title' | 'state' | 'actions' | 'life'>, live: boolean): void {
     this.key = mark.key;
     // The first sentence names it, the others say more.
     const [, first, rest] = /^(.*?[.!?])\s+(.+)$/s.exec(mark.title ?? '') ?? ['', mark.title || mark.key, ''];
@@ -74,6 +77,8 @@ export class Inspector {
     );
     this.facts.hidden = !facts.length;
     this.facts.replaceChildren(...facts);
+    this.life.replaceChildren(...drawLife(mark.life ?? []));
+    this.life.hidden = !mark.life?.length;
     const acts = mark.actions ?? [];
     const lines = JSON.stringify([mark.key, acts]);
     if (lines !== this.lines) {

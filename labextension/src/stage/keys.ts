@@ -10,6 +10,8 @@ export interface Keys {
   open(): void;
   table(): void;
   legend(): void;
+  filter(): void;
+  ghosts(): void;
   leave(): void;
   walk(by: 1 | -1): void;
   zoom(factor: number): void;
@@ -60,6 +62,14 @@ export function press(event: KeyboardEvent, keys: Keys): boolean {
     case '?':
       keys.legend();
       return true;
+    case 'f':
+    case 'F':
+      keys.filter();
+      return true;
+    case 'g':
+    case 'G':
+      keys.ghosts();
+      return true;
     case 'Enter':
       keys.open();
       return true;
@@ -89,6 +99,8 @@ export function keyRow(): HTMLElement {
     [['⇧ ←', '⇧ →'], 'burst'],
     [['[', ']'], 'speed'],
     [['L'], 'live'],
+    [['F'], 'filter'],
+    [['G'], 'ghosts'],
     [['↑', '↓'], 'walk'],
     [['Enter'], 'inspect'],
     [['+', '−', '0'], 'zoom'],

@@ -80,6 +80,24 @@ export class Legend {
     this.onChange();
   }
 
+  /** Choose the next entry; after the last one, none. Returns what is shown then. */
+  next(): string {
+    const entries = [...this.marks.items.values()].map(({ mark }) => mark).filter(mark => mark.kind === 'group');
+    const at = entries.findIndex(({ key }) => key === this.chosen);
+    const entry = entries[at + 1];
+    if (!this.open) {
+      this.toggleOpen();
+    }
+    if (entry) {
+      this.choose(entry);
+      return words(entry).trim();
+    }
+    if (at >= 0) {
+      this.choose(entries[at]);
+    }
+    return '';
+  }
+
   private choose(entry: Mark): void {
     this.chosen = this.chosen === entry.key ? '' : entry.key;
     this.filter = this.chosen ? matcher(entry) : null;

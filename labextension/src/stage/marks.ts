@@ -6,6 +6,7 @@ import { arrowHead, morph } from './path';
 import type { Mark, Run } from './wire';
 
 export const CHANGE = 150; // ms that a change of state takes
+const LEVEL = 600; // ms that a level may take to its next value
 
 /** What marks of one stage share. */
 export interface Ground {
@@ -23,6 +24,11 @@ type Geometry = Record<string, number | string>;
 /** Whether a mark can be pointed at and opened. */
 export function opens(mark: Mark): boolean {
   return Boolean(mark.title || mark.actions?.length);
+}
+
+/** Whether a click on a mark does its first action at once. */
+export function presses(mark: Mark): boolean {
+  return Boolean(mark.actions?.length) && (mark.classes ?? '').split(' ').includes('button');
 }
 
 function easeOut(u: number): number {
@@ -84,6 +90,7 @@ export class Item {
   private shown: Geometry = {}; // as on the screen now
   private goal: Geometry = {}; // as it will be when nothing moves
   private job: Job | null = null;
+  private changed = -Infinity; // when it last began to move
 
   constructor(
     public mark: Mark,
@@ -263,7 +270,11 @@ export class Item {
 
   private tween(): void {
     this.halt();
-    const { goal } = this;
+    const { goal, ground, mark } = this;
+    // A level goes on as it did until the next frame; everything else is there soon.
+    const level = (mark.classes ?? '').split(' ').includes('level');
+    const lasts = level ? Math.min(LEVEL, Math.max(CHANGE, performance.now() - this.changed)) : CHANGE;
+    this.changed = performance.now();
     const moving: [name: string, at: (u: number) => number | string][] = [];
     for (const [name, to] of Object.entries(goal)) {
       const from = this.shown[name];
@@ -288,7 +299,7 @@ export class Item {
     }
     const start = performance.now();
     const job: Job = now => {
-      const u = Math.min(1, (now - start) / CHANGE);
+      const u = Math.min(1, (now - start) / lasts);
       if (u >= 1) {
         this.job = null;
         this.show(goal);
@@ -296,13 +307,13 @@ export class Item {
       }
       const frame = { ...goal };
       for (const [name, at] of moving) {
-        frame[name] = at(easeOut(Math.max(0, u)));
+        frame[name] = at(level ? Math.max(0, u) : easeOut(Math.max(0, u)));
       }
       this.show(frame);
       return true;
     };
     this.job = job;
-    this.ground.clock.add(job);
+    ground.clock.add(job);
   }
 
   /** A path that cannot turn into its new shape: the old one fades away over the new one. */

@@ -5,11 +5,19 @@ import { h, s, say, short } from './dom';
 import { Flights } from './flights';
 import { Layer, opens, type Ground, type Item } from './marks';
 import { drawRings, type Ring } from './rings';
-import { textures } from './textures';
 import type { Delta, Flight, Mark } from './wire';
 import { Zoom } from './zoom';
 
 const CROWD = 300; // more marks that change at once change without a transition
+/**
+ * Whether the mark `key` is lit by a selection: it is the same thing, a part of it, or the whole of it.
+ * As `selected` in natslab/views/view.py: parts follow after a `/` or `@`.
+ */
+export function selected(selection: string, key: string): boolean {
+  const [a, b] = selection.length < key.length ? [selection, key] : [key, selection];
+  return a !== '' && b.startsWith(a) && (a.length === b.length || '/@'.includes(b[a.length]));
+}
+
 /** Marks that explain the picture never fade. */
 const WORDS = new Set(['sentence', 'note']);
 
@@ -48,7 +56,7 @@ export class Picture {
     this.marks = new Layer(markLayer, this.ground);
     this.flights = new Flights(flightLayer, this.clock, () => live() && moves());
     this.world.append(markLayer, flightLayer, this.ringLayer);
-    this.svg.append(textures(), this.world);
+    this.svg.append(this.world);
     this.zoom = new Zoom(this.svg, this.world, signal);
     this.el = h('div', { class: 'nl-body' }, h('div', { class: 'nl-scroll' }, this.svg), this.zoom.el, this.message);
     signal.addEventListener('abort', () => this.clock.stop(), { once: true });
@@ -99,12 +107,12 @@ export class Picture {
     return this.ringLayer.firstChild !== null;
   }
 
-  /** The mark that a selection names, and its copies: `msg/5` names `msg/5@w1`, not `msg/57` or `msg/5/text`. */
+  /** The marks that a selection lights: the outermost ones, and no text but what can be opened. */
   entity(selection: string): Item[] {
-    const belongs = (key: string): boolean => key === selection || key.startsWith(`${selection}@`);
-    return [...this.ground.index.values()].filter(
-      ({ key, mark, parent }) => belongs(key) && mark.kind !== 'text' && !belongs(parent.within?.key ?? '')
-    );
+    const lit = ({ key, mark }: Item): boolean => selected(selection, key) && (mark.kind !== 'text' || key === selection);
+    const found = [...this.ground.index.values()].filter(item => lit(item) && !(item.parent.within && lit(item.parent.within)));
+    // Where the thing itself is drawn, its bare parts are not lit besides.
+    return found.some(({ key }) => key === selection) ? found.filter(item => item.key === selection || opens(item.mark)) : found;
   }
 
   /** The message that an element draws. */

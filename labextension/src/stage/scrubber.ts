@@ -10,7 +10,8 @@ export const SPEEDS = [1, 1 / 2, 1 / 5, 1 / 10, 1 / 20, 1 / 50, 1 / 100, 1 / 200
 const PLAY = 'M5.5 2.8V13.2L14 8Z';
 const PAUSE = 'M4.5 3v10M11.5 3v10';
 const REWIND = 'M6.2 1.5V8.5L0.8 5ZM11.7 1.5V8.5L6.3 5Z';
-const WORDS: Record<Mode | 'ended', string> = { live: 'LIVE', paused: 'PAUSED', replay: 'REPLAY', ended: 'ENDED' };
+type Pill = Mode | 'ended' | 'recorded';
+const WORDS: Record<Pill, string> = { live: 'LIVE', paused: 'PAUSED', replay: 'REPLAY', ended: 'ENDED', recorded: 'RECORDED' };
 
 /** Tape time as mm:ss.mmm. */
 export function clockTime(t: number): string {
@@ -138,7 +139,8 @@ export class Scrubber {
       this.playing.replaceChildren(icon(pauses ? PAUSE : PLAY, 16, style));
       this.playing.setAttribute('aria-label', pauses ? 'pause' : 'go on');
     }
-    const shown = mode === 'live' && cursor.over ? 'ended' : mode;
+    const end = cursor.recorded ? 'recorded' : cursor.over ? 'ended' : 'live';
+    const shown: Pill = mode === 'live' ? end : mode;
     if (this.pill.dataset.mode !== shown) {
       this.pill.dataset.mode = shown;
       say(this.pillWord, WORDS[shown]);
@@ -147,9 +149,14 @@ export class Scrubber {
         ...(mode === 'paused' ? [icon('M2 1.5v7M6.5 1.5v7', 10, { 'stroke-width': 2 })] : []),
         ...(mode === 'replay' ? [icon(REWIND, 12, { class: 'nl-solid' })] : [])
       );
-      const here = { live: 'The newest state', ended: 'The lab of this view has ended' }[shown as string];
-      this.pill.title = here ?? 'Back to live (L)';
-      this.pill.setAttribute('aria-label', here ? shown : `${mode}: back to live`);
+      const here = {
+        live: 'The newest state',
+        ended: 'The lab of this view has ended',
+        recorded: 'The end of a recording'
+      }[shown as string];
+      const back = end === 'live' ? 'back to live' : 'to the end';
+      this.pill.title = here ?? `${back[0].toUpperCase()}${back.slice(1)} (L)`;
+      this.pill.setAttribute('aria-label', here ? shown : `${mode}: ${back}`);
     }
     say(this.speed, speedWords(speed));
     // Time goes on without events; the track follows now and then.

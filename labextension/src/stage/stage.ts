@@ -8,11 +8,12 @@ import { Focus } from './focus';
 import { Inspector } from './inspector';
 import { keyRow, press, type Keys } from './keys';
 import { Legend } from './legend';
-import { opens, type Item } from './marks';
+import { opens, presses, type Item } from './marks';
 import { Picture } from './picture';
 import type { Ring } from './rings';
 import { Scrubber } from './scrubber';
 import { Table } from './table';
+import { textures } from './textures';
 import { followTheme } from './theme';
 import type { Cursor, Delta, FromKernel, Head, Model, SceneData, ToKernel } from './wire';
 
@@ -50,6 +51,7 @@ export class Stage {
   private seq = -1; // of the newest frame shown; -1: a full scene is needed
   private asked = -Infinity; // when hello was last said
   private nearest = Infinity; // the least seconds between the kernel's clock and the browser's
+  private doubting = 0; // timer: whether the kernel still answers
   private told = -Infinity; // seconds; when the kernel was last told that we are behind
   private onScreen = true;
   private calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -97,6 +99,7 @@ export class Stage {
       this.bubble.el,
       this.announcer.el
     );
+    this.picture.svg.prepend(textures(this.el));
     this.focus = new Focus(this.el, this.picture);
     host.append(this.el);
 
@@ -106,6 +109,8 @@ export class Stage {
     this.scrubber.show(START);
     const heard = (content: unknown): void => this.hear(content as FromKernel);
     model.on('msg:custom', heard);
+    const parted = (): void => this.doubt();
+    model.on('comm_live_update', parted);
     this.hello();
     const patience = setTimeout(() => {
       if (this.seq < 0) {
@@ -116,7 +121,9 @@ export class Stage {
       'abort',
       () => {
         model.off('msg:custom', heard);
+        model.off('comm_live_update', parted);
         clearTimeout(patience);
+        clearTimeout(this.doubting);
       },
       { once: true }
     );
@@ -128,7 +135,7 @@ export class Stage {
     try {
       this.model.send(message);
     } catch {
-      this.picture.say('The kernel of this view is gone. Run the cell again to connect it.');
+      this.gone();
     }
   }
 
@@ -137,7 +144,27 @@ export class Stage {
     this.send({ op: 'hello' });
   }
 
+  /** The connection to the kernel changed: without an answer the view has ended. */
+  private doubt(): void {
+    clearTimeout(this.doubting);
+    this.hello();
+    this.doubting = window.setTimeout(() => {
+      if (this.cursor) {
+        this.cursor = { ...this.cursor, over: true };
+        this.notice.hide();
+        this.frame();
+      }
+      this.seq = -1;
+      this.gone();
+    }, AGAIN);
+  }
+
+  private gone(): void {
+    this.picture.say('The kernel of this view is gone. Run the cell again to connect it.');
+  }
+
   private hear(message: FromKernel): void {
+    clearTimeout(this.doubting);
     switch (message?.op) {
       case 'scene':
         this.seq = message.seq;
@@ -163,7 +190,7 @@ export class Stage {
         this.table.show(message);
         break;
       case 'said':
-        this.notice.show(message.line, message.error);
+        this.notice.done(message.line, message.error);
         break;
     }
   }
@@ -254,8 +281,9 @@ export class Stage {
     if (cursor) {
       this.scrubber.show(cursor);
     }
-    this.banner.show(this.rewound ? this.scrubber.lag : 0, cursor?.over);
+    this.banner.show(this.rewound ? this.scrubber.lag : 0, cursor ?? undefined);
     this.controls.show(head.controls, this.live);
+    el.toggleAttribute('data-acts', this.live);
     if (pointed && picture.ground.index.get(pointed.key) !== pointed) {
       this.point(null);
     }
@@ -365,11 +393,19 @@ export class Stage {
     open: () => {
       const { item } = this.focus;
       if (item && opens(item.mark)) {
-        this.inspect(item);
+        this.open(item);
       }
     },
     table: () => this.toggleTable(),
     legend: () => this.legend.toggleOpen(),
+    filter: () => {
+      const word = this.legend.next();
+      this.announcer.say(word ? `Only ${word}.` : 'Everything.');
+    },
+    ghosts: () => {
+      const hidden = this.el.classList.toggle('nl-ghostless');
+      this.announcer.say(hidden ? 'Without what was removed or predicted.' : 'With what was removed or predicted.');
+    },
     leave: () => {
       if (this.inspector.open) {
         this.close();
@@ -391,8 +427,20 @@ export class Stage {
   }
 
   private act(key: string, i: number): void {
-    this.notice.hide();
-    this.send({ op: 'act', key, i });
+    const acts = key ? this.picture.ground.index.get(key)?.mark.actions : this.head.controls;
+    if (this.live && acts?.[i]) {
+      this.notice.wait(acts[i].line);
+      this.send({ op: 'act', key, i });
+    }
+  }
+
+  /** A mark that was clicked: a button does its line, everything else is looked into. */
+  private open(item: Item): void {
+    if (presses(item.mark)) {
+      this.act(item.key, 0);
+    } else {
+      this.inspect(item);
+    }
   }
 
   /** The parts tell each other through the stage alone. */
@@ -474,7 +522,7 @@ export class Stage {
       event => {
         const item = picture.under(event);
         if (item) {
-          this.inspect(item);
+          this.open(item);
         } else if (this.inspector.open) {
           this.close();
         }

@@ -85,7 +85,7 @@ export class Timeline {
 
   /** The newest event at this time; between two known ones, by proportion. */
   n(t: number): number {
-    let [t0, n0] = [this.track.t0, 0];
+    let [t0, n0] = [this.track.t0, this.track.n0 ?? 0];
     for (const [t1, n1] of this.known) {
       if (t1 > t) {
         return Math.max(0, Math.floor(n0 + Math.max(0, (t - t0) / (t1 - t0 || 1)) * (n1 - n0)));

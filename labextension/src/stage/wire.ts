@@ -14,6 +14,8 @@ interface Base {
   actions?: Act[];
   opacity?: number;
   light?: string[];
+  /** What became of it, in order: from and to in tape seconds (the same for a moment), class, words. */
+  life?: [t0: number, t1: number, classes: string, words: string][];
 }
 
 interface Stroke {

@@ -20,13 +20,15 @@ STATIC = Path(natslab.views.__file__).parent / "static"
 #: What anywidget gives a module: a model with messages both ways.
 MODEL = """
 window.model = (attributes) => {
-  const heard = new Set();
+  const heard = new Set(), parted = new Set();
+  const of = event => ({ 'msg:custom': heard, comm_live_update: parted })[event] ?? new Set();
   return {
     sent: [], heard,
     get: name => attributes[name],
     send(content) { this.sent.push(content); },
-    on: (event, f) => { if (event === 'msg:custom') heard.add(f); },
-    off: (event, f) => { heard.delete(f); },
+    on: (event, f) => { of(event).add(f); },
+    off: (event, f) => { of(event).delete(f); },
+    part() { for (const f of [...parted]) f(); },
     emit(content) { for (const f of [...heard]) f(content, []); }
   };
 };

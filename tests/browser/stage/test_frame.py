@@ -361,10 +361,10 @@ def test_patterns_can_be_switched_on(open_stage):
     fill = "getComputedStyle(document.querySelector('[data-key=\"msg/1@w1\"]')).fill"
     plain = stage.page.evaluate(fill)
     stage.page.get_by_role("switch", name="patterns").click()
-    assert "natslab-flight" in stage.page.evaluate(fill) != plain
+    assert "-flight" in stage.page.evaluate(fill) != plain
     stage.page.emulate_media(forced_colors="active")
     stage.page.get_by_role("switch", name="patterns").click()
-    assert "natslab-flight" in stage.page.evaluate(fill)
+    assert "-flight" in stage.page.evaluate(fill)
 
 
 # --- theme and size ---------------------------------------------------------------------------
