@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion
+
+from natslab.errors import NatslabError
 
 if TYPE_CHECKING:
     import click
@@ -95,7 +98,7 @@ def complete(tree: str, text: str) -> tuple[list[Found], bool]:
     command: Group | Verb = trees.ROOTS[tree]
     groups: list[Group] = []
     waiting: click.Option | None = None
-    place = 0
+    given: list[str] = []
     for word in said:
         if waiting is not None:
             waiting = None
@@ -110,24 +113,35 @@ def complete(tree: str, text: str) -> tuple[list[Found], bool]:
             groups.append(command)
             command = found
         else:
-            place += 1
+            given.append(word)
     if waiting is None and fragment.startswith("--") and "=" in fragment:
         flag, _, fragment_value = fragment.partition("=")
         waiting = _option(command, groups, flag)
         if waiting is None or waiting.is_flag:
             return [], False
-        return [(f"{flag}={w}", k) for w, k in _values(waiting, fragment_value)], False
+        return [(f"{flag}={w}", k) for w, k in _values(waiting, fragment_value, groups)], False
     if waiting is not None:
-        return list(_values(waiting, fragment)), not isinstance(waiting.type, File)
+        return list(_values(waiting, fragment, groups)), not isinstance(waiting.type, File)
     if fragment.startswith("-"):
         return _flags(command, groups, fragment), True
     if isinstance(command, trees.Group):
         return list(_verbs(command, fragment)), True
     arguments = [p for p in command.params if isinstance(p, click.Argument)]
+    place = len(given)
     if not arguments or (place >= len(arguments) and arguments[-1].nargs != -1):
         return [], True
     argument = arguments[min(place, len(arguments) - 1)]
-    return list(_starting(_names(command.name or "", argument.name or ""), fragment)), True
+    if isinstance(argument.type, click.Choice):
+        return _starting([(str(c), argument.name or "") for c in argument.type.choices], fragment), True
+    if isinstance(argument.type, File):
+        return [], False
+    there = _names(command.name or "", argument.name or "", _group(groups), given)
+    return list(_starting(there, fragment)), True
+
+
+def _group(groups: list[Group]) -> str:
+    """The name of the innermost group of verbs."""
+    return (groups[-1].name or "") if groups else ""
 
 
 def _option(command: Group | Verb, groups: list[Group], flag: str) -> click.Option | None:
@@ -167,20 +181,23 @@ def _flags(command: Group | Verb, groups: list[Group], fragment: str) -> list[Fo
     return list(found.items())
 
 
-def _values(option: click.Option, fragment: str) -> Iterable[Found]:
+def _values(option: click.Option, fragment: str, groups: list[Group]) -> Iterable[Found]:
     import click
 
     if isinstance(option.type, click.Choice):
         return _starting([(str(c), option.name or "") for c in option.type.choices], fragment)
-    return _starting(_names("", option.name or ""), fragment)
+    return _starting(_names("", option.name or "", _group(groups), []), fragment)
 
 
 def _starting(found: Iterable[Found], fragment: str) -> list[Found]:
     return [(word, kind) for word, kind in found if word.startswith(fragment)][:_MOST]
 
 
-def _names(verb: str, what: str) -> Iterable[Found]:
-    """Names that the lab knows now, for an argument or a flag called `what`."""
+def _names(verb: str, what: str, group: str, given: list[str]) -> Iterable[Found]:
+    """Names that the lab knows now, for an argument or a flag called `what`.
+
+    `verb`, `group`: where it stands; `given`: the arguments before it.
+    """
     from natslab import lab as labs
     from natslab.errors import LabError
     from natslab.views import view as views
@@ -199,10 +216,58 @@ def _names(verb: str, what: str) -> Iterable[Found]:
         return [(str(number), one_line) for number, one_line in ((n, h.line) for n, h in lab.jobs.items())]
     if what == "queue":
         return [(name, "queue group") for name in _on_tape(lab, "queue")]
+    if group in ("stream", "consumer", "kv", "object", "counter") or what in ("stream", "consumer"):
+        kept = _kept(lab, verb, what, group, given)
+        if kept is not None:
+            return kept
     if what in ("subject", "subjects", "of", "ignore_subject", "reply", "source", "dest"):
         wildcards = verb in ("subscribe", "reply", "mappings", "")
         return [(s, "subject") for s in _on_tape(lab, "subject") if wildcards or not _WILD.search(s)]
     return []
+
+
+_STREAM = {"stream", "mirror", "origins", "source"}
+_KEPT_IN = {"kv": "KV_", "object": "OBJ_"}
+
+
+def _kept(lab: Any, verb: str, what: str, group: str, given: list[str]) -> Iterable[Found] | None:
+    """Streams, consumers or buckets of the lab; None when `what` is none of them.
+
+    The monitoring of the servers is asked, so that completing leaves no trace in the account.
+    """
+    if what == "bucket" and group in _KEPT_IN:
+        prefix = _KEPT_IN[group]
+        return [(n.removeprefix(prefix), "bucket") for n in _streams(lab) if n.startswith(prefix)]
+    if what in _STREAM:
+        return [(n, "stream") for n in _streams(lab) if not n.startswith(("KV_", "OBJ_"))]
+    if what in ("consumer", "consumers") and given:
+        return [(n, "consumer") for n in _streams(lab).get(given[0], ())]
+    if what in ("destination", "name", "bucket", "key", "file", "id", "size", "filter") and group != "stream":
+        return []
+    return None
+
+
+def _streams(lab: Any) -> dict[str, list[str]]:
+    """Streams of the learner's account, each with its consumers; empty when no server answers in time."""
+    from natslab.loop import run
+
+    async def ask() -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, server in lab.fleet.servers.items():
+            if server.state != "up":
+                continue
+            said = await lab.fleet.ask(name, "jsz", accounts=True, streams=True, consumer=True)
+            for account in said.get("account_details") or []:
+                if account["name"] == "A":
+                    for one in account.get("stream_detail") or []:
+                        held = {c["name"] for c in one.get("consumer_detail") or []}
+                        found[one["name"]] = sorted(held | set(found.get(one["name"], ())))
+        return dict(sorted(found.items()))
+
+    try:
+        return run(asyncio.wait_for(ask(), _BUDGET))
+    except (NatslabError, TimeoutError):
+        return {}
 
 
 _WILD = re.compile(r"(^|\.)[*>](\.|$)")
