@@ -164,7 +164,7 @@ class Lab:
         self._monitor = Monitor(fleet, hub, tape)
         self._streams = Streams(fleet, hub, tape, self._monitor)
         self._acks = Acks(fleet, hub, tape)
-        self._reports.delivering = self._streams.catch_up
+        self._reports.delivering = self._streams.delivering
         self._watch = watch
         self._started: list[Any] = []
 

@@ -67,7 +67,7 @@ async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Wat
     servers, clients, traces = Servers(fleet, hub, tape), Clients(fleet, hub, tape), Traces(fleet, hub, tape)
     monitor, acks = Monitor(fleet, hub, tape), Acks(fleet, hub, tape)
     streams = Streams(fleet, hub, tape, monitor)
-    clients.delivering = streams.catch_up
+    clients.delivering = streams.delivering
     parts: list[Any] = [servers, clients, traces, acks, streams, monitor]
     started = []
     try:

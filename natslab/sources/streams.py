@@ -2,22 +2,72 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import re
+import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
+from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
+from natslab.servers.report import Delivered
+from natslab.sources.ackreply import Attempt
+from natslab.sources.blocks import ERASED, MESSAGE, TOMB, VERSIONS, Blocks, Raw, opened
+from natslab.sources.book import Book, Gone, Known
 from natslab.sources.monitor import Monitor
-from natslab.tape.event import Snap
+from natslab.tape.event import Ack, Drop, Event, Snap, Store
 from natslab.tape.tape import Tape
+
+PACE = 0.1  # seconds between two looks at the files
+STEP = 1 << 20  # bytes read before others have their turn; 10 ms
+SINGLES = 2_000  # messages a second and stream that are told one by one
+DROPS = 200  # removals that are told one by one at a time
+PATIENCE = 0.3  # seconds that a removal waits for the request that explains it
 
 _STATE = ("messages", "bytes", "first_seq", "last_seq", "num_subjects", "num_deleted", "consumer_count")
 _COUNTS = ("num_ack_pending", "num_redelivered", "num_waiting", "num_pending")
 _ORIGIN = ("name", "lag", "filter_subject", "subject_transforms", "external", "error")
+_TTL = re.compile(r"(\d+)(ms|s|m|h)?")
+_UNIT = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class _Stream:
+    """One stream as it is followed."""
+
+    def __init__(self, place: str, made: str, config: dict[str, Any], blocks: Blocks | None) -> None:
+        self.place = place
+        self.made = made
+        self.blocks = blocks  # None: its messages are known from events only
+        self.book = Book(config)
+        self.allowance = float(SINGLES)
+        self.allowed_at = time.monotonic()
+        self.began = 0  # the sequence before the first that is told
+        self.base = -1  # events only: everything up to here is told
+        self.ahead: set[int] = set()  # events only: told, above the base
+        self.last = 0  # last_seq of the last report
+        self.short = 0  # reports in a row with a lower last_seq than what was read
+
+    def singles(self, wanted: int) -> int:
+        """How many of so many messages may be told one by one now."""
+        now = time.monotonic()
+        self.allowance = min(SINGLES, self.allowance + (now - self.allowed_at) * SINGLES)
+        self.allowed_at = now
+        some = min(wanted, int(self.allowance))
+        self.allowance -= some
+        return some
 
 
 class Streams:
-    """Puts a Snap "stream" and a Snap "consumer" on the tape when the server's report of one changed."""
+    """Puts on the tape what the streams are, what comes into them, and what goes and why.
+
+    A Snap "stream" and a Snap "consumer" when the server's report (jsz) of one changed. A Store for
+    each message, read from the files of a file stream; where that is not possible (memory storage, an
+    encrypted store, a server whose format was not measured) only what clients report, and the counters.
+    A Drop for what is gone: `how` is "observed" where the request that did it was seen.
+    """
 
     def __init__(self, fleet: Fleet, hub: Hub, tape: Tape, monitor: Monitor) -> None:
         self._fleet = fleet
@@ -26,23 +76,83 @@ class Streams:
         self._monitor = monitor
         self._told: dict[tuple[str, ...], dict[str, Any]] = {}  # (stream,) or (stream, consumer) -> snap
         self._made: dict[tuple[str, ...], str] = {}  # the same -> when it was created
+        self._streams: dict[str, _Stream] = {}
+        self._read = 0  # how far the tape was read
         self._stop: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Begin."""
+        self._stopped = False
+        self._read = self._tape.head
         self._stop = self._monitor.read(self._heard)
+        self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
         """End."""
+        self._stopped = True
         if self._stop is not None:
             self._stop()
             self._stop = None
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
 
-    def catch_up(self, stream: str, seq: int) -> None:
-        """Put what came into `stream` up to `seq` on the tape, as far as it can be known now."""
+    def delivering(self, attempt: Attempt, said: Delivered) -> None:
+        """A delivery is about to be put on the tape: first what is known of the message's arrival."""
+        one = self._streams.get(attempt.stream)
+        if one is None:
+            return
+        if one.blocks is not None:
+            if one.book.last < attempt.seq:
+                self._take(attempt.stream, one)
+        elif one.base < attempt.seq and attempt.seq not in one.ahead:
+            self._events()
+            if attempt.seq not in one.ahead and one.base < attempt.seq:
+                one.ahead.add(attempt.seq)
+                gone = one.book.stored(attempt.seq, Known(said.subject, attempt.at))
+                self._tape.append(
+                    Store(
+                        t=max(0.0, attempt.at - self._tape.started),
+                        source="streams",
+                        place=one.place,
+                        stream=attempt.stream,
+                        subject=said.subject,
+                        seq=attempt.seq,
+                        size=said.size,
+                    )
+                )
+                self._drop(attempt.stream, one, gone)
+
+    def catch_up(self) -> None:
+        """Read what is in the files by now, and say why what is gone has gone."""
+        self._events()
+        for name, one in tuple(self._streams.items()):
+            if one.blocks is not None:
+                self._take(name, one)
+            self._drop(name, one, one.book.settle(PATIENCE))
+
+    @property
+    def behind(self) -> bool:
+        """Whether there is more in some file than was read."""
+        return any(one.blocks is not None and one.blocks.more for one in self._streams.values())
+
+    async def _follow(self) -> None:
+        while not self._stopped:
+            began = time.monotonic()
+            self.catch_up()
+            cost = time.monotonic() - began
+            # Half of the time at most, and that only while there is a backlog.
+            await asyncio.sleep(cost if self.behind else max(PACE, 5 * cost))
+
+    # --- reports -----------------------------------------------------------------------------
 
     def _heard(self, server: str, streams: list[dict[str, Any]]) -> None:
         there: dict[tuple[str, ...], tuple[str, str, dict[str, Any]]] = {}
+        self._events()
         for said in streams:
             name = str(said["name"])
             there[(name,)] = "stream", str(said.get("created", "")), _stream(said)
@@ -55,6 +165,11 @@ class Streams:
         for key in [key for key in self._told if key not in there or self._made[key] != there[key][1]]:
             self._gone(server, key)
         for key, (what, made, data) in there.items():
+            if what == "stream":
+                one = self._streams.get(key[0]) or self._open(server, key[0], made, data)
+                one.book.config = data["config"]
+                data["kept"] = "events" if one.blocks is None else "file"
+                self._reconcile(key[0], one, data["state"])
             if self._told.get(key) != data:
                 self._told[key], self._made[key] = data, made
                 self._snap(server, what, data)
@@ -63,12 +178,241 @@ class Streams:
         del self._told[key]
         del self._made[key]
         if len(key) == 1:
+            self._streams.pop(key[0], None)
             self._snap(server, "stream", {"name": key[0], "gone": True})
         else:
+            if key[0] in self._streams:
+                self._streams[key[0]].book.without_consumer()
             self._snap(server, "consumer", {"stream": key[0], "name": key[1], "gone": True})
 
     def _snap(self, server: str, what: str, data: dict[str, Any]) -> None:
         self._tape.append(Snap(t=self._tape.now(), source="streams", place=server, what=what, data=data))
+
+    def _open(self, server: str, name: str, made: str, data: dict[str, Any]) -> _Stream:
+        config, state = data["config"], data["state"]
+        blocks: Blocks | None = None
+        at = self._fleet.servers[server]
+        if config.get("storage") == "file" and at.version.startswith(VERSIONS):
+            blocks = Blocks(at.config.store / "jetstream" / LEARNER / "streams" / name)
+            if not blocks.readable:
+                blocks = None
+        one = self._streams[name] = _Stream(server, made, config, blocks)
+        if self._since(made) < 0:
+            # It was there before the tape: what had gone by then is not told.
+            one.began = int(state["first_seq"]) - 1
+            one.base = one.began
+        return one
+
+    def _since(self, stamp: str) -> float:
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(stamp).timestamp() - self._tape.started
+        return 0.0
+
+    def _reconcile(self, name: str, one: _Stream, state: dict[str, Any]) -> None:
+        book, last = one.book, int(state["last_seq"])
+        if one.blocks is not None:
+            if one.blocks.more:
+                return  # there is a backlog; the counters are ahead of it
+            self._take(name, one)
+        if one.blocks is None:
+            self._missing(name, one, state)
+        elif book.last < one.last <= last:
+            # In no file that could be read, though the server had it one report ago.
+            self._count(name, one, one.last, one.last - max(book.last, one.began))
+        one.short = one.short + 1 if last < book.last and last == one.last else 0
+        if one.short > 2:
+            self._drop(name, one, [Gone(last + 1, book.last, book.last - last, "", "inferred")])
+            one.book = book = Book(book.config)
+            book.messages, book.first, book.last = int(state["messages"]), int(state["first_seq"]), last
+            one.base, one.ahead, one.short = last, set(), 0
+        one.last = last
+        self._drop(name, one, book.settle(PATIENCE))
+        if book.last or not int(state["messages"]):
+            self._drop(name, one, book.reconcile(state))
+
+    def _missing(self, name: str, one: _Stream, state: dict[str, Any]) -> None:
+        """Of a stream that is known from events: tell what nobody told, up to the report before this."""
+        if one.base < 0:
+            one.base = 0
+        start, told = one.base + 1, sorted(seq for seq in one.ahead if seq > one.base)
+        for seq in [*told, one.last + 1]:
+            if seq > one.last + 1:
+                break
+            if start < seq:
+                self._count(name, one, seq - 1, seq - start)
+            start = seq + 1
+        one.base = max(one.base, one.last)
+        while one.base + 1 in one.ahead:
+            one.base += 1
+        one.ahead = {seq for seq in one.ahead if seq > one.base}
+
+    def _count(self, name: str, one: _Stream, last: int, count: int) -> None:
+        if count <= 0:
+            return
+        one.book.counted(last, count)
+        self._tape.append(
+            Store(t=self._tape.now(), source="streams", place=one.place, stream=name, seq=last, count=count)
+        )
+
+    # --- what clients and advisories tell ------------------------------------------------------
+
+    def _events(self) -> None:
+        """Read on in the tape: publishes that were answered, acks, and requests that remove messages."""
+        head = self._tape.head
+        if head == self._read:
+            return
+        found: list[Event] = self._tape.between(self._read, head)
+        self._read = head
+        stores = [e for e in found if isinstance(e, Store) and e.client and e.seq and not e.duplicate]
+        for store in sorted(stores, key=lambda e: e.seq):
+            one = self._streams.get(store.stream)
+            if one is not None and one.blocks is None:
+                self._told_by_client(one, store)
+        for event in found:
+            if isinstance(event, Ack):
+                if event.verb in ("ack", "term") and event.stream in self._streams:
+                    self._streams[event.stream].book.done(event.seq)
+            elif isinstance(event, Snap) and event.what == "advisory":
+                self._removal(event.data)
+
+    def _told_by_client(self, one: _Stream, store: Store) -> None:
+        first = store.seq - store.count + 1
+        if store.seq <= one.base or store.seq in one.ahead:
+            return
+        one.ahead.update(range(first, store.seq + 1))
+        if store.count > 1:
+            one.book.counted(store.seq, store.count)
+            return
+        headers = dict(store.headers)
+        known = _known(store.subject, self._tape.started + store.t, 0, headers)
+        self._roll(one, store.seq, store.subject, headers)
+        self._drop(store.stream, one, one.book.stored(store.seq, known))
+
+    def _removal(self, advisory: dict[str, Any]) -> None:
+        """A request that deletes or purges, seen by its audit advisory."""
+        verb, _, name = str(advisory.get("subject", "")).removeprefix("$JS.API.STREAM.").rpartition(".")
+        one = self._streams.get(name)
+        request = advisory.get("request")
+        if one is None or not isinstance(request, dict):
+            return
+        if verb == "MSG.DELETE":
+            one.book.deleted(int(request.get("seq") or 0))
+            if one.blocks is None:
+                one.book.erased(int(request.get("seq") or 0))
+        elif verb == "PURGE":
+            one.book.purged(str(request.get("filter") or ""), int(request.get("seq") or 0))
+
+    # --- files -------------------------------------------------------------------------------
+
+    def _take(self, name: str, one: _Stream) -> None:
+        """Tell what is new in the files of a stream."""
+        blocks = one.blocks
+        if blocks is None or blocks.created() != one.made:
+            return  # it is another stream of that name already: the next report says so
+        try:
+            found = blocks.read(STEP)
+        except ValueError:
+            one.blocks = None
+            one.base = one.book.last
+            return
+        if not found:
+            return
+        top = max(one.book.last, one.began)
+        new = [raw for raw in found if raw.kind == MESSAGE and raw.seq > top]
+        alone = one.singles(len(new))
+        if len(new) > alone:
+            self._bulk(name, one, new[: len(new) - alone])
+        done = one.book.last
+        gone: list[Gone] = []
+        for raw in found:
+            if raw.kind == MESSAGE:
+                if raw.seq > max(done, one.began):
+                    self._drop(name, one, gone)
+                    gone = self._one(name, one, raw)
+            elif raw.kind == TOMB:
+                if not blocks.again or raw.seq in one.book.known:
+                    one.book.erased(raw.seq)
+            elif raw.kind == ERASED and raw.seq > max(done, one.began):
+                gone.append(one.book.skipped(raw.seq))
+        self._drop(name, one, gone)
+
+    def _one(self, name: str, one: _Stream, raw: Raw) -> list[Gone]:
+        message = opened(raw)
+        headers = dict(message.headers)
+        at = raw.at / 1e9
+        self._tape.append(
+            Store(
+                t=max(0.0, at - self._tape.started),
+                source="streams",
+                place=one.place,
+                stream=name,
+                subject=message.subject,
+                seq=raw.seq,
+                size=raw.size,
+                payload=message.payload,
+                headers=message.headers,
+            )
+        )
+        gone = one.book.stored(raw.seq, _known(message.subject, at, raw.length, headers))
+        self._roll(one, raw.seq, message.subject, headers)
+        return gone
+
+    def _bulk(self, name: str, one: _Stream, new: list[Raw]) -> None:
+        """More than can be told singly."""
+        gone: list[Gone] = []
+        if int(one.book.config.get("max_msgs_per_subject") or 0) > 0:
+            # What each replaces must be known.
+            for raw in new:
+                message = opened(raw)
+                known = _known(message.subject, raw.at / 1e9, raw.length, dict(message.headers))
+                gone += one.book.stored(raw.seq, known)
+        else:
+            one.book.counted(new[-1].seq, len(new))
+        self._tape.append(
+            Store(
+                t=max(0.0, new[-1].at / 1e9 - self._tape.started),
+                source="streams",
+                place=one.place,
+                stream=name,
+                seq=new[-1].seq,
+                count=len(new),
+                size=sum(raw.size for raw in new),
+            )
+        )
+        self._drop(name, one, gone)
+
+    def _roll(self, one: _Stream, seq: int, subject: str, headers: dict[str, str]) -> None:
+        rollup = headers.get("Nats-Rollup")
+        if rollup:
+            one.book.rollup = (seq, subject if rollup == "sub" else "")
+
+    def _drop(self, name: str, one: _Stream, gone: list[Gone]) -> None:
+        if len(gone) > DROPS:
+            # Only how many, for each reason.
+            sums: dict[tuple[Any, ...], int] = {}
+            for each in gone:
+                sums[each[3:]] = sums.get(each[3:], 0) + each.number
+            gone = [Gone(0, 0, number, *key) for key, number in sums.items()]
+        for each in gone:
+            self._tape.append(
+                Drop(
+                    t=self._tape.now(),
+                    source="streams",
+                    place=one.place,
+                    how=each.how,
+                    why=each.why,
+                    stream=name,
+                    seq=each.seq,
+                    last=each.last if each.last > each.seq else 0,
+                    count=each.number,
+                )
+            )
+
+
+def _known(subject: str, at: float, length: int, headers: dict[str, str]) -> Known:
+    found = _TTL.fullmatch(headers.get("Nats-TTL", ""))
+    ttl = int(found[1]) * _UNIT[found[2] or ""] if found is not None else 0.0
+    return Known(subject, at, length, ttl, "Nats-Marker-Reason" in headers)
 
 
 def _stream(said: dict[str, Any]) -> dict[str, Any]:

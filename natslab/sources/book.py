@@ -1,0 +1,271 @@
+"""What is in one stream, as far as it is known, and why what is not any more has gone.
+
+Fed with what came in, in order, and with the server's counters; gives back what went, with the reason.
+Where a limit alone decides (max_msgs, max_bytes, max_msgs_per_subject, discard old) and every message of
+the stream is known singly, it says so at once, before the counters do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from natslab.tape.event import How
+from natslab.tape.subject import matches
+
+KNOWN = 5_000  # messages that are known singly; of older ones the number only
+RECENT = 5.0  # seconds in which a request explains what went
+
+
+class Known(NamedTuple):
+    """What must be known of a message to say later why it went."""
+
+    subject: str
+    at: float  # unix seconds
+    length: int = 0  # bytes on disk; 0: not known
+    ttl: float = 0.0  # seconds; 0: none of its own
+    marker: bool = False  # it says that another one went
+
+
+class Gone(NamedTuple):
+    """Messages `seq` ... `last` went, `number` of them; seq 0: not known which."""
+
+    seq: int
+    last: int
+    number: int
+    why: str
+    how: How
+
+
+class Purge(NamedTuple):
+    """A purge that somebody asked for; 0 and "" say nothing."""
+
+    at: float  # time.time()
+    subject: str
+    below: int
+
+
+class Book:
+    """One stream.
+
+    Parameters
+    ----------
+    config: the stream's configuration in the server's words.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.known: dict[int, Known] = {}
+        self.messages = 0  # known or not
+        self.first = 0  # lowest sequence that may be there
+        self.last = 0  # highest sequence that came
+        self.bytes = 0  # of the known ones
+        self.acked: dict[int, None] = {}  # what a consumer was done with, where that takes it out
+        self.rollup: tuple[int, str] = (0, "")  # the newest one: its sequence, its subject ("": all)
+        self._subjects: dict[str, deque[int]] = {}
+        self._deleted: dict[int, float] = {}
+        self._purges: deque[Purge] = deque(maxlen=20)
+        self._erased: dict[int, float] = {}  # taken out, the reason may still be told: seq -> when noticed
+        self._lost_interest = 0.0  # when a consumer last went
+
+    # --- what is told ------------------------------------------------------------------------
+
+    def deleted(self, seq: int) -> None:
+        """Somebody deleted that message."""
+        self._deleted[seq] = time.time()
+        while len(self._deleted) > 1_000:
+            del self._deleted[next(iter(self._deleted))]
+
+    def purged(self, subject: str, below: int) -> None:
+        """Somebody purged: `subject` and lower than `below`, where they say something."""
+        self._purges.append(Purge(time.time(), subject, below))
+
+    def done(self, seq: int) -> None:
+        """A consumer acked or terminated that message."""
+        if self.config.get("retention") in ("workqueue", "interest"):
+            self.acked[seq] = None
+            while len(self.acked) > KNOWN:
+                del self.acked[next(iter(self.acked))]
+
+    def without_consumer(self) -> None:
+        """A consumer of this stream went."""
+        self._lost_interest = time.time()
+
+    # --- what came and went ------------------------------------------------------------------
+
+    def stored(self, seq: int, known: Known) -> list[Gone]:
+        """That message came; what went for it, by a limit."""
+        if seq in self.known:
+            return []
+        self.first = self.first or seq
+        self.last = max(self.last, seq)
+        self.messages += 1
+        self.known[seq] = known
+        self.bytes += known.length
+        self._subjects.setdefault(known.subject, deque()).append(seq)
+        out = self._limits(known)
+        if len(self.known) > KNOWN:
+            self._forget(next(iter(self.known)))
+        return out
+
+    def counted(self, last: int, count: int) -> None:
+        """So many came, up to `last`, of which no more is known."""
+        self.first = self.first or last - count + 1
+        self.last = max(self.last, last)
+        self.messages += count
+
+    def skipped(self, seq: int) -> Gone:
+        """That sequence was given away, but the message is not kept."""
+        self.first = self.first or seq
+        self.last = max(self.last, seq)
+        interest = self.config.get("retention") == "interest"
+        return Gone(seq, seq, 1, "no interest" if interest else "deleted", "inferred")
+
+    def erased(self, seq: int) -> None:
+        """The message was taken out; `settle` says why, when it is known or was waited for."""
+        if seq in self.known or (len(self.known) < self.messages and self.first <= seq):
+            self._erased.setdefault(seq, time.time())
+
+    def settle(self, patience: float = 0.0) -> list[Gone]:
+        """Why what was taken out is gone. One without a told reason waits `patience` seconds for it."""
+        out = []
+        now = time.time()
+        for seq, at in tuple(self._erased.items()):
+            why, how = self._reason(seq)
+            if how == "inferred" and why in ("deleted", "acked", "") and now - at < patience:
+                continue
+            del self._erased[seq]
+            self._take(seq)
+            out.append(Gone(seq, seq, 1, why, how))
+        return merged(out)
+
+    def reconcile(self, state: dict[str, Any]) -> list[Gone]:
+        """What went according to the server's counters, for everything up to their last_seq."""
+        last, first = int(state["last_seq"]), int(state["first_seq"])
+        self.first = self.first or first
+        newer = max(0, self.last - last)  # the files are read after the counters
+        out: list[Gone] = []
+        for seq in [seq for seq in self.known if seq < first]:
+            why, how = self._reason(seq, limits=True)
+            self._take(seq)
+            out.append(Gone(seq, seq, 1, why, how))
+        self._erased = {seq: at for seq, at in self._erased.items() if seq >= first}
+        excess = self.messages - newer - int(state["messages"]) - len(self._erased)
+        if excess > 0 and self.acked:
+            for seq in [seq for seq in self.acked if seq in self.known][:excess]:
+                self._take(seq)
+                excess -= 1
+                out.append(Gone(seq, seq, 1, "acked", "inferred"))
+        out = merged(sorted(out))
+        if excess > 0:
+            why, how = self._reason(0, limits=True)
+            below = min(first, min(self.known, default=first))
+            fits = below - self.first >= excess
+            self.messages -= excess
+            out.insert(0, Gone(self.first if fits else 0, below - 1 if fits else 0, excess, why, how))
+        self.first = max(self.first, first)
+        if not newer:
+            self.messages = int(state["messages"]) + len(self._erased)
+        return out
+
+    # --- how ---------------------------------------------------------------------------------
+
+    def _take(self, seq: int) -> None:
+        self._forget(seq)
+        self.acked.pop(seq, None)
+        self._deleted.pop(seq, None)
+        self.messages -= 1
+
+    def _forget(self, seq: int) -> None:
+        known = self.known.pop(seq, None)
+        if known is not None:
+            self.bytes -= known.length
+            same = self._subjects.get(known.subject)
+            if same is not None:
+                if same[0] == seq:
+                    same.popleft()
+                else:
+                    same.remove(seq)
+                if not same:
+                    del self._subjects[known.subject]
+
+    def _limits(self, new: Known) -> list[Gone]:
+        if self.config.get("discard") != "old":
+            return []
+        out = []
+        each = int(self.config.get("max_msgs_per_subject") or 0)
+        same = self._subjects[new.subject]
+        while 0 < each < len(same):
+            seq = same[0]
+            self._erased.pop(seq, None)
+            self._take(seq)
+            out.append(Gone(seq, seq, 1, "max_msgs_per_subject", "inferred"))
+        most, large = int(self.config.get("max_msgs") or 0), int(self.config.get("max_bytes") or 0)
+        while len(self.known) == self.messages > 1:  # all are known
+            if 0 < most < self.messages:
+                why = "max_msgs"
+            elif 0 < large < self.bytes and new.length:
+                why = "max_bytes"
+            else:
+                break
+            seq = next(iter(self.known))
+            self._erased.pop(seq, None)
+            self._take(seq)
+            out.append(Gone(seq, seq, 1, why, "inferred"))
+        return out
+
+    def _reason(self, seq: int, limits: bool = False) -> tuple[str, How]:
+        """Why that message went; `limits`: whether it may have been a limit."""
+        now = time.time()
+        known = self.known.get(seq)
+        if seq in self._deleted:
+            return "deleted", "observed"
+        for purge in self._purges:
+            if (
+                now - purge.at < RECENT
+                and (not purge.below or seq < purge.below)
+                and (not purge.subject or (known is not None and matches(purge.subject, known.subject)))
+            ):
+                return "purged", "observed"
+        if known is not None:
+            if known.marker:
+                return "marker", "inferred"
+            if known.ttl and now >= known.at + known.ttl:
+                return "ttl", "inferred"
+            rolled, subject = self.rollup
+            if seq < rolled and subject in ("", known.subject):
+                return "rollup", "inferred"
+            age = _seconds(self.config.get("max_age"))
+            if age and now >= known.at + age:
+                return "max_age", "inferred"
+        if seq in self.acked:
+            return "acked", "inferred"
+        if self.config.get("retention") in ("workqueue", "interest"):
+            if self.config["retention"] == "interest" and now - self._lost_interest < RECENT:
+                return "no interest", "inferred"
+            return "acked", "inferred"
+        if limits:
+            if known is None and _seconds(self.config.get("max_age")):
+                return "max_age", "inferred"
+            for why in ("max_msgs", "max_bytes", "max_msgs_per_subject"):
+                if int(self.config.get(why) or 0) > 0:
+                    return why, "inferred"
+            return "", "inferred"
+        return "deleted", "inferred"
+
+
+def merged(gone: Iterable[Gone]) -> list[Gone]:
+    """Neighbours that went for one reason as one."""
+    out: list[Gone] = []
+    for one in gone:
+        if out and out[-1].last + 1 == one.seq and out[-1][3:] == one[3:]:
+            out[-1] = out[-1]._replace(last=one.last, number=out[-1].number + one.number)
+        else:
+            out.append(one)
+    return out
+
+
+def _seconds(ns: object) -> float:
+    return int(str(ns or 0)) / 1e9
