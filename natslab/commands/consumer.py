@@ -22,8 +22,9 @@ from natslab.commands.consumer_config import (
     oddities,
     settings,
 )
-from natslab.commands.consumer_find import check_name, info, maybe, missing, named, named_stream
+from natslab.commands.consumer_find import info, maybe, missing, pick
 from natslab.commands.flags import FILE, flag, switch
+from natslab.commands.jsnames import check_name, pick_stream
 from natslab.commands.jsresults import CONSUMER_INFO, Change, ConsumerInfo, changes
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.tree import NATS, impossible
@@ -38,6 +39,15 @@ CONSUMER.params.append(
 )
 
 _CANNOT = 10012  # "... can not be updated"
+
+
+class Made(ConsumerInfo):
+    """A consumer that was just made."""
+
+    @property
+    def title(self) -> str:
+        """Consumer STREAM > NAME was created."""
+        return f"Consumer {one_line(self.stream_name)} > {one_line(self.name)} was created"
 
 
 @CONSUMER.verb(
@@ -66,7 +76,6 @@ async def add(
     %%js consumer add STREAM CONSUMER takes the configuration from the cell body, in YAML or JSON.
     Flags win over it.
     """
-    stream = named_stream("consumer add", stream)
     base: dict[str, Any] = {}
     if config is not None and line.body is not None:
         raise CommandError("There is a configuration in the cell body and in --config.", "Use one of them.")
@@ -80,7 +89,7 @@ async def add(
     if validate:
         return Text("The configuration can be used.", config=wanted)
     async with line.jetstream() as api:
-        return await _put(api, stream, wanted)
+        return await _put(api, await pick_stream(api, stream), wanted)
 
 
 def _complete(config: dict[str, Any], name: str | None, ephemeral: bool) -> dict[str, Any]:
@@ -99,7 +108,7 @@ def _complete(config: dict[str, Any], name: str | None, ephemeral: bool) -> dict
         )
     config.setdefault("ack_policy", "none" if config.get("deliver_subject") else "explicit")
     if name:
-        check_name("consumer", name)
+        check_name(name, "consumer")
         config["name"] = name
         if not ephemeral:
             config["durable_name"] = name
@@ -122,7 +131,7 @@ async def _put(api: Api, stream: str, wanted: dict[str, Any]) -> Result:
     if before is not None:
         return await _update(api, stream, wanted, before)
     made = await _create(api, stream, wanted, "create")
-    result = ConsumerInfo(made)
+    result = Made(made)
     result.notes += oddities(wanted, made["config"])
     result.notes += await _deaf(api, stream, made["config"])
     return result
@@ -149,7 +158,7 @@ async def _update(api: Api, stream: str, wanted: dict[str, Any], before: dict[st
     try:
         after = await _create(api, stream, wanted, "update")
     except JetStreamError as e:
-        raise _refused(name, wanted, old, e) from None
+        raise _refused(stream, name, wanted, old, e) from None
     result = Change(
         f"Consumer {one_line(stream)} > {one_line(name)}",
         after,
@@ -164,7 +173,7 @@ async def _update(api: Api, stream: str, wanted: dict[str, Any], before: dict[st
 
 
 def _refused(
-    name: str, wanted: Mapping[str, Any], old: Mapping[str, Any], error: JetStreamError
+    stream: str, name: str, wanted: Mapping[str, Any], old: Mapping[str, Any], error: JetStreamError
 ) -> JetStreamError:
     """The refusal of an update, with the difference that was asked for."""
     diff = changes(filled(old), filled(wanted), FIELDS)
@@ -182,7 +191,7 @@ def _refused(
     return JetStreamError(
         f"Consumer {one_line(name)} stays as it is: {said} (error {error.code}); "
         f"asked was {', '.join(parts) or 'nothing else'}.",
-        f"Give it another name, or remove it first: %js consumer rm … {one_line(name)} -f",
+        f"Give it another name, or remove it first: %js consumer rm {stream} {one_line(name)} -f",
         error.code,
         error.status,
         error.description,
@@ -220,7 +229,6 @@ async def edit(
     **flags: Any,
 ) -> Result:
     """Change some fields of a consumer and show the difference; the others stay as they are."""
-    stream, consumer = named("consumer edit", stream, consumer)
     if interactive:
         impossible(
             "There is no editor behind the magic.", "Use flags, or the cell body: %%js consumer edit …"
@@ -231,6 +239,7 @@ async def edit(
     elif config is not None:
         base = read_file(config, FIELDS, "consumer")
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
         before = await info(api, stream, consumer)
         old: dict[str, Any] = before["config"]
         wanted = apply(flags, {**_kept(old, base), **base})
@@ -261,8 +270,9 @@ def _kept(old: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
 @settings()
 async def copy(line: Line, stream: str, source: str, destination: str, **flags: Any) -> Result:
     """Make a consumer with the configuration of another; flags change it."""
-    named("consumer copy", stream, source)
-    check_name("consumer", destination)
+    check_name(stream, "stream")
+    check_name(source, "consumer")
+    check_name(destination, "consumer")
     async with line.jetstream() as api:
         found = await info(api, stream, source)
         config = {
@@ -277,6 +287,6 @@ async def copy(line: Line, stream: str, source: str, destination: str, **flags: 
                 f"{stream} has a consumer {destination} already.", "Copy to a name that is free."
             )
         made = await _create(api, stream, wanted, "create")
-        result = ConsumerInfo(made)
+        result = Made(made)
         result.notes += oddities(wanted, made["config"])
         return result

@@ -10,7 +10,7 @@ from natslab.commands.connect import Line
 from natslab.commands.consumer import CONSUMER
 from natslab.commands.consumer_config import stamp
 from natslab.commands.consumer_config import until as time_of
-from natslab.commands.consumer_find import info, missing, named
+from natslab.commands.consumer_find import info, missing, pick
 from natslab.commands.consumer_show import ConsumerState
 from natslab.commands.flags import NUMBER, flag, seconds, switch
 from natslab.commands.results import Result, Text, one_line
@@ -18,7 +18,7 @@ from natslab.commands.tree import impossible
 from natslab.errors import CommandError
 from natslab.servers.jsapi import Api, JetStreamError
 
-_FORCE = switch("--force", "-f", help="do it without being asked; nothing is asked here")
+_FORCE = switch("--force", "-f", help="do it without being asked")
 
 
 async def _call(
@@ -30,14 +30,29 @@ async def _call(
         raise await missing(api, stream, consumer, e) from None
 
 
+def _forced(force: bool, what: str, again: str) -> None:
+    """What the CLI would ask is a flag here, because a cell has no prompt."""
+    if not force:
+        raise CommandError(f"{what}.", f"Nothing was done. To do it: %js consumer {again} -f")
+
+
+def _holds(about: dict[str, Any]) -> str:
+    """What a consumer knows that nobody else does."""
+    n, floor = about["num_ack_pending"], about["ack_floor"]["stream_seq"]
+    waiting = f"{n:,} message{'s' if n != 1 else ''} waiting for an ack"
+    return f"its place (ack floor {floor:,}) and {waiting}"
+
+
 @CONSUMER.verb("rm", "delete", "del", example="%js consumer rm ORDERS billing -f")
 @click.argument("stream", required=False)
 @click.argument("consumer", required=False)
 @_FORCE
 async def rm(line: Line, stream: str | None, consumer: str | None, force: bool) -> Text:
     """Remove a consumer, with what it knows of handed out and acknowledged messages."""
-    stream, consumer = named("consumer rm", stream, consumer)
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
+        about = await info(api, stream, consumer)
+        _forced(force, f"rm would remove consumer {consumer} with {_holds(about)}", f"rm {stream} {consumer}")
         await _call(api, "DELETE", stream, consumer)
     return Text(
         f"Consumer {one_line(stream)} > {one_line(consumer)} was removed", stream=stream, name=consumer
@@ -53,8 +68,11 @@ async def reset(
     line: Line, stream: str | None, consumer: str | None, sequence: int | None, force: bool
 ) -> Result:
     """Let a consumer forget what it handed out, and go on from its ack floor or from a sequence."""
-    stream, consumer = named("consumer reset", stream, consumer)
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
+        about = await info(api, stream, consumer)
+        again = f"reset {stream} {consumer}" + (f" --sequence {sequence}" if sequence else "")
+        _forced(force, f"reset would make {consumer} forget {_holds(about)}", again)
         after = await _call(api, "RESET", stream, consumer, {"seq": sequence} if sequence else None)
         result = ConsumerState(after)
         last = (await api.call(f"STREAM.INFO.{stream}"))["state"]["last_seq"]
@@ -72,14 +90,14 @@ async def reset(
 @_FORCE
 async def pause(line: Line, stream: str | None, consumer: str | None, until: str | None, force: bool) -> Text:
     """Hand out nothing for a duration, or until a time; acks are still taken."""
-    stream, consumer = named("consumer pause", stream, consumer)
     if not until:
         raise CommandError(
             "consumer pause needs a duration or a time.",
-            f"For example: %js consumer pause {stream} {consumer} 30s",
+            f"For example: %js consumer pause {stream or 'ORDERS'} {consumer or 'billing'} 30s",
         )
     at = time_of(until, "until")
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
         said = await _call(api, "PAUSE", stream, consumer, {"pause_until": at})
     name = f"Consumer {one_line(stream)} > {one_line(consumer)}"
     if not said.get("paused"):
@@ -98,8 +116,8 @@ def _facts(said: dict[str, Any]) -> dict[str, Any]:
 @_FORCE
 async def resume(line: Line, stream: str | None, consumer: str | None, force: bool) -> Text:
     """End a pause."""
-    stream, consumer = named("consumer resume", stream, consumer)
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
         before = await info(api, stream, consumer)
         said = await _call(api, "PAUSE", stream, consumer, {"pause_until": stamp(-1)})
     name = f"Consumer {one_line(stream)} > {one_line(consumer)}"
@@ -113,8 +131,8 @@ async def resume(line: Line, stream: str | None, consumer: str | None, force: bo
 @_FORCE
 async def unpin(line: Line, stream: str | None, consumer: str | None, group: str | None, force: bool) -> Text:
     """Take a priority group away from the client it is pinned to; the next that asks gets it."""
-    stream, consumer = named("consumer unpin", stream, consumer)
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
         about = await info(api, stream, consumer)
         groups = list(about["config"].get("priority_groups") or [])
         if about["config"].get("priority_policy") != "pinned_client" or not groups:

@@ -3,51 +3,32 @@
 from __future__ import annotations
 
 import difflib
-import re
 from typing import Any
 
 import nats.errors
 
-from natslab.commands.results import one_line
+from natslab.commands.jsnames import check_name, pick_stream
 from natslab.errors import CommandError, NatslabError
 from natslab.servers.jsapi import Api, JetStreamError
 
 NO_STREAM, NO_CONSUMER = 10059, 10014
 
-_BAD = re.compile(r"[\s.*>/\\\x00-\x1f]")
 
-
-def named(path: str, stream: str | None, consumer: str | None) -> tuple[str, str]:
-    """Both names, checked. Raises CommandError when one is missing or cannot be a name."""
-    if not stream or not consumer:
-        what = "a stream and a consumer" if not stream else "a consumer"
+async def pick(api: Api, stream: str | None, consumer: str | None) -> tuple[str, str]:
+    """Both names: those of the line, or the only ones there are. Raises CommandError."""
+    stream = await pick_stream(api, stream)
+    if consumer is not None:
+        return stream, check_name(consumer, "consumer")
+    found = await names(api, stream)
+    if len(found) == 1:
+        return stream, found[0]
+    if not found:
         raise CommandError(
-            f"{path} needs {what}.", f"For example: %js {path} {one_line(stream or 'ORDERS', 40)} billing"
+            f"{stream} has no consumers.", f"Make one: %js consumer add {stream} billing --pull --defaults"
         )
-    check_name("stream", stream)
-    check_name("consumer", consumer)
-    return stream, consumer
-
-
-def named_stream(path: str, stream: str | None) -> str:
-    """The stream's name, checked."""
-    if not stream:
-        raise CommandError(f"{path} needs a stream.", f"For example: %js {path} ORDERS")
-    check_name("stream", stream)
-    return stream
-
-
-def check_name(what: str, name: str) -> None:
-    """Say no to a name that JetStream cannot use; it is a word of its API's subjects."""
-    found = _BAD.search(name)
-    if found is not None or not name.isprintable():
-        sign = repr(found[0]) if found is not None else "a control character"
-        raise CommandError(
-            f"{one_line(name, 60)!r} cannot be the name of a {what}: it holds {sign}.",
-            "Use letters, digits, - and _.",
-        )
-    if len(name) > 255:
-        raise CommandError(f"The name of the {what} has {len(name)} characters.", "Use at most 255.")
+    raise CommandError(
+        "Which consumer?", f"There is {', '.join(found[:8])}{', …' if len(found) > 8 else ''}."
+    )
 
 
 async def info(api: Api, stream: str, consumer: str) -> dict[str, Any]:

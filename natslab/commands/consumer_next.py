@@ -11,8 +11,9 @@ import click
 from natslab import lab as labs
 from natslab.commands.connect import Line
 from natslab.commands.consumer import CONSUMER
-from natslab.commands.consumer_find import info, named
+from natslab.commands.consumer_find import info
 from natslab.commands.flags import COUNT, DURATION, NUMBER, flag, switch
+from natslab.commands.jsnames import check_name
 from natslab.commands.pulling import Ending, Pull, StreamMessage, answer
 from natslab.commands.results import Result, one_line, plain, rows_text, with_headers
 from natslab.errors import ClientError, CommandError, NatslabError
@@ -146,7 +147,8 @@ async def next_(
     priority: int | None,
 ) -> Fetched:
     """Fetch messages from a pull consumer, and acknowledge them unless told otherwise."""
-    named("consumer next", stream, consumer)
+    check_name(stream, "stream")
+    check_name(consumer, "consumer")
     if sum((nak, term, hold)) > 1:
         raise CommandError("--nak, --term and --hold exclude each other.", "Use one of them.")
     if count > _MOST:

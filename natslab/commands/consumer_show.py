@@ -12,9 +12,10 @@ from natslab import lab as labs
 from natslab.commands.config_body import span
 from natslab.commands.connect import Line
 from natslab.commands.consumer import CONSUMER
-from natslab.commands.consumer_find import consumers, info, named, named_stream
+from natslab.commands.consumer_find import consumers, info, pick
 from natslab.commands.consumer_find import names as names_of
 from natslab.commands.flags import DURATION, NUMBER, flag, switch
+from natslab.commands.jsnames import pick_stream
 from natslab.commands.jsresults import CONSUMER_INFO, ConsumerInfo, Listing, Names, Pairs, consumer_state
 from natslab.commands.results import Result, one_line
 from natslab.commands.tree import impossible
@@ -31,8 +32,8 @@ _JSON = switch("--json", "-j", help="show the facts as JSON")
 @_SELECT
 async def ls(line: Line, stream: str | None, names: bool, no_select: bool) -> Result:
     """List the consumers of a stream."""
-    stream = named_stream("consumer ls", stream)
     async with line.jetstream() as api:
+        stream = await pick_stream(api, stream)
         empty = f"{one_line(stream)} has no consumers."
         if names:
             return Names(await names_of(api, stream), empty)
@@ -61,8 +62,8 @@ def _listed(stream: str, found: list[dict[str, Any]], empty: str) -> Listing:
 @_SELECT
 async def info_(line: Line, stream: str | None, consumer: str | None, no_select: bool) -> ConsumerInfo:
     """Show how a consumer is configured and how far it is."""
-    stream, consumer = named("consumer info", stream, consumer)
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
         return ConsumerInfo(await info(api, stream, consumer))
 
 
@@ -86,8 +87,8 @@ class ConsumerState(ConsumerInfo):
 @_SELECT
 async def state(line: Line, stream: str | None, consumer: str | None, no_select: bool) -> ConsumerState:
     """Show how far a consumer is."""
-    stream, consumer = named("consumer state", stream, consumer)
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
         return ConsumerState(await info(api, stream, consumer))
 
 
@@ -97,8 +98,8 @@ async def state(line: Line, stream: str | None, consumer: str | None, no_select:
 @switch("--leaders", "-l", help="accepted; leaders are shown in a cluster")
 async def report(line: Line, stream: str | None, raw: bool, leaders: bool) -> Listing:
     """Show all consumers of a stream side by side."""
-    stream = named_stream("consumer report", stream)
     async with line.jetstream() as api:
+        stream = await pick_stream(api, stream)
         found = await consumers(api, stream)
     title = (
         f"Consumer report for {one_line(stream)} with {len(found)} consumer{'s' if len(found) != 1 else ''}"
@@ -158,7 +159,6 @@ def _cluster(cluster: dict[str, Any]) -> str:
 @flag("--api-level", type=NUMBER, help="needs at least this API level")
 async def find(line: Line, stream: str | None, **flags: Any) -> Result:
     """Find the consumers of a stream that match all of the flags."""
-    stream = named_stream("consumer find", stream)
     if flags["expression"]:
         impossible(
             "natslab does not have the expression language of the CLI.",
@@ -173,6 +173,7 @@ async def find(line: Line, stream: str | None, **flags: Any) -> Result:
             f"--leader is no regular expression: {e}.", "A name matches itself: --leader n1"
         ) from None
     async with line.jetstream() as api:
+        stream = await pick_stream(api, stream)
         found = await consumers(api, stream)
     now = datetime.datetime.now(datetime.UTC)
     match = [c for c in found if _matches(c, flags, leader, now) != flags["invert"]]
@@ -221,9 +222,9 @@ def _age(text: str, now: datetime.datetime) -> float:
 @click.argument("consumer", required=False)
 async def graph(line: Line, stream: str | None, consumer: str | None) -> Any:
     """Show the live picture of a consumer: what it handed out, and what became of it."""
-    stream, consumer = named("consumer graph", stream, consumer)
     if line.elsewhere:
         impossible("Only the lab has pictures.", "Leave out --server.")
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
         await info(api, stream, consumer)
     return labs.current().view("acks", stream, consumer)

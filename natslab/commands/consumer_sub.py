@@ -8,9 +8,10 @@ import click
 
 from natslab.commands.connect import Line
 from natslab.commands.consumer import CONSUMER
-from natslab.commands.consumer_find import check_name, info, maybe, missing, named
+from natslab.commands.consumer_find import info, maybe, missing, pick
 from natslab.commands.flags import COUNT, DURATION, flag, seconds, switch
 from natslab.commands.handle import Handle
+from natslab.commands.jsnames import check_name
 from natslab.commands.live import Subscribed
 from natslab.commands.reading import Direct, Ordered, Pulled, Pushed, Reader, Start, since, stream_of
 from natslab.commands.results import one_line
@@ -51,9 +52,9 @@ async def reader_for(line: Line, subjects: tuple[str, ...], flags: dict[str, Any
         )
     start = _start(subjects, flags)
     if stream:
-        check_name("stream", stream)
+        check_name(stream, "stream")
     if durable:
-        check_name("consumer", durable)
+        check_name(durable, "consumer")
         if flags["direct"]:
             raise CommandError("--direct uses no consumer, and --durable names one.", "Use one of them.")
     elif flags["queue"]:
@@ -152,8 +153,8 @@ async def sub(
     wait: float | None,
 ) -> Handle:
     """Take the messages of a consumer, and go on: they gather in the handle."""
-    stream, consumer = named("consumer sub", stream, consumer)
     async with line.jetstream() as api:
+        stream, consumer = await pick(api, stream, consumer)
         config = (await info(api, stream, consumer))["config"]
     reader: Reader
     if config.get("deliver_subject"):

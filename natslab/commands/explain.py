@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from natslab.commands import words
+from natslab.commands import explain_consumer, words
+from natslab.commands.consumer_sub import asked
 from natslab.commands.results import Result, one_line
 from natslab.commands.templates import Template
 from natslab.errors import CommandError
@@ -72,6 +73,10 @@ class Explanation(Result):
 def explain(path: str, values: dict[str, Any], body: str | None) -> Explanation:
     """What the verb at `path` ("publish", "server list") would do with these values."""
     key = "publish -J" if path == "publish" and values.get("jetstream") else path
+    if path == "subscribe" and asked(values):
+        key = "subscribe --stream"
+    if key in explain_consumer.WHY:
+        return Explanation(path, explain_consumer.WHY[key], explain_consumer.wire(path, values))
     if key not in _WHY:
         raise CommandError(f"There is no explanation of {path} yet.", f"Help: %nats {path} --help")
     return Explanation(path, _WHY[key], _wire(path, values, body))
