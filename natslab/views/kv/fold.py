@@ -147,6 +147,8 @@ def _store(state: State, bucket: Bucket, event: Store) -> None:
             entry.client = event.client
             for attempt in bucket.tries:
                 attempt.client = event.client if attempt.rev == entry.rev else attempt.client
+        if not event.client and headers.get("nats-ttl"):
+            entry.ttl = seconds(headers["nats-ttl"])  # as it is stored: the server may have raised it
         if not entry.value and event.payload:
             entry.value, entry.size = text_of(event.payload, event.size), event.size
         return
@@ -182,7 +184,7 @@ def _store(state: State, bucket: Bucket, event: Store) -> None:
     if op == "purge" or headers.get("nats-rollup", "").lower() == "sub":
         _cut(key, entry.rev, "purged", event.t)
     elif op == "marker":
-        _cut(key, entry.rev, "expired" if reason == "MaxAge" else "erased", event.t)
+        _ended(key, entry, "expired" if reason == "MaxAge" else "erased")
     _depth(bucket, key, event.t)
     if entry.expected >= 0:
         _try(bucket, Try(0, name, entry.expected, rev=entry.rev, client=event.client, value=entry.value,
@@ -203,6 +205,16 @@ def _cut(key: Key, rev: int, why: str, t: float) -> None:
     for entry in key.entries:
         if entry.rev < rev:
             _lose(entry, why, t)
+
+
+def _ended(key: Key, marker: Entry, why: str) -> None:
+    """A marker says why the revisions before it went; that they went may have been told before."""
+    for entry in reversed([e for e in key.entries if e.rev < marker.rev]):
+        if entry.why in ("purged", "gone"):
+            entry.why = why
+        if entry.why or entry.op == "purge":
+            break
+    _cut(key, marker.rev, why, marker.t)
 
 
 def _depth(bucket: Bucket, key: Key, t: float) -> None:

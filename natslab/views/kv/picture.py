@@ -8,6 +8,7 @@ import shlex
 from natslab.views import scene as sc
 from natslab.views.kv import signs
 from natslab.views.kv.plan import (
+    ANSWERS,
     BOARD,
     END,
     FIRST,
@@ -128,16 +129,17 @@ class _Section:
     def _everything(self) -> float:
         self.title()
         y = self.top + FIRST
-        if not self.plan.keys:
-            return self.nothing()
-        self.heads()
-        for key in self.plan.keys:
-            self.places[key.name] = y
-            self.lane(key, y)
-            y += LANE
-        y += BOARD - LANE + 18
-        if self.plan.rest:
-            y = self.rest(y)
+        if self.plan.keys:
+            self.heads()
+            for key in self.plan.keys:
+                self.places[key.name] = y
+                self.lane(key, y)
+                y += LANE
+            y += BOARD - LANE + 18
+            if self.plan.rest:
+                y = self.rest(y)
+        else:
+            y = self.nothing()
         there, more = watchers(self.state, self.bucket)
         if there:
             y = self.eyes(y + 14, there, more)
@@ -451,7 +453,7 @@ class _Section:
         y += 40
         for watcher in there:
             self.eye(watcher, y)
-            y += 30
+            y += 34
         if more:
             words = f"and {len(more)} more watchers"
             self.marks.append(label(f"watchers/{bucket.name}", NAMES, y + 2, words, "t12 ink3"))
@@ -462,7 +464,7 @@ class _Section:
         """One watcher: its name, how far it is, and whether it has what was there when it came."""
         plan, bucket = self.plan, self.bucket
         where, gone = f"watch/{bucket.name}/{watcher.consumer}", watcher.gone < math.inf
-        name = watcher_name(watcher)
+        name, words_at = watcher_name(watcher), min(plan.latest, END - ANSWERS)
         x = plan.x(watcher.rev) if plan.revs and watcher.rev >= plan.revs[0] else GRID + 10
         if watcher.rev not in plan.revs and watcher.rev > (plan.revs[-1] if plan.revs else 0):
             x = min(x + 12, plan.end - 10)
@@ -470,7 +472,11 @@ class _Section:
                    dash="4 3" if gone else "")  # fmt: skip
         marks: list[Mark] = [way]
         style = "t13 ink3 strike" if gone else "t13 w6"
-        marks.append(label(f"{where}/name", NAMES, y + 4.5, fit(name, GRID - NAMES - 14, style), style))
+        room, base = GRID - NAMES - 14, y - 1 if watcher.pattern else y + 4.5
+        marks.append(label(f"{where}/name", NAMES, base, fit(name, room, style), style))
+        if watcher.pattern:
+            pattern = fit(watcher.pattern, room, "mono t11")
+            marks.append(label(f"{where}/pattern", NAMES, y + 12.5, pattern, "mono t11 ink3"))
         if watcher.done > 0 and watcher.done in plan.revs and watcher.done < watcher.rev:
             at = plan.x(watcher.done)
             marks.append(
@@ -480,13 +486,11 @@ class _Section:
         marks += signs.eye(where, x, y, not gone)
         rev = amount(watcher.rev) if watcher.rev else "nothing yet"
         rev += ", behind" if behind(bucket, watcher) and watcher.rev and not gone else ""
-        if x + 14 + text_width(rev, "t11 w6") <= plan.end + 8:
+        if x + 14 + text_width(rev, "t11 w6") <= min(plan.end + 8, words_at - 8):
             marks.append(label(f"{where}/rev", x + 15, y + 4, rev, "t11 w6 num"))
         words = "gone" if gone else initial(watcher)
-        if watcher.pattern and not gone:
-            words = f"{words} · {watcher.pattern}"
         marks.append(
-            label(f"{where}/words", plan.latest, y + 4.5, fit(words, END - plan.latest, "t12"), "t12 ink2")
+            label(f"{where}/words", words_at, y + 4.5, fit(words, END - words_at, "t12"), "t12 ink2")
         )
         late = ", behind" if behind(bucket, watcher) and not gone else ""
         what = short_name(watcher.pattern, 60) or "all keys"

@@ -136,9 +136,8 @@ def _refusal(bucket: Bucket, attempt: Try) -> str:
                       f"A write of key {which} was refused, error {attempt.code}.")  # fmt: skip
     if attempt.expected == 0:
         return f"Key {which} could not be created: it is there, at revision {attempt.actual}."
-    return (
-        f"A write of key {which} was refused: it expected revision {attempt.expected}, is {attempt.actual}."
-    )
+    wanted = f"it expected revision {attempt.expected} and found {attempt.actual}"
+    return f"A write of key {which} was refused: {wanted}."
 
 
 def _notes(state: State, bucket: Bucket) -> Iterator[str]:

@@ -49,7 +49,7 @@ def braid_of(stream: Stream, top: float) -> tuple[list[Mark], float]:
     for link, y in zip(links, ys, strict=True):
         marks.append(_strand(stream, link, y))
     if not came:
-        words = "no message came singly yet"
+        words = f"{count_of(stream.messages, 'message')}, told only in sum" if stream.messages else "empty"
         marks.append(label(f"braid/{stream.name}/none", GRID, first + 4, words, "t12 ink3"))
     return marks, ys[-1] + 26
 

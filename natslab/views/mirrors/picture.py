@@ -54,7 +54,7 @@ def draw(state: State) -> Scene:
         scene.flights += part.flights
         y = part.bottom + 40
     for stream in braids(state):
-        marks, y = braid_of(stream, y - 16)
+        marks, y = braid_of(stream, y + 2)
         scene.marks += marks
         y += 34
     if hidden:
@@ -129,7 +129,7 @@ class _Block:
 
     def points(self, y: float) -> list[tuple[float, float]]:
         """From the origin down the trunk to a copy."""
-        return [(TRUNK, self.top), (TRUNK, y), (GRID - 12, y)]
+        return [(TRUNK, self.top), (TRUNK, y), (GRID - 13, y)]
 
     def way(self, link: Link, y: float) -> Path:
         """The pipe: thick while something comes through, dashed while nothing can."""
@@ -157,7 +157,7 @@ class _Block:
         origin, y, key = self.origin, self.top, f"origin/{self.block.origin}"
         there = origin.known or bool(origin.last)
         marks: list[Mark] = [
-            label(f"{key}/name", NAMES, y - 1, fit(origin.name, 126, "t14 w6"),
+            label(f"{key}/name", NAMES, y - 1, fit(origin.name, 116, "t14 w6"),
                   "t14 w6" if there and origin.gone == math.inf else "t14 ink3"),
             label(f"{key}/what", NAMES, y + 14, self.what(),
                   "mono t11 ink2" if origin.subjects else "t11 ink3"),
@@ -205,7 +205,7 @@ class _Block:
         """What an origin listens to, or what it is itself."""
         origin = self.origin
         if origin.subjects:
-            return fit(", ".join(origin.subjects), 128, "mono t11")
+            return fit(", ".join(origin.subjects), 116, "mono t11")
         return "itself a mirror" if origin.mirror else "itself a copy" if origin.links else ""
 
     def slot(self, key: str, x: float, y: float, text: str, what: str, title: str, light: str = "") -> None:
@@ -233,18 +233,18 @@ class _Block:
         x0, x1 = block.x(first), block.x(last + 1)
         title = f"{short_name(stream.name, 40)} holds {count_of(stream.messages, 'message')}, {span(stream)}."
         facts = {"first": first, "last": last}
-        self.marks.append(rect(f"{key}/bar", x0, y - 9, max(2.0, x1 - x0), 18, "stored fill", 3, title=title,
+        self.marks.append(rect(f"{key}/bar", x0, y - 8, max(2.0, x1 - x0), 16, "stored fill", 3, title=title,
                                state=facts))  # fmt: skip
         holes = ""
         for seq in sorted(s for s in stream.missing if first < s < last):
-            holes += f"M{block.x(seq + 0.5):g} {y - 9:g}V{y + 9:g}"
+            holes += f"M{block.x(seq + 0.5):g} {y - 8:g}V{y + 8:g}"
         if holes:
             wide = max(1.0, round(block.x(2) - block.x(1), 2))
             self.marks.append(Path(key=f"{key}/holes", d=holes, width=wide, classes="edge ground"))
         low, high = amount(first), amount(last)
-        self.marks.append(label(f"{key}/last", max(x1, x0 + 40), y + 25, high, "t11 num end"))
+        self.marks.append(label(f"{key}/last", max(x1, x0 + 40), y + 23, high, "t11 num end"))
         if x1 - x0 > text_width(low + high, "t11") + 20:
-            self.marks.append(label(f"{key}/first", x0, y + 25, low, "t11 ink3 num"))
+            self.marks.append(label(f"{key}/first", x0, y + 23, low, "t11 ink3 num"))
 
     def copy(self, link: Link, y: float) -> None:
         """A copy's row: its name, what the pipe lets through, what it has, and how far behind it is."""
@@ -254,9 +254,9 @@ class _Block:
         late, kept = behind(state, link), spared(state, link)
         words = standing(state, link)
         marks: list[Mark] = [
-            label(f"{key}/name", NAMES, y - 1, fit(link.copy, 126, "t14 w6"), "t14 w6"),
+            label(f"{key}/name", NAMES, y - 1, fit(link.copy, 116, "t14 w6"), "t14 w6"),
             label(f"{key}/kind", NAMES, y + 14, kind(link, copy), "t11 ink3"),
-            port(f"{key}/port", GRID - 12, y, not cut, 3.5),
+            port(f"{key}/port", GRID - 13, y, not cut, 3.5),
             label(f"{key}/standing", SIDE, y + 1, fit(words, END - SIDE, "t13 w6"),
                   "t13 w6 num" if late or trouble(state, link) else "t13 ink2"),
         ]  # fmt: skip
@@ -272,7 +272,7 @@ class _Block:
         facts = {"behind": late, "reached": reached(state, link), "kept": kept}
         self.marks.append(sc.Group(key=key, marks=marks, title=title, state=facts))
         if trouble(state, link):
-            x = (TRUNK + GRID - 12) / 2
+            x = TRUNK + 13
             d = f"M{x - 4:g} {y - 4:g}L{x + 4:g} {y + 4:g}M{x - 4:g} {y + 4:g}L{x + 4:g} {y - 4:g}"
             self.marks.append(Path(key=f"{key}/cross", d=d, width=2.5, classes="edge dead round"))
         if self.block.slots:
@@ -307,6 +307,11 @@ class _Block:
         origin, block = self.origin, self.block
         end = reached(self.state, link)
         numbers = dict(link.pairs)
+        if not link.mirror and not link.pairs and end >= block.low:
+            line = f"M{block.x(block.low):g} {y:g}H{block.x(min(end, block.high)) + SLOT:g}"
+            title = f"{short_name(link.copy, 40)} has what it takes up to message {end}."
+            where = f"link/{link.origin}>{link.name}/line"
+            self.marks.append(Path(key=where, d=line, width=3, classes="edge stored way", title=title))
         for seq in range(block.low, block.high + 1):
             x, where = block.x(seq), f"msg/{link.origin}/{seq}@{link.name}"
             own = seq if link.mirror else numbers.get(seq, 0)
@@ -340,13 +345,13 @@ class _Block:
         elif end >= block.low:
             x1 = block.x(end + 1)
             title = f"{short_name(link.copy, 40)} has all it takes up to message {end}."
-            bar = rect(f"{key}/bar", GRID, y - 9, max(2.0, x1 - GRID), 18, "stored fill", 3, title=title,
+            bar = rect(f"{key}/bar", GRID, y - 8, max(2.0, x1 - GRID), 16, "stored fill", 3, title=title,
                        opacity=0.6 if link.patterns else 1.0)  # fmt: skip
-            self.marks += [bar, label(f"{key}/last", max(x1, GRID + 40), y + 25, amount(end), "t11 num end")]
+            self.marks += [bar, label(f"{key}/last", max(x1, GRID + 40), y + 23, amount(end), "t11 num end")]
         if late and origin.last > end:
             x0, x1 = block.x(end + 1) + 2, block.x(origin.last + 1)
             self.marks.append(
-                rect(f"{key}/gap", x0, y - 9, max(2.0, x1 - x0), 18, "ghost", 3, state={"what": "lag"},
+                rect(f"{key}/gap", x0, y - 8, max(2.0, x1 - x0), 16, "ghost", 3, state={"what": "lag"},
                      title=f"{short_name(link.copy, 40)} lacks {count_of(late, 'message')}.")
             )  # fmt: skip
             words = amount(late)
@@ -359,6 +364,6 @@ class _Block:
             return
         self.flights.append(
             Flight(key=f"fly/{link.origin}>{link.name}/{reached(self.state, link)}", r=5,
-                   d=points_path(self.points(y), 10), x=GRID - 12, y=y, t0=link.moved, t1=link.moved,
+                   d=points_path(self.points(y), 10), x=GRID - 13, y=y, t0=link.moved, t1=link.moved,
                    title=f"{short_name(link.copy, 40)} is at {amount(reached(self.state, link))}.")
         )  # fmt: skip

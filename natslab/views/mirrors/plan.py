@@ -8,7 +8,7 @@ import msgspec
 
 from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, reached
 
-NAMES, TRUNK, GRID, SIDE, END = 24.0, 164.0, 186.0, 716.0, 876.0  # x: names, pipe, sequences, words, end
+NAMES, TRUNK, GRID, SIDE, END = 24.0, 152.0, 188.0, 716.0, 876.0  # x: names, pipe, sequences, words, end
 PITCH, SLOT = 26.25, 22.0
 TITLE, ROW = 30.0, 66.0  # block's top to origin's middle; row to row
 BLOCKS, COPIES = 5, 5  # shown singly

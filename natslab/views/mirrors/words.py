@@ -75,15 +75,15 @@ def _sentence(state: State, links: list[Link]) -> str:
     parts = [count_of(wholes, "mirror")] if wholes else []
     if len(there) > wholes:
         parts.append(count_of(len(there) - wholes, "source"))
-    return f"{listed(parts).capitalize()}: every copy has all it takes."
+    return f"{listed(parts).capitalize()}: every copy is caught up."
 
 
 def _calm(state: State, link: Link) -> str:
     copy = stream_of(state, link.copy)
     have = count_of(copy.messages, "message")
     if link.mirror:
-        return f"{_name(link.copy)} mirrors {_name(link.origin)} and has all it takes: {have}"
-    return f"{_name(link.copy)} takes from {_name(link.origin)} and has all it takes: {have}"
+        return f"{_name(link.copy)} mirrors {_name(link.origin)} and is caught up: {have}"
+    return f"{_name(link.copy)} takes from {_name(link.origin)} and is caught up: {have}"
 
 
 def trouble(state: State, link: Link) -> str:
@@ -159,7 +159,7 @@ def standing(state: State, link: Link) -> str:
     if words:
         return words
     late = behind(state, link)
-    return f"{amount(late)} behind" if late else "has all it takes"
+    return f"{amount(late)} behind" if late else "caught up"
 
 
 def span(stream: Stream) -> str:
