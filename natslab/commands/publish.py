@@ -18,9 +18,9 @@ from natslab.commands.results import Ack, Published, one_line
 from natslab.commands.schedule import Schedule
 from natslab.commands.trace import follow
 from natslab.commands.tree import NATS
-from natslab.errors import ClientError, CommandError, NoResponders, Timeout
+from natslab.errors import ClientError, CommandError
 from natslab.servers.client import Client as LabClient
-from natslab.servers.storing import PubAck, store, store_batch
+from natslab.servers.storing import Heard, PubAck, store, store_batch
 from natslab.servers.subject import check_subject
 
 BULK = 2000  # more messages than this in one line are sent as fast as possible and only counted
@@ -159,13 +159,10 @@ async def _stored(
     for to, payload, headers in out.messages(count):
         if acks and sleep:
             await asyncio.sleep(sleep)
-        heard: list[str] = []
         try:
-            ack = await store(client, to, payload, headers or None, line.timeout, heard)
-        except (NoResponders, Timeout, ClientError) as e:
+            ack = await store(client, to, payload, headers or None, line.timeout, _heard(line))
+        except ClientError as e:
             raise _so_far(e, len(acks)) from None
-        finally:
-            _passed(line, to, heard)
         acks.append(_ack(ack))
         size += len(payload)
     return Published(subject, len(acks), size, acks)
@@ -173,19 +170,16 @@ async def _stored(
 
 async def _batch(line: Line, client: Client, out: Outgoing, subject: str, count: int) -> Published:
     messages = list(out.messages(count))
-    heard: list[str] = []
-    try:
-        ack = await store_batch(client, messages, NUID().next().decode(), line.timeout, heard)
-    finally:
-        _passed(line, subject, heard)
+    ack = await store_batch(client, messages, NUID().next().decode(), line.timeout, _heard(line))
     size = sum(len(payload) for _, payload, _ in messages)
     return Published(subject, len(messages), size, [_ack(ack)], batch=ack.batch)
 
 
-def _passed(line: Line, subject: str, heard: list[str]) -> None:
-    if line.trace_on:
-        for answer in heard:
-            line.trace += [f">>> {subject}", f"<<< {one_line(answer)}"]
+def _heard(line: Line) -> Heard | None:
+    def heard(subject: str, _payload: bytes, answer: bytes) -> None:
+        line.trace.extend([f">>> {subject}", f"<<< {one_line(answer)}"])
+
+    return heard if line.trace_on else None
 
 
 def _so_far(error: ClientError, stored: int) -> ClientError:

@@ -56,7 +56,7 @@ class Api:
         self.client = client
         self.prefix = prefix
         self.timeout = timeout
-        self._heard = heard
+        self.heard = heard
 
     async def call(
         self, subject: str, body: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -85,13 +85,13 @@ class Api:
         """
         ask = _WHAT_IS_THERE.get(error.code)
         if ask is not None:
-            heard, self._heard = self._heard, None
+            heard, self.heard = self.heard, None
             try:
                 sentence = await ask(self, error, subject, body)
             except NatslabError:
                 sentence = None
             finally:
-                self._heard = heard
+                self.heard = heard
             if sentence is not None:
                 error.what, error.hint = error.args = sentence
         return error
@@ -120,8 +120,8 @@ class Api:
                 f"JetStream did not answer on {full} within {wait:g} s.",
                 "Is the server frozen or without a leader? %natslab status shows.",
             ) from None
-        if self._heard is not None:
-            self._heard(full, data, answer.data)
+        if self.heard is not None:
+            self.heard(full, data, answer.data)
         return answer
 
     async def pages(self, subject: str, key: str, body: dict[str, Any] | None = None) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import msgspec
@@ -64,6 +64,8 @@ class _Answer(msgspec.Struct):
     error: dict[str, Any] | None = None
 
 
+Heard = Callable[[str, bytes, bytes], None]  # subject, payload, answer
+
 _decoder = msgspec.json.Decoder(_Answer)
 _HEEDED = ("nats-", "kv-operation")  # what the headers that a stream heeds begin with
 
@@ -100,16 +102,16 @@ async def store(
     payload: bytes = b"",
     headers: dict[str, str] | None = None,
     timeout: float = 5.0,
-    heard: list[str] | None = None,
+    heard: Heard | None = None,
 ) -> PubAck:
     """As `Client.store`, for any client; the answers of a lab's client are told.
 
-    `heard`: gets the answer as it was on the wire.
+    `heard` is told subject, payload and answer as they were on the wire.
     """
     ask = Ask(stored=True)
     answer = await _ask(client, ask, subject, payload, headers, timeout)
     if heard is not None:
-        heard.append(answer.data.decode(errors="replace"))
+        heard(subject, payload, answer.data)
     ack = _read(client, ask, subject, headers or {}, answer.data)
     if isinstance(client, Tells):
         client.tell_stored(ask, subject, len(payload), ack)
@@ -121,7 +123,7 @@ async def store_batch(
     messages: Sequence[tuple[str, bytes, dict[str, str]]],
     batch: str,
     timeout: float = 5.0,
-    heard: list[str] | None = None,
+    heard: Heard | None = None,
 ) -> PubAck:
     """Publish subjects, payloads and headers as one batch: a stream takes all of them, or none (ADR-50).
 
@@ -138,7 +140,7 @@ async def store_batch(
         asks.append(ask)
         answer = await _ask(client, ask, subject, payload, said, timeout)
         if heard is not None:
-            heard.append(answer.data.decode(errors="replace"))
+            heard(subject, payload, answer.data)
         # To all but the last the stream answers with an empty message, or with a refusal.
         if last or answer.data:
             ack = _read(client, ask, subject, said, answer.data)
