@@ -31,15 +31,15 @@ class Card:
         self.bottom = top + (190 if has_life else 76)
         self.has_life = has_life
 
-    def marks(self, place: tuple[float, float] | None) -> list[Mark]:
-        """Everything, with a caret to the cell at `place`."""
+    def marks(self, place: tuple[float, float] | None, below: float = 17) -> list[Mark]:
+        """Everything, with a caret to the cell at `place`, from so many pixels below it."""
         top, low = self.top, self.bottom
         caret, line = "", []
         if place is not None:
             x = min(max(place[0], LEFT + 24), RIGHT - 24)
             caret = f"H{n(x - 9)}L{n(x)} {n(top - 9)}L{n(x + 9)} {n(top)}"
             line = [
-                Path(key=f"{self.key}/caret", d=f"M{n(place[0])} {n(place[1] + 17)}V{n(top - 9)}",
+                Path(key=f"{self.key}/caret", d=f"M{n(place[0])} {n(place[1] + below)}V{n(top - 9)}",
                      classes="edge ink none", width=1.25)
             ]  # fmt: skip
         box = (
@@ -88,7 +88,7 @@ class Card:
                 buttons.append(
                     label(f"{self.key}/hint", x - words, y - 1, "to answer it yourself: ", "t11 ink3")
                 )
-                buttons.append(label(f"{self.key}/line", x, y - 1, line, "mono t11 ink2"))
+                buttons.append(label(f"{self.key}/hint/line", x, y - 1, line, "mono t11 ink2"))
                 x -= words
         title = f"Message {amount(self.seq)} for {short_name(self.consumer.name)}"
         runs = [(title, "t13 w6")]

@@ -7,7 +7,7 @@ from natslab.views.acks.glyphs import glyph, n, refill
 from natslab.views.acks.mosaic import bars
 from natslab.views.acks.plan import GRID, LEFT, ROWS, Plan, attempts_of
 from natslab.views.acks.state import Attempt, Cell, Consumer, State, totals_of
-from natslab.views.acks.words import STATES, attempt_words, lane_words, left_of, pins
+from natslab.views.acks.words import STATES, attempt_words, lane_words, left_of, more_words, pins
 from natslab.views.scene import Action, Group, Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, fit, short_name
 
@@ -29,6 +29,7 @@ class Lanes:
         self.rows: dict[str, list[float]] = {}  # -> where its rows are
         self.places: dict[str, tuple[float, float]] = {}  # cell key -> where its current mark is
         self.tops: list[tuple[Consumer, float, float]] = []  # lane, from, to
+        self.below: set[str] = set()  # cells with words right under them
         self.bottom = TOP
         self._lay()
 
@@ -62,30 +63,28 @@ class Lanes:
 
     # --- what lies under the cells ---------------------------------------------------------------
 
-    def ground(self) -> list[Mark]:
-        """The settled ground left of the floor line, and the two lines through all lanes."""
-        plan = self.plan
-        floors = [plan.edge(c.floor) for c, _, _ in self.tops]
-        ends = [plan.edge(c.delivered) for c, _, _ in self.tops]
-        low = self.bottom
+    def ground(self) -> Mark:
+        """The settled ground left of the floor line."""
+        floors = [self.plan.edge(c.floor) for c, _, _ in self.tops]
         shape = f"M{LEFT:g} {TOP:g}H{n(floors[0])}"
         for i in range(1, len(self.tops)):
             shape += f"V{n(self.jog(i, 0))}H{n(floors[i])}"
-        shape += f"V{n(low)}H{LEFT:g}Z"
-        marks: list[Mark] = [Path(key="settled", d=shape, classes="panel fill")]
+        return Path(key="settled", d=f"{shape}V{n(self.bottom)}H{LEFT:g}Z", classes="panel fill")
+
+    def boundaries(self) -> list[Mark]:
+        """The two lines through all lanes."""
+        ends = [self.plan.edge(c.delivered) for c, _, _ in self.tops]
+        floors = [self.plan.edge(c.floor) for c, _, _ in self.tops]
         thin, thick = f"M{n(ends[0])} {TOP:g}", f"M{n(floors[0])} {TOP:g}"
         for i in range(1, len(self.tops)):
             thick += f"V{n(self.jog(i, 0))}H{n(floors[i])}"
             thin += f"V{n(self.jog(i, 1))}H{n(ends[i])}"
-        marks.append(
-            Path(key="delivered", d=f"{thin}V{n(low)}", classes="edge ink3 none",
-                 title="The thin line stands after the last message that each consumer has handed out.")
-        )  # fmt: skip
-        marks.append(
-            Path(key="floor", d=f"{thick}V{n(low)}", classes="edge ink none", width=3,
-                 title="The thick line is the ack floor: everything left of it is settled for that consumer.")
-        )  # fmt: skip
-        return marks
+        return [
+            Path(key="delivered", d=f"{thin}V{n(self.bottom)}", classes="edge ink3 none",
+                 title="The thin line stands after the last message that each consumer has handed out."),
+            Path(key="floor", d=f"{thick}V{n(self.bottom)}", classes="edge ink none", width=3,
+                 title="The thick line is the ack floor: all left of it is settled for that consumer."),
+        ]  # fmt: skip
 
     def jog(self, i: int, line: int) -> float:
         """Where a line steps over into lane `i`; the two lines never lie on each other."""
@@ -180,10 +179,10 @@ class Lanes:
                 ": they share it, each message goes to one of them." if shared else "."
             )
             words = ("shared: " if shared else "to ") + ", ".join(readers)
-            if text_width(words, "t11") > 84:
-                words = f"{len(readers)} share it" if shared else words
+            if shared and text_width(words, "t11") > 92:
+                words = f"{len(readers)} share it"
             if not band:
-                marks.append(label(f"{key}/who", 24, y + 14, fit(words, 84, "t11"), "t11 ink3"))
+                marks.append(label(f"{key}/who", 24, y + 14, fit(words, 88, "t11"), "t11 ink3"))
         if consumer.filters:
             title += f" It wants {', '.join(short_name(f, 40) for f in consumer.filters[:3])}."
         if consumer.reconstructed:
@@ -224,13 +223,16 @@ class Lanes:
 
     def rest(self) -> Mark:
         """The consumers that have no place of their own, counted."""
-        from natslab.views.acks.words import more_words
-
         y = TOP + BAND * len(self.plan.bands) + 16
+        pending = sum(c.says.get("pending", 0) for c in self.plan.more)
         return Group(
             key="more",
-            title=f"{len(self.plan.more)} more consumers are only counted.",
-            marks=[label("more/words", 24, y, more_words(self.state, self.plan), "t12 ink3")],
+            title=f"{more_words(self.state, self.plan)}. They are only counted.",
+            marks=[
+                label("more/words", 24, y, f"{amount(len(self.plan.more))} more", "t12 ink3"),
+                label("more/pending", margin.MARGIN, y, "ack pending", "t12 ink3"),
+                label("more/n", margin.END, y, amount(pending), "t12 w6 end num"),
+            ],
         )
 
     def lane(self, consumer: Consumer) -> list[Mark]:
@@ -241,8 +243,11 @@ class Lanes:
         key = f"lane/{consumer.key}"
         if self.plan.how == "mosaic":
             marks += bars(self.state, self.plan, consumer, y + 24, 44)
+            right = GRID
             for cell in pins(self.state, self.plan, consumer):
-                marks += self.pin(consumer, cell, y + 17)
+                x = max(self.plan.edge(cell.seq), right)
+                right = x + 12
+                marks.append(self.mark(consumer, cell.seq, cell, x, y + 17, 4.6))
         else:
             seqs = self.shown(consumer)
             for seq in seqs:
@@ -259,7 +264,7 @@ class Lanes:
                     marks.append(label(f"{key}/row/{i + 1}", 24, row + 4, words, "t11 ink3"))
             else:
                 marks.append(label(f"{key}/row", 24, rows[0] + 4, "all attempts", "t11 ink3"))
-        lines = 5 if not expanded else 9
+        lines = 4 if not expanded else 9
         marks += margin.counters(self.state, consumer, y, lines, whole=expanded)
         return marks
 
@@ -403,7 +408,8 @@ class Lanes:
         small = status in ("settled", "acked", "terminated") and below
         marks = glyph(key, status, x, y, r, level=level, small=small)
         if cell is not None and status == "flight" and cell.last is not None and cell.last.wpi and r >= 7:
-            marks += refill(key, x, y)
+            off = 4.5 if self.is_selected(consumer, seq) else 0
+            marks += refill(key, x + off, y - off)
         if self.is_selected(consumer, seq):
             marks.append(
                 Path(key=f"{key}/ring", classes="edge ink none", width=3,
@@ -481,7 +487,7 @@ class Lanes:
                     seconds = True
                     wants.append((left, mine, x, y + 23, text, "t11 ink2 middle num"))
                 else:
-                    ring = 8 if self.is_selected(consumer, seq) else 4
+                    ring = 12 if self.is_selected(consumer, seq) else 4
                     wants.append((left, mine, x + 8 + ring, y + 4, text, "t11 ink2 num"))
         marks: list[Mark] = []
         boxes: list[tuple[float, float, float, float]] = []
@@ -494,14 +500,20 @@ class Lanes:
                 x = self.places[self.key(consumer, seq)][0]
                 for row in rows[: min(cell.attempt, len(rows)) - 1]:
                     boxes.append((x - plan.r - 1, row - plan.r, x + plan.r + 1, row + 27))
+        for line in (consumer.floor, consumer.delivered):
+            boxes.append((plan.edge(line) - 1.5, rows[0], plan.edge(line) + 1.5, rows[-1] + 30))
         for _, mine, x, y, text, classes in sorted(wants):
             wide = text_width(text, classes)
-            left = x - wide / 2 if "middle" in classes else x
-            box = (left, y - 8, left + wide, y + 2)
-            if any(a < box[2] and box[0] < c and b < box[3] and box[1] < d for a, b, c, d in boxes):
-                continue
-            boxes.append(box)
-            marks.append(label(mine, x, y, text, classes))
+            middle = "middle" in classes
+            for dx in (0, 5, -5, 8, -8) if middle else (0,):
+                left = x + dx - (wide / 2 if middle else 0)
+                box = (left, y - 8, left + wide, y + 2)
+                if not _hits(box, boxes):
+                    boxes.append(box)
+                    marks.append(label(mine, x + dx, y, text, classes))
+                    if middle:
+                        self.below.add(mine.removesuffix("/left"))
+                    break
         if seconds:
             marks.append(label(f"{key}/seconds", 24, rows[0] + 23, "seconds left", "t11 ink3"))
         if expanded:
@@ -541,9 +553,7 @@ class Lanes:
             wide = text_width(words, "t11")
             for left in (x, x - wide / 2, x - wide) if not said else ():
                 box = (left - 3, after - 6, left + wide + 3, after + 6)
-                if left > GRID and not any(
-                    a < box[2] and box[0] < c and b < box[3] and box[1] < d for a, b, c, d in boxes
-                ):
+                if left > GRID and not _hits(box, boxes):
                     marks.append(label("waits", left, after + 4, words, "t11 ink2"))
                     said = True
                     break
@@ -568,11 +578,10 @@ class Lanes:
             )  # fmt: skip
         return marks
 
-    def pin(self, consumer: Consumer, cell: Cell, y: float) -> list[Mark]:
-        """One message that is named above its column."""
-        x = self.plan.edge(cell.seq) - 2
-        mark = self.mark(consumer, cell.seq, cell, x, y, 5.0)
-        return [mark]
+
+def _hits(box: tuple[float, float, float, float], boxes: list[tuple[float, float, float, float]]) -> bool:
+    """Whether a box lies over one of the others."""
+    return any(a < box[2] and box[0] < c and b < box[3] and box[1] < d for a, b, c, d in boxes)
 
 
 def answers(consumer: Consumer, cell: Cell | None) -> list[Action]:

@@ -6,10 +6,11 @@ from natslab.views.acks import facts
 from natslab.views.acks.glyphs import n
 from natslab.views.acks.state import Consumer, State
 from natslab.views.marks import rect
-from natslab.views.scene import Mark, Path, Text, label, text_width
+from natslab.views.scene import Group, Mark, Path, label, text_width
 from natslab.views.wording import amount
 
 MARGIN, END, LINE = 748.0, 876.0, 19.0
+_SHORT = {"ack pending": "pending", "unprocessed": "stored", "waiting pulls": "pulls"}
 
 
 def heading(state: State, consumers: list[Consumer]) -> list[Mark]:
@@ -76,15 +77,15 @@ def settings(consumer: Consumer) -> list[tuple[str, str]]:
     else:
         wait = consumer.ack_wait
         rows = [("ack_wait", f"{wait:g} s" if wait < 120 else f"{wait / 60:g} min")]
-    rows.append(("max_deliver", str(consumer.max_deliver) if consumer.max_deliver > 0 else "no limit"))
+    rows.append(("max_deliver", str(consumer.max_deliver) if consumer.max_deliver > 0 else "none"))
     if consumer.ack == "all":
         rows.append(("ack_policy", "all"))
     return rows
 
 
-def _row(key: str, y: float, word: str, value: str, ink: str) -> Text | Mark:
-    from natslab.views.scene import Group
-
+def _row(key: str, y: float, word: str, value: str, ink: str) -> Mark:
+    if text_width(word, "t12") + text_width(value, "t12 w6") > END - MARGIN - 2:
+        word = _SHORT.get(word, word)
     return Group(
         key=key,
         marks=[

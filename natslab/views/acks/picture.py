@@ -28,13 +28,15 @@ def draw(state: State) -> Scene:
         return scene
     lanes = Lanes(state, plan)
     drawn = [*plan.bands, *plan.lanes]
-    marks = [*lanes.ground(), *lanes.axis(), *lanes.everything(), *margin.heading(state, drawn)]
+    content, lines = lanes.everything(), lanes.boundaries()
+    over = [*content, *lines] if plan.how == "mosaic" else [*lines, *content]
+    marks = [lanes.ground(), *lanes.axis(), *over, *margin.heading(state, drawn)]
     bottom = lanes.bottom
     left = left_out(state, plan)
     card = card_of(state, bottom + 24)
     if card is not None:
         key = f"msg/{card.consumer.stream}/{card.seq}@{card.consumer.name}"
-        marks += card.marks(lanes.places.get(key))
+        marks += card.marks(lanes.places.get(key), 28 if key in lanes.below else 17)
         bottom = card.bottom
     if left:
         bottom += 22
@@ -50,7 +52,8 @@ def left_out(state: State, plan: Plan) -> str:
     """What the columns do not show."""
     parts = []
     if plan.before:
-        parts.append(f"1 to {amount(plan.before)} are settled and not shown")
+        first = max(1, min(plan.stream.first, plan.before))
+        parts.append(f"{amount(first)} to {amount(plan.before)} are settled and not shown")
     gaps = [c for c in plan.columns if c.a != c.b] if plan.how == "cells" else []
     if gaps:
         words = ", ".join(f"{amount(c.a)} to {amount(c.b)}" for c in gaps[:4])

@@ -207,15 +207,19 @@ def _place(plan: Plan) -> bool:
 
 def floor_room(plan: Plan, consumer: Consumer) -> float:
     """Pixels that the words left of the floor line need."""
-    words = text_width(f"ack floor {amount(consumer.floor)}", "t12 w6") + 14
-    if consumer is plan.expanded and any(s == consumer.floor + 1 for s in blocking(consumer)):
+    words = text_width("ack floor ", "t12") + text_width(amount(consumer.floor), "t12 w6") + 14
+    if (
+        plan.how == "cells"
+        and consumer is plan.expanded
+        and any(s == consumer.floor + 1 for s in blocking(consumer))
+    ):
         words = max(words, text_width("blocks the floor", "t11") + 14)
     return words
 
 
 def delivered_room(consumer: Consumer) -> float:
     """Pixels that the words right of the delivered line need."""
-    return text_width(f"delivered {amount(consumer.delivered)}", "t12 w6") + 8
+    return text_width("delivered ", "t12") + text_width(amount(consumer.delivered), "t12 w6") + 8
 
 
 def _mosaic(
@@ -226,29 +230,42 @@ def _mosaic(
     low = min([c.floor for c in drawn] + [top])
     first = max(1, min(stream.first, low + 1))
     start = max(first, low + 1 - max(1, (top - low) // 8)) if low > first else first
-    left = max(text_width(f"ack floor {amount(c.floor)}", "t12 w6") + 14 - (GRID - LEFT) for c in lanes)
+    tried = Plan(stream, lanes, bands, more, [], 10.0, "mosaic")
+    left = max(floor_room(tried, c) for c in lanes) - (GRID - LEFT)
     right = max(delivered_room(c) for c in lanes)
-    # Words at the lines fit at both ends, wherever the lines are.
-    room = RIGHT - GRID - max(0.0, left) - right
-    count = max(1, int(room / 9))
-    size = _nice((top - start + 1) / count)
+    # Without room beside the bars if the words at the lines find it over them, else with it.
+    for pads in ((0.0, 0.0), (left, 0.0), (0.0, right), (left, right)):
+        plan = _bars(tried, start, top, *pads)
+        fits = all(
+            plan.edge(c.floor) - LEFT >= floor_room(plan, c)
+            and plan.edge(c.delivered) + delivered_room(c) <= RIGHT + 2
+            for c in lanes
+        )
+        if fits:
+            break
+    plan.before = plan.columns[0].a - 1 if plan.columns[0].a > first else 0
+    return plan
+
+
+def _bars(plan: Plan, start: int, top: int, left: float, right: float) -> Plan:
+    """The columns of a mosaic with so many pixels left free at both sides."""
+    room = RIGHT - GRID - left - right
+    size = _nice((top - start + 1) / max(1, int(room / 9)))
     a = (start - 1) // size * size + 1
-    pitch = min(25.0, math.floor(room / math.ceil((top - a + 1) / size) * 2) / 2)
-    columns = []
-    x = GRID + max(0.0, left)
+    pitch = min(25.0, math.floor(room / math.ceil((top - a + 1) / size) * 4) / 4)
+    columns, x = [], GRID + left
     while a <= top:
         columns.append(Column(a, a + size - 1, round(x, 2), pitch))
         a, x = a + size, x + pitch
-    before = columns[0].a - 1 if columns[0].a > first else 0
-    return Plan(stream, lanes, bands, more, columns, pitch, "mosaic", size, before)
+    return msgspec.structs.replace(plan, columns=columns, pitch=pitch, size=size)
 
 
 def _nice(least: float) -> int:
     scale = 1
     while True:
-        for factor in (1, 2, 5):
-            if scale * factor >= least:
-                return scale * factor
+        for tenths in (10, 15, 20, 25, 30, 40, 50, 80):
+            if scale * tenths % 10 == 0 and scale * tenths >= 10 * least:
+                return scale * tenths // 10
         scale *= 10
 
 

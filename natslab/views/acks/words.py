@@ -21,12 +21,12 @@ STATES = {
 
 
 def messages_of(seqs: list[int]) -> str:
-    """Some messages by number: "Message 6", "Messages 6 and 9", "Messages 6, 7, 8 and 2 more"."""
+    """Some messages by number: "Message 6", "Messages 6 and 9", "Messages 6, 7, 8 and others"."""
     if len(seqs) == 1:
         return f"Message {amount(seqs[0])}"
     if len(seqs) <= 4:
         return f"Messages {listed([amount(s) for s in seqs])}"
-    return f"Messages {', '.join(amount(s) for s in seqs[:3])} and {amount(len(seqs) - 3)} more"
+    return f"Messages {', '.join(amount(s) for s in seqs[:3])} and others"
 
 
 def left_of(seconds: float) -> str:
@@ -110,9 +110,10 @@ def _stuck(state: State, consumer: Consumer) -> tuple[str, str] | None:
         )
     silent = any(consumer.shown(c, state.now) == "expired" for c in cells)
     return (
-        f"{messages_of(seqs)} {'is' if one else 'are'} due again, but nobody pulls from {name}: "
-        f"{'it waits' if one else 'they wait'} for a pull.",
-        "ack_wait ended in silence: no server tells that." if silent else "",
+        f"{messages_of(seqs)} {'is' if one else 'are'} due again, but nobody pulls from {name}.",
+        "ack_wait ended in silence, and the next attempt waits for a pull."
+        if silent
+        else "The next attempt waits for a pull.",
     )
 
 
