@@ -229,6 +229,7 @@ class Row:
                     title=self.held(reader, hand, c.first, state_, left),
                     state={"seq": c.first, "state": state_, "worker": short_name(hand.client)},
                     light=[self.key(c.first)],
+                    actions=self.answers(reader, hand, c.first, state_),
                 )
             )
             if run and (run[-1][1] != hand.client or c.first != before + 1):
@@ -237,6 +238,13 @@ class Row:
             before = c.first
         names()
         return marks
+
+    def answers(self, reader: Reader, hand: Hand, seq: int, said: str) -> list[Action]:
+        """What can be answered about a message that the lab holds."""
+        if not hand.held or said != "out":
+            return []
+        where = f"{shlex.quote(self.stream.name)} {shlex.quote(reader.name)} {seq}"
+        return [Action(f"natslab {verb} {where}", f"{verb} {seq}") for verb in ("ack", "nak", "wpi", "term")]
 
     def hand_of(self, seq: int) -> tuple[Reader, Hand] | None:
         """The consumer that handed a message out, and to whom."""

@@ -9,9 +9,10 @@ from natslab.views.marks import rect
 from natslab.views.scene import Action, Mark, Text, label
 from natslab.views.stream import glyphs
 from natslab.views.stream.belt import Row, reader_rows
-from natslab.views.stream.plan import CARD, END, LABEL, READERS, Column, belt_of, columns_of
+from natslab.views.stream.plan import CARD, END, LABEL, READERS, Column, belt_of, columns_of, gone_at
+from natslab.views.stream.reasons import LONG
 from natslab.views.stream.state import State, Stream
-from natslab.views.stream.words import CARDS, KINDS, fate_of, limits_in_words, size_of, waits
+from natslab.views.stream.words import CARDS, KINDS, limits_in_words, size_of, waits
 from natslab.views.wording import amount, count_of, fit, listed, short_name, wide
 
 TOP = 122.5
@@ -142,17 +143,16 @@ class Cards:
     def captions(self, stream: Stream, columns: list[Column]) -> tuple[str, str]:
         """What went and why, and what waits for what; of what is drawn."""
         by_reason: dict[str, list[int]] = {}
+        known = gone_at(stream)
         for c in columns:
-            if c.kind == "gone":
-                by_reason.setdefault(fate_of(stream, c.first), []).append(c.first)
+            if c.kind == "gone" and c.first in known:
+                by_reason.setdefault(known[c.first].why, []).append(c.first)
         parts = []
         for why, seqs in by_reason.items():
-            words = why
+            words = LONG.get(why, short_name(why, 20))
             if why == "acked" and stream.limits.retention == "interest" and len(stream.readers) > 1:
                 words = "acked by both" if len(stream.readers) == 2 else "acked by all"
-            elif why == "no interest":
-                words = "had no consumer"
-            parts.append(f"{spans(seqs)} {words}")
+            parts.append(f"{spans(seqs)} {words if len(seqs) > 1 else words.replace('their', 'its')}")
         left = "; ".join(parts)
         right = ""
         if stream.limits.retention == "workqueue":

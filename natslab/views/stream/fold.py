@@ -61,8 +61,7 @@ def _wanted(state: State, name: str) -> bool:
 
 def _stream(state: State, name: str) -> Stream:
     if name not in state.streams:
-        state.seen += 1
-        state.streams[name] = Stream(name=name, order=state.seen)
+        state.streams[name] = Stream(name=name)
     return state.streams[name]
 
 
@@ -325,7 +324,7 @@ def _deliver(stream: Stream, event: Deliver) -> None:
     if hand is None and event.seq > reader.floor:
         reader.out += reader.ack != "none"
     client = event.client or (hand.client if hand is not None else "")
-    reader.hands[event.seq] = Hand(client, "out", event.t, event.attempt)
+    reader.hands[event.seq] = Hand(client, "out", event.t, event.attempt, event.held)
     reader.delivered = max(reader.delivered, event.seq)
     reader.due = event.pending
     while len(reader.hands) > HANDS:
@@ -374,16 +373,11 @@ def _report(state: State, event: Snap, name: str) -> None:
     data = event.data
     if data.get("gone"):
         if name in state.streams:
-            old = state.streams[name]
             # What it kept went with it; that it was there is still worth a word.
-            state.streams[name] = Stream(name=name, limits=old.limits, order=old.order, exists=False)
+            state.streams[name] = Stream(name=name, limits=state.streams[name].limits, exists=False)
         return
     stream = _stream(state, name)
-    if not stream.exists:
-        state.seen += 1
-        stream.order = state.seen
-        stream.exists = True
-        state.streams[name] = state.streams.pop(name)
+    stream.exists = True
     stream.limits = limits_of(data)
     stream.by_events = data.get("kept") == "events"
     counts = data.get("state") or {}

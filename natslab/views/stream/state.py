@@ -102,6 +102,7 @@ class Hand(msgspec.Struct, omit_defaults=True, array_like=True):
     state: str  # out | acked | nak | term | expired | exhausted
     t: float  # when it was handed out, or since when its time runs
     attempt: int = 1
+    held: bool = False  # the lab keeps it, so that a line can answer
 
 
 class Reader(msgspec.Struct, omit_defaults=True):
@@ -163,7 +164,6 @@ class Stream(msgspec.Struct, omit_defaults=True):
     exists: bool = True
     hint: str = ""  # why messages went of which it is not known which
     again: bool = False  # the server started again since the newest report
-    order: int = 0  # in which the streams were seen
 
     @property
     def counted(self) -> int:
@@ -266,14 +266,14 @@ class State(ViewState, kw_only=True):
     """All streams of the lab, or those that `of` names."""
 
     streams: dict[str, Stream] = {}
-    seen: int = 0
 
     @property
     def shown(self) -> list[Stream]:
-        """Streams to draw: in the order of `of`, else as they were made."""
+        """Streams to draw: in the order of `of`, else by name."""
         if self.of:
             return [self.streams[name] for name in dict.fromkeys(self.of) if name in self.streams]
-        return [s for s in self.streams.values() if s.exists]
+        # A report names several new ones in any order: their names give the same picture each time.
+        return [s for _, s in sorted(self.streams.items()) if s.exists]
 
 
 def start(of: tuple[str, ...] = ()) -> State:
