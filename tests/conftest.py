@@ -14,6 +14,9 @@ from natslab.servers.fleet import Fleet
 from natslab.servers.topology import single
 
 
+pytest.register_assert_rewrite("tests.agreeing")
+
+
 @pytest.fixture
 def fleet() -> Iterator[Fleet]:
     """One real server, n1; it lives on natslab's loop: `run(fleet....)`."""

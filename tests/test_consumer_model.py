@@ -1,0 +1,232 @@
+"""Consumer semantics as a model: whatever is done, the acks view says what the server says.
+
+Random publishes, fetches, acks, naks, terms, progress notes, waits and restarts against a real server.
+After each step, at quiescence, the totals that the view folded from events equal the server's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+from nats.aio.msg import Msg
+
+from natslab.lab import Lab
+from natslab.loop import run
+from tests.agreeing import agree, call
+
+ACK_WAIT = 0.4  # seconds
+MAX_DELIVER = 3
+EXAMPLES = 200 if os.environ.get("NATSLAB_SOAK") else 12
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab.up(name="model") as up:
+        yield up
+
+
+async def _pull(lab: Lab, stream: str, consumer: str, batch: int) -> list[Msg]:
+    """What the consumer has right now, at most `batch`: a pull that waits for nothing."""
+    client = await lab.client("worker")
+    inbox = client.new_inbox()
+    sub = await client.subscribe(inbox)
+    body = json.dumps({"batch": batch, "no_wait": True}).encode()
+    await client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}", body, reply=inbox)
+    got: list[Msg] = []
+    try:
+        while len(got) < batch:
+            msg = await sub.next_msg(3)
+            if (msg.headers or {}).get("Status"):
+                break
+            got.append(msg)
+    finally:
+        await sub.unsubscribe()
+    return got
+
+
+class Consumers(RuleBasedStateMachine):
+    """One stream with one consumer; `lab` is set by the test."""
+
+    lab: Lab
+    storage = "file"
+
+    def __init__(self) -> None:
+        super().__init__()
+        n = next(_numbers)
+        self.stream, self.consumer = f"S{n}", f"C{n}"
+        self.published = 0
+        self.attempts: dict[int, int] = {}  # sequence -> the newest attempt that came
+        self.held: dict[int, Msg] = {}  # the newest delivery of what is not settled
+        self.over: set[int] = set()  # acked or terminated, and the server said so
+        self.restarts = 0
+        self.log: list[str] = []
+
+    @initialize(max_ack_pending=st.sampled_from([3, 1000]), backoff=st.booleans())
+    def start(self, max_ack_pending: int, backoff: bool) -> None:
+        config: dict[str, Any] = {
+            "durable_name": self.consumer,
+            "ack_policy": "explicit",
+            "ack_wait": int(ACK_WAIT * 1e9),
+            "max_deliver": MAX_DELIVER,
+            "max_ack_pending": max_ack_pending,
+        }
+        if backoff:
+            config["backoff"] = [int(ACK_WAIT * 1e9), int(2 * ACK_WAIT * 1e9)]
+        run(
+            call(
+                self.lab,
+                f"STREAM.CREATE.{self.stream}",
+                {"name": self.stream, "subjects": [f"{self.stream}.>"], "storage": self.storage},
+            )
+        )
+        run(
+            call(
+                self.lab,
+                f"CONSUMER.CREATE.{self.stream}.{self.consumer}",
+                {"stream_name": self.stream, "config": config},
+            )
+        )
+
+    def teardown(self) -> None:
+        run(call(self.lab, f"STREAM.DELETE.{self.stream}"))
+
+    # --- what may happen --------------------------------------------------------------------
+
+    @rule(count=st.integers(1, 4))
+    def publish(self, count: int) -> None:
+        async def all_of_them() -> None:
+            js = (await self.lab.client("writer")).jetstream()
+            for _ in range(count):
+                self.published += 1
+                self.log.append(f"publish {self.published}")
+                ack = await js.publish(f"{self.stream}.a", b"x")
+                assert ack.seq == self.published
+
+        run(all_of_them())
+
+    @rule(batch=st.integers(1, 4))
+    def fetch(self, batch: int) -> None:
+        self._fetch(batch)
+
+    def _fetch(self, batch: int) -> list[Msg]:
+        got = run(_pull(self.lab, self.stream, self.consumer, batch))
+        for msg in got:
+            seq, attempt = msg.metadata.sequence.stream, msg.metadata.num_delivered
+            assert seq not in self.over, "an acked message never comes again"
+            assert attempt == self.attempts.get(seq, 0) + 1, "each delivery counts, and none twice"
+            assert attempt <= MAX_DELIVER
+            self.log.append(f"got {seq}, attempt {attempt}")
+            self.attempts[seq] = attempt
+            self.held[seq] = msg
+        return got
+
+    # What may be answered depends on a real server: rules always take the same data, and choose with it.
+
+    def _choose(self, which: int) -> int | None:
+        return sorted(self.held)[which % len(self.held)] if self.held else None
+
+    @rule(which=st.integers(0, 9))
+    def ack(self, which: int) -> None:
+        if (seq := self._choose(which)) is not None:
+            self.log.append(f"ack {seq}")
+            run(self.held.pop(seq).ack_sync(timeout=3))
+            self.over.add(seq)
+
+    @rule(which=st.integers(0, 9), delay=st.sampled_from([0.0, 0.1]))
+    def nak(self, which: int, delay: float) -> None:
+        self._answer(which, b'-NAK {"delay": %d}' % int(delay * 1e9) if delay else b"-NAK")
+
+    @rule(which=st.integers(0, 9))
+    def term(self, which: int) -> None:
+        if (seq := self._answer(which, b"+TERM broken")) is not None:
+            self.over.add(seq)
+            del self.held[seq]
+
+    @rule(which=st.integers(0, 9))
+    def progress(self, which: int) -> None:
+        self._answer(which, b"+WPI")
+
+    def _answer(self, which: int, body: bytes) -> int | None:
+        seq = self._choose(which)
+
+        async def send(reply: str) -> None:
+            client = await self.lab.client("worker")
+            await client.publish(reply, body)
+            await client.sync()
+
+        if seq is not None:
+            self.log.append(f"{body.decode()} {seq}")
+            run(send(self.held[seq].reply))
+        return seq
+
+    @rule()
+    def wait(self) -> None:
+        """Ask until something that was not answered comes again."""
+        if not any(n < MAX_DELIVER for s, n in self.attempts.items() if s in self.held):
+            return
+        for _ in range(200):
+            got = self._fetch(1)
+            if got and got[0].metadata.num_delivered > 1:
+                return
+            run(_breathe())
+
+    @rule(hard=st.booleans())
+    def restart(self, hard: bool) -> None:
+        if self.storage != "file" or self.restarts:
+            return  # memory does not survive
+        self.restarts += 1
+        self.log.append("kill" if hard else "restart")
+        server = self.lab.server("n1")
+        if hard:
+            server.kill()
+            server.start()
+        else:
+            server.restart()
+
+    # --- what must hold ---------------------------------------------------------------------
+
+    @invariant()
+    def the_view_says_what_the_server_says(self) -> None:
+        self.lab.settle(3)
+        note("; ".join(self.log))
+        agree(self.lab, self.stream, self.consumer)
+
+
+async def _breathe() -> None:
+    await asyncio.sleep(0.02)
+
+
+def _machine(lab: Lab, storage: str) -> type[Consumers]:
+    return type(f"{storage}Consumers", (Consumers,), {"lab": lab, "storage": storage})
+
+
+@pytest.mark.parametrize("storage", ["file", "memory"])
+def test_the_view_and_the_server_agree_whatever_is_done(lab: Lab, storage: str) -> None:
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        _machine(lab, storage),
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=10,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],  # a real server does not do the same twice: nothing to shrink
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
