@@ -21,7 +21,7 @@ from natslab.tape.event import Deliver, Drop, Event, Server, Snap, Store, Sub
 from natslab.views import kv
 from natslab.views.kv import Bucket, State
 from natslab.views.kv.fold import key_of, seconds, text_of
-from natslab.views.kv.state import ENTRIES, GHOSTS, INBOXES, TRIES, WATCHERS
+from natslab.views.kv.state import ENTRIES, GHOSTS, INBOXES, TRIES, WATCHERS, age_of
 from natslab.views.scene import Group, Scene, Text, to_svg, walk
 from tests.pictures import check
 
@@ -182,7 +182,7 @@ def test_a_ttl_drains_and_the_marker_tells_of_its_end() -> None:
     story.state.now = 12.0
     assert "0.0 s" in texts(check(kv, story.state))
     story.t = 12.0
-    story.write("lock", b"", client="", Nats_Marker_Reason="MaxAge", Nats_TTL="2s")
+    story.write("lock", b"", client="", Nats_Marker_Reason="MaxAge", Nats_TTL="2s", Nats_Rollup="sub")
     key = story.bucket.keys["lock"]
     assert [(e.op, e.why) for e in key.entries] == [("put", "expired"), ("marker", "")]
     assert kv.describe(story.state)[0] == "Key lock expired: the server wrote revision 3 to say so."
@@ -193,7 +193,7 @@ def test_a_ttl_shorter_than_the_markers_last_is_raised() -> None:
     story = Story(marker=2)
     story.write("a", b"1", Nats_TTL="1s")
     entry = story.bucket.keys["a"].entries[0]
-    assert kv.state.age_of(story.bucket, entry) == 2  # type: ignore[attr-defined]
+    assert age_of(story.bucket, entry) == 2
 
 
 # --- conditional writes -----------------------------------------------------------------------
@@ -626,13 +626,15 @@ def test_real_expiry_leaves_a_marker(lab: Lab) -> None:
         await js.publish("$KV.TTL.lease", b"w1", headers={"Nats-TTL": "1s"})
 
     lab.do(go())
-    state = until(lab, "TTL", lambda s: s.buckets["TTL"].keys["lease"].latest.op == "marker")
+    state = until(
+        lab, "TTL", lambda s: [e.op for e in s.buckets["TTL"].keys["lease"].entries] == ["put", "marker"]
+    )
     keys = state.buckets["TTL"].keys
     assert [(e.op, e.why) for e in keys["lease"].entries] == [("put", "expired"), ("marker", "")]
     assert keys["lease"].entries[1].value == "MaxAge"
     # Written while markers stayed longer than its own TTL: the server raised that.
     assert keys["lock"].value == "w1"
-    assert kv.state.age_of(state.buckets["TTL"], keys["lock"].entries[0]) == 60  # type: ignore[attr-defined]
+    assert age_of(state.buckets["TTL"], keys["lock"].entries[0]) == 60
 
 
 def test_real_watchers_come_and_go(lab: Lab) -> None:

@@ -131,11 +131,14 @@ def _store(state: State, bucket: Bucket, event: Store) -> None:
     bucket.gone = math.inf
     headers = _headers(event)
     if event.count > 1:
-        bucket.counted += event.count
+        if event.seq > bucket.singly:
+            bucket.counted += event.count - sum(event.seq - event.count < rev for rev in bucket.where)
         bucket.rush = max(bucket.rush, event.seq)
         bucket.rev = max(bucket.rev, event.seq)
         state.last = bucket.name
         return
+    if not event.client:
+        bucket.singly = max(bucket.singly, event.seq)
     name = key_of(event.subject)
     if not _wanted(state, bucket, name):
         bucket.rev = max(bucket.rev, event.seq)
@@ -181,10 +184,10 @@ def _store(state: State, bucket: Bucket, event: Store) -> None:
     bucket.rev = max(bucket.rev, entry.rev)
     if newest:
         bucket.last, state.last = name, bucket.name
-    if op == "purge" or headers.get("nats-rollup", "").lower() == "sub":
+    if op == "marker":  # it also is a rollup
+        _cut(key, entry.rev, "expired" if reason == "MaxAge" else "erased", event.t)
+    elif op == "purge" or headers.get("nats-rollup", "").lower() == "sub":
         _cut(key, entry.rev, "purged", event.t)
-    elif op == "marker":
-        _ended(key, entry, "expired" if reason == "MaxAge" else "erased")
     _depth(bucket, key, event.t)
     if entry.expected >= 0:
         _try(bucket, Try(0, name, entry.expected, rev=entry.rev, client=event.client, value=entry.value,
@@ -205,16 +208,6 @@ def _cut(key: Key, rev: int, why: str, t: float) -> None:
     for entry in key.entries:
         if entry.rev < rev:
             _lose(entry, why, t)
-
-
-def _ended(key: Key, marker: Entry, why: str) -> None:
-    """A marker says why the revisions before it went; that they went may have been told before."""
-    for entry in reversed([e for e in key.entries if e.rev < marker.rev]):
-        if entry.why in ("purged", "gone"):
-            entry.why = why
-        if entry.why or entry.op == "purge":
-            break
-    _cut(key, marker.rev, why, marker.t)
 
 
 def _depth(bucket: Bucket, key: Key, t: float) -> None:

@@ -108,6 +108,7 @@ class Bucket(msgspec.Struct, omit_defaults=True):
     messages: int = 0  # revisions, as the server counts them
     counted: int = 0  # revisions that came in a rush and were only counted
     rush: int = 0  # the newest of them
+    singly: int = 0  # the newest that who reads the stream told singly
     tries: list[Try] = []
     asked: int = 0
     refused: int = 0

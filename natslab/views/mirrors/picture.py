@@ -30,6 +30,7 @@ from natslab.views.wording import amount, count_of, fit, plain, short_name
 TITLE_OF_VIEW = "Mirrors and sources"
 SOURCES = "seen in the server's report of each stream"
 TOP = 158.0  # of the first origin's middle
+WORTH = 100  # a lag that was at least so large is worth a word afterwards
 #: Why a message left its stream, as a label.
 WHY = {"": "gone", "max_age": "too old", "max_msgs": "made room", "max_bytes": "made room", "ttl": "expired",
        "max_msgs_per_subject": "made room", "rollup": "rolled up"}  # fmt: skip
@@ -49,6 +50,10 @@ def draw(state: State) -> Scene:
     ]
     y = TOP
     for block in shown:
+        if block is not shown[0]:
+            y += 16
+            line = f"M{NAMES:g} {y - 46:g}H{END:g}"
+            scene.marks.append(Path(key=f"line/{block.origin}", d=line, classes="edge hair"))
         part = _Block(state, block, y)
         scene.marks += part.marks
         scene.flights += part.flights
@@ -275,32 +280,37 @@ class _Block:
             x = TRUNK + 13
             d = f"M{x - 4:g} {y - 4:g}L{x + 4:g} {y + 4:g}M{x - 4:g} {y + 4:g}L{x + 4:g} {y - 4:g}"
             self.marks.append(Path(key=f"{key}/cross", d=d, width=2.5, classes="edge dead round"))
-        if self.block.slots:
+        if not copy.messages and not late:
+            self.marks.append(label(f"{key}/empty", GRID, y + 4.5, "nothing yet", "t12 ink3"))
+        elif self.block.slots:
             self.slots(link, copy, y)
         else:
             self.lengths(key, link, copy, y, late)
         self.fly(link, y)
 
     def aside(self, key: str, link: Link, y: float, kept: int) -> list[Mark]:
-        """The second line at the right: a refused write, what is kept, the worst lag, or a loop."""
+        """The lines under the verdict: what is kept, the worst lag or a loop; and a refused write."""
+        words = ""
+        if (link.copy, link.origin) in loops(self.state):
+            words = "a loop: each reads the other"
+        elif kept:
+            words = f"{amount(kept)} gone upstream"
+        elif link.peak >= WORTH and link.cut == math.inf:
+            words = f"was up to {amount(link.peak)} behind"
+        marks: list[Mark] = []
+        if words:
+            marks.append(label(f"{key}/aside", SIDE, y + 17, fit(words, END - SIDE, "t12"), "t12 ink3 num"))
         bounce = next((b for b in reversed(self.state.bounces) if b.stream == link.copy), None)
         if bounce is not None and link.mirror:
-            words = f"write refused, {bounce.code}"
+            y += 16 if words else 0
             who, to = short_name(bounce.client) or "A client", short_name(bounce.subject, 60)
             error = f"{plain(bounce.error)}, {bounce.code}"
             title = f"{who} published to {to} for {short_name(link.copy, 40)}: {error}."
             facts = {"what": "refused"}
             box = rect(f"{key}/refused", SIDE, y + 8, 10, 10, "dead fill", 2, state=facts, title=title)
-            return [box, label(f"{key}/aside", SIDE + 16, y + 17, words, "t12 ink2")]
-        if (link.copy, link.origin) in loops(self.state):
-            words = "a loop: each reads the other"
-        elif kept:
-            words = f"{amount(kept)} gone upstream"
-        elif link.peak and link.cut == math.inf:
-            words = f"was up to {amount(link.peak)} behind"
-        else:
-            return []
-        return [label(f"{key}/aside", SIDE, y + 17, fit(words, END - SIDE, "t12"), "t12 ink3")]
+            words = f"write refused, {bounce.code}"
+            marks += [box, label(f"{key}/bounce", SIDE + 16, y + 17, words, "t12 ink2")]
+        return marks
 
     def slots(self, link: Link, copy: Stream, y: float) -> None:
         """The copy's messages, each under the one of the origin that it is."""
@@ -341,7 +351,17 @@ class _Block:
         """The copy as a length; what it lacks as a gap with its number."""
         block, origin, end = self.block, self.origin, reached(self.state, link)
         if link.mirror:
-            self.bar(key, copy, y, copy.first, min(copy.last, block.high))
+            last = min(copy.last, block.high)
+            self.bar(key, copy, y, copy.first, last)
+            upstream = min(origin.first if origin.messages else last + 1, last + 1)
+            if copy.messages and link.cut == math.inf and upstream > copy.first:
+                title = f"{short_name(link.copy, 40)} keeps what is gone upstream, before {upstream}."
+                facts = {"what": "spared"}
+                wide = max(3.0, block.x(upstream) - block.x(copy.first))
+                self.marks.append(
+                    rect(f"{key}/spared", block.x(copy.first), y - 8, wide, 16, "ink edge base-panel2", 3,
+                         width=1.75, title=title, state=facts)
+                )  # fmt: skip
         elif end >= block.low:
             x1 = block.x(end + 1)
             title = f"{short_name(link.copy, 40)} has all it takes up to message {end}."

@@ -115,9 +115,6 @@ def _notes(state: State, links: list[Link]) -> Iterator[str]:
     late = [li for li in there if behind(state, li)]
     if late:
         yield "A copy is made after the publisher has its answer: there is always some lag."
-    peak = max(there, key=lambda li: li.peak, default=None)
-    if peak is not None and peak.peak and not late:
-        yield f"{_name(peak.copy)} was up to {amount(peak.peak)} behind."
     cut = [li for li in links if li.cut < math.inf]
     if cut and cut[-1].mirror and there:
         yield f"{_name(cut[-1].copy)} was promoted: it takes writes of its own."
@@ -206,8 +203,6 @@ def _facts(state: State, link: Link) -> Iterator[str]:
     yield standing(state, link)
     if pipe(link):
         yield pipe(link)
-    if link.peak:
-        yield f"up to {amount(link.peak)} behind"
     if spared(state, link):
         yield f"{amount(spared(state, link))} gone upstream"
     if reached(state, link) and not link.mirror:
@@ -225,7 +220,8 @@ def totals(state: State) -> str:
     wholes = sum(li.mirror for li in links)
     late = sum(behind(state, li) > 0 for li in links)
     broken = sum(bool(trouble(state, li)) for li in links)
-    parts = [count_of(wholes, "mirror"), count_of(len(links) - wholes, "source")]
+    counts = ((wholes, "mirror"), (len(links) - wholes, "source"))
+    parts = [count_of(n, one) for n, one in counts if n] or ["nothing is copied now"]
     if late:
         parts.append(f"{late} behind")
     if broken:
