@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from natslab.views import scene as sc
 from natslab.views.marks import rect
-from natslab.views.mirrors.plan import END, GRID, NAMES, PITCH, SIDE, SLOT
+from natslab.views.mirrors.plan import END, GAP, GRID, NAMES, SIDE, SLOT, fits, slot_for
 from natslab.views.mirrors.state import Link, Stream
 from natslab.views.scene import Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, count_of, fit, short_name
@@ -21,8 +21,10 @@ def braid_of(stream: Stream, top: float) -> tuple[list[Mark], float]:
     Columns are the stream's own sequence, rows its sources; a thread runs through the messages in order.
     """
     links = [li for li in stream.links if not li.mirror and li.cut == math.inf]
-    fits = int((SIDE - GRID - 24) / PITCH)
-    came = sorted((own, seq, i) for i, li in enumerate(links) for seq, own in li.pairs)[-fits:]
+    came = sorted((own, seq, i) for i, li in enumerate(links) for seq, own in li.pairs)
+    wide = slot_for([n for own, seq, _ in came for n in (own, seq)])
+    pitch = wide + GAP
+    came = came[-fits(wide) :]
     title = f"{short_name(stream.name, 40)}\u2002"
     words = f"{count_of(len(links), 'source')} in one stream: its own numbers above, theirs in the slots"
     marks: list[Mark] = [
@@ -33,7 +35,7 @@ def braid_of(stream: Stream, top: float) -> tuple[list[Mark], float]:
     ys = [first + i * STRAND for i in range(len(links))]
     taken = math.inf
     for at in reversed(range(len(came))):
-        number, x = amount(came[at][0]), GRID + at * PITCH + SLOT / 2
+        number, x = amount(came[at][0]), GRID + at * pitch + wide / 2
         half = text_width(number, "t11") / 2 + 3
         if x + half < taken:
             taken = x - half
@@ -42,16 +44,31 @@ def braid_of(stream: Stream, top: float) -> tuple[list[Mark], float]:
             )
     if len(came) > 1:
         marks.append(
-            _thread(stream.name, [(GRID + i * PITCH + SLOT / 2, ys[c[2]]) for i, c in enumerate(came)])
+            _thread(stream.name, [(GRID + i * pitch + wide / 2, ys[c[2]]) for i, c in enumerate(came)])
         )
     for at, (own, seq, row) in enumerate(came):
-        marks.append(_slot(stream, links[row], own, seq, GRID + at * PITCH, ys[row]))
+        marks.append(_slot(stream, links[row], own, seq, GRID + at * pitch, ys[row], wide))
     for link, y in zip(links, ys, strict=True):
         marks.append(_strand(stream, link, y))
     if not came:
         words = f"{count_of(stream.messages, 'message')}, told only in sum" if stream.messages else "empty"
         marks.append(label(f"braid/{stream.name}/none", GRID, first + 4, words, "t12 ink3"))
-    return marks, ys[-1] + 26
+    bottom = ys[-1] + 26
+    rest = beside(stream)
+    if rest:
+        marks.append(label(f"braid/{stream.name}/rest", GRID, bottom + 6, rest, "t12 ink3"))
+        bottom += 20
+    return marks, bottom
+
+
+def beside(stream: Stream) -> str:
+    """What is in the stream beside the messages whose origin is known; "" if nothing is."""
+    parts = []
+    if stream.own:
+        parts.append(f"{count_of(stream.own, 'message')} written here")
+    if stream.rushed:
+        parts.append(f"{count_of(stream.rushed, 'message')} came in a rush: only counted")
+    return ", ".join(parts)
 
 
 def _thread(name: str, points: list[tuple[float, float]]) -> Path:
@@ -63,14 +80,13 @@ def _thread(name: str, points: list[tuple[float, float]]) -> Path:
     return Path(key=f"braid/{name}/thread", d=d, width=1.5, classes="edge line way")
 
 
-def _slot(stream: Stream, link: Link, own: int, seq: int, x: float, y: float) -> Mark:
+def _slot(stream: Stream, link: Link, own: int, seq: int, x: float, y: float, wide: float) -> Mark:
     """One message in the row of its source, with the number it has there."""
     key, text = f"braid/{stream.name}/msg/{own}", str(seq)
     here = stream.has(own)
     shape, width = ("stored edge base-ground", 1.75) if here else ("ghost base-ground", 1.0)
-    inside: list[Mark] = [rect(f"{key}/box", 0, 0, SLOT, SLOT, shape, 5, width=width)]
-    if text_width(text, "t11") <= SLOT:
-        inside.append(label(f"{key}/n", SLOT / 2, 15, text, f"t11 num middle{'' if here else ' ink3'}"))
+    inside: list[Mark] = [rect(f"{key}/box", 0, 0, wide, SLOT, shape, 5, width=width)]
+    inside.append(label(f"{key}/n", wide / 2, 15, text, f"t11 num middle{'' if here else ' ink3'}"))
     return sc.Group(
         key=key,
         x=round(x, 2),

@@ -82,6 +82,10 @@ def _store(state: State, event: Store) -> None:
         _carried(stream, header, event)
     elif stream.mirror:
         stream.links[0].moved = max(stream.links[0].moved, event.t)
+    elif not event.client and event.count > 1:
+        stream.rushed += event.count
+    elif not event.client:
+        stream.own += 1
 
 
 def _carried(stream: Stream, header: str, event: Store) -> None:
@@ -119,7 +123,7 @@ def _snap(state: State, data: dict[str, Any], t: float) -> None:
     if stream is None:
         return
     if data.get("gone"):
-        stream.gone, stream.known, stream.links = t, False, []
+        stream.gone, stream.known, stream.links, stream.messages = t, False, [], 0
         if not any(li.origin == name for s in state.streams.values() for li in s.links):
             del state.streams[name]
         return
@@ -130,7 +134,11 @@ def _snap(state: State, data: dict[str, Any], t: float) -> None:
     stream.known = True
     stream.subjects = [str(s) for s in config.get("subjects") or []]
     stream.first, stream.messages = int(now.get("first_seq") or 0), int(now.get("messages") or 0)
-    stream.last = max(stream.last, int(now.get("last_seq") or 0))
+    newer = stream.last - int(now.get("last_seq") or 0)
+    if newer > 0:
+        stream.messages += newer  # that came after the server counted
+    else:
+        stream.last -= newer
     for seq in [s for s in stream.missing if s < stream.first]:
         del stream.missing[seq]
     _links(state, stream, config, data, t)

@@ -57,7 +57,7 @@ def draw(state: State) -> Scene:
         part = _Block(state, block, y)
         scene.marks += part.marks
         scene.flights += part.flights
-        y = part.bottom + 40
+        y = part.bottom + 34
     for stream in braids(state):
         marks, y = braid_of(stream, y + 2)
         scene.marks += marks
@@ -130,7 +130,7 @@ class _Block:
             y += 40
             words = f"and {len(self.block.rest)} more copies of {short_name(self.block.origin, 40)}"
             self.marks.append(label(f"more/{self.block.origin}", NAMES, y, words, "t12 ink3"))
-        return y + 14
+        return y + 26
 
     def points(self, y: float) -> list[tuple[float, float]]:
         """From the origin down the trunk to a copy."""
@@ -182,13 +182,12 @@ class _Block:
             self.marks.append(rect(f"{key}/none", GRID, y - 14, SIDE - GRID - 24, 28, "ghost", 6))
             self.marks.append(label(f"{key}/why", (GRID + SIDE - 24) / 2, y + 4.5, words, "t12 ink3 middle"))
             return
-        self.marks.append(
-            label(f"{key}/count", SIDE, y + 4.5, count_of(origin.messages, "message"), "t12 ink2 num")
-        )
+        held = "deleted" if origin.gone < math.inf else count_of(origin.messages, "message")
+        self.marks.append(label(f"{key}/count", SIDE, y + 4.5, held, "t12 ink2 num"))
         if not self.block.slots:
             self.bar(key, origin, y, origin.first, origin.last)
             return
-        gone = []
+        gone: list[tuple[float, str]] = []
         for seq in range(self.block.low, origin.last + 1):
             where, x = f"msg/{origin.name}/{seq}", self.block.x(seq)
             if origin.has(seq):
@@ -197,7 +196,8 @@ class _Block:
                 title = f"Message {seq} of {short_name(origin.name, 40)}{about}."
                 self.slot(where, x, y, str(seq), "here", title)
             else:
-                gone.append((x, WHY.get(origin.missing.get(seq, ""), origin.missing.get(seq, ""))))
+                why = "deleted" if origin.gone < math.inf else origin.missing.get(seq, "")
+                gone.append((x, WHY.get(why, why)))
                 title = f"Message {seq} is not in {short_name(origin.name, 40)} any more: {gone[-1][1]}."
                 self.slot(where, x, y, str(seq), "gone", title)
         used = 0.0
@@ -220,10 +220,10 @@ class _Block:
             classes, style = "ink edge base-panel2", "t11 w6 num middle"
         elif what in ("gone", "lag"):
             classes, width, style = "ghost", 1.0, "t11 ink3 num middle"
-        size = "t11" if text_width(text, "t11") <= SLOT else ""
-        marks: list[Mark] = [rect(f"{key}/box", 0, 0, SLOT, SLOT, classes, 5, width=width)]
-        if size:
-            marks.append(label(f"{key}/n", SLOT / 2, 15, text, style))
+        wide = self.block.slot
+        marks: list[Mark] = [rect(f"{key}/box", 0, 0, wide, SLOT, classes, 5, width=width)]
+        if text:
+            marks.append(label(f"{key}/n", wide / 2, 15, text, style))
         self.marks.append(
             sc.Group(key=key, x=x, y=y - SLOT / 2, marks=marks, title=title, state={"what": what},
                      light=[light] if light else [])
@@ -232,6 +232,10 @@ class _Block:
     def bar(self, key: str, stream: Stream, y: float, first: int, last: int) -> None:
         """Many messages as a length with holes, its first and last sequence below."""
         block = self.block
+        if stream.gone < math.inf and last >= first:
+            x0, x1 = block.x(first), block.x(last + 1)
+            self.marks.append(rect(f"{key}/bar", x0, y - 8, max(2.0, x1 - x0), 16, "ghost", 3))
+            return
         if not stream.messages or last < first:
             self.marks.append(label(f"{key}/empty", GRID, y + 4.5, "empty", "t12 ink3"))
             return
@@ -301,7 +305,7 @@ class _Block:
         if words:
             marks.append(label(f"{key}/aside", SIDE, y + 17, fit(words, END - SIDE, "t12"), "t12 ink3 num"))
         bounce = next((b for b in reversed(self.state.bounces) if b.stream == link.copy), None)
-        if bounce is not None and link.mirror:
+        if bounce is not None and link.mirror and link.cut == math.inf:
             y += 16 if words else 0
             who, to = short_name(bounce.client) or "A client", short_name(bounce.subject, 60)
             error = f"{plain(bounce.error)}, {bounce.code}"
@@ -318,7 +322,7 @@ class _Block:
         end = reached(self.state, link)
         numbers = dict(link.pairs)
         if not link.mirror and not link.pairs and end >= block.low:
-            line = f"M{block.x(block.low):g} {y:g}H{block.x(min(end, block.high)) + SLOT:g}"
+            line = f"M{block.x(block.low):g} {y:g}H{block.x(min(end, block.high)) + self.block.slot:g}"
             title = f"{short_name(link.copy, 40)} has what it takes up to message {end}."
             where = f"link/{link.origin}>{link.name}/line"
             self.marks.append(Path(key=where, d=line, width=3, classes="edge stored way", title=title))
@@ -342,7 +346,7 @@ class _Block:
 
     def dot(self, key: str, x: float, y: float, title: str, light: str) -> None:
         """A message that the copy does not take."""
-        x += SLOT / 2
+        x += self.block.slot / 2
         dot = sc.Circle(key=key, x=round(x, 2), y=y, r=2.5, classes="fill line", title=title,
                         state={"what": "filtered"}, light=[light])  # fmt: skip
         self.marks.append(dot)

@@ -7,9 +7,10 @@ import math
 import msgspec
 
 from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, reached
+from natslab.views.scene import text_width
 
 NAMES, TRUNK, GRID, SIDE, END = 24.0, 152.0, 188.0, 716.0, 876.0  # x: names, pipe, sequences, words, end
-PITCH, SLOT = 26.25, 22.0
+SLOT, GAP = 22.0, 4.25
 TITLE, ROW = 30.0, 66.0  # block's top to origin's middle; row to row
 BLOCKS, COPIES = 5, 5  # shown singly
 
@@ -23,11 +24,12 @@ class Block(msgspec.Struct):
     low: int  # the first sequence of the scale
     high: int
     slots: bool  # each message singly
+    slot: float = SLOT  # its width
 
     def x(self, seq: float) -> float:
         """Where the message of that sequence begins."""
         if self.slots:
-            return round(GRID + (seq - self.low) * PITCH, 2)
+            return round(GRID + (seq - self.low) * (self.slot + GAP), 2)
         room = SIDE - GRID - 24
         return round(GRID + room * (seq - self.low) / max(1, self.high + 1 - self.low), 2)
 
@@ -76,8 +78,19 @@ def _block(state: State, name: str, links: list[Link]) -> Block:
             firsts.append(min(a for a, _ in link.pairs))
         lasts.append(min(reached(state, link), max(lasts)) if link.cut < math.inf else reached(state, link))
     low, high = max(1, min(firsts or [1])), max([*lasts, 1])
-    fits = int((SIDE - GRID - 24) / PITCH)
-    return Block(name, shown, rest, low, high, high - low + 1 <= fits)
+    own = [b for li in shown for _, b in li.pairs]
+    slot = slot_for([high, *own])
+    return Block(name, shown, rest, low, high, high - low + 1 <= fits(slot), slot)
+
+
+def slot_for(numbers: list[int]) -> float:
+    """How wide a slot must be for such sequence numbers."""
+    return max(SLOT, round(text_width(str(max(numbers, default=0)), "t11") + 7, 2))
+
+
+def fits(slot: float) -> int:
+    """How many slots there is room for."""
+    return int((SIDE - GRID - 24) / (slot + GAP))
 
 
 def braids(state: State) -> list[Stream]:

@@ -61,6 +61,8 @@ class Stream(msgspec.Struct, omit_defaults=True):
     missing: dict[int, str] = {}  # sequences inside it that are gone, with the reason
     recent: dict[int, str] = {}  # subjects of the newest messages
     singly: int = 0  # the newest sequence that was told singly
+    own: int = 0  # messages that were written into it, not copied
+    rushed: int = 0  # messages that came so fast that they are only counted
     links: list[Link] = []  # what it copies; one for a mirror
     gone: float = math.inf
 
@@ -71,7 +73,7 @@ class Stream(msgspec.Struct, omit_defaults=True):
 
     def has(self, seq: int) -> bool:
         """Whether the message is in it, as far as is known."""
-        return self.first <= seq <= self.last and seq not in self.missing and seq > 0
+        return 0 < self.first <= seq <= self.last and seq not in self.missing and self.gone == math.inf
 
 
 class Bounce(msgspec.Struct, omit_defaults=True):

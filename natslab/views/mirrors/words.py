@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from natslab.views.mirrors.braid import beside
 from natslab.views.mirrors.plan import Block, blocks, braids, stream_of
 from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared
 from natslab.views.view import Table
@@ -192,6 +193,8 @@ def table(state: State) -> Table:
             if not link.mirror and link.cut == math.inf:
                 got = amount(link.carried) if link.carried else ""
                 row(f"braid/{stream.name}/{link.index}", stream.name, link.origin, "came from", "", got, "")
+        if beside(stream):
+            row(f"braid/{stream.name}/rest", stream.name, "", "beside", "", "", beside(stream))
     if hidden:
         row("more/", f"{len(hidden)} more", "", "origins", "", "", "")
     if shown:
