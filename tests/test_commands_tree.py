@@ -32,7 +32,7 @@ MINE = [
     "server mappings",
     "account info",
     *(p for p, said in SURFACE["commands"].items() if p.startswith("consumer ") and not said.get("group")),
-    *(p for p in SURFACE["commands"] if p.startswith("kv ")),
+    *(p for p in SURFACE["commands"] if p.startswith(("kv ", "object "))),
 ]
 
 #: What differs from the CLI on purpose, and why.

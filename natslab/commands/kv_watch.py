@@ -45,9 +45,7 @@ class Watch(Handle):
         entry = Entry(
             self.bucket,
             message.subject.removeprefix(self._prefix),
-            Kept(
-                message.subject, message.seq, message.data, message.headers, _when(message), message.pending
-            ),
+            Kept(message.subject, message.seq, message.data, message.headers, when(message), message.pending),
         )
         if entry.operation == PUT or self._deletes:
             self._entries.append(entry)
@@ -75,7 +73,8 @@ class Watch(Handle):
         return {**said, "bucket": self.bucket, "entries": [facts(e) for e in self.entries]}
 
 
-def _when(message: StreamMessage) -> datetime.datetime:
+def when(message: StreamMessage) -> datetime.datetime:
+    """When a message that was delivered was stored."""
     # The reply subject of a delivery says when the message was stored, in nanoseconds.
     tokens = message.reply.split(".")
     return datetime.datetime.fromtimestamp(int(tokens[-2]) / 1e9, datetime.UTC)

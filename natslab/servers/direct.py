@@ -9,6 +9,7 @@ import base64
 import contextlib
 import datetime
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import nats.errors
@@ -71,21 +72,24 @@ class Reader:
             return _kept(await self.api.raw(f"DIRECT.GET.{self.stream}", json.dumps({"seq": seq}).encode()))
         return await self._get({"seq": seq})
 
-    async def all(self, subject: str) -> list[Kept]:
-        """Every message of a subject, oldest first."""
-        found: list[Kept] = []
+    async def each(self, subject: str, batch: int = 1000) -> AsyncIterator[Kept]:
+        """Every message of a subject, oldest first; so many are asked for at once."""
+        seq = 1
         while True:
-            seq = found[-1].seq + 1 if found else 1
             if self.direct:
-                some = await self._several({"seq": seq, "next_by_subj": subject, "batch": 1000})
-                found += some
-                if not some or not some[-1].pending:
-                    return found
+                some = await self._several({"seq": seq, "next_by_subj": subject, "batch": batch})
             else:
                 one = await self._get({"seq": seq, "next_by_subj": subject})
-                if one is None:
-                    return found
-                found.append(one)
+                some = [one] if one is not None else []
+            for kept in some:
+                yield kept
+            if not some or (self.direct and not some[-1].pending):
+                return
+            seq = some[-1].seq + 1
+
+    async def all(self, subject: str) -> list[Kept]:
+        """The same in a list."""
+        return [kept async for kept in self.each(subject)]
 
     async def lasts(self, pattern: str) -> list[Kept]:
         """The last message of every subject that matches the pattern, by subject."""

@@ -63,9 +63,11 @@ def operation(headers: dict[str, str]) -> str:
 
 def check_bucket(name: str, what: str = "bucket") -> str:
     """The name. Raises CommandError for one that cannot be a bucket's."""
+    article = "an" if what[0] in "aeiou" else "a"
     if not _BUCKET.fullmatch(name) or len(name) > 200:
         raise CommandError(
-            f"{_short(name)} cannot be the name of a {what}.", "Use letters, digits, - and _: CONFIG"
+            f"{_short(name)} cannot be the name of {article} {what}.",
+            "Use letters, digits, - and _: CONFIG",
         )
     return name
 
