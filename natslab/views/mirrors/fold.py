@@ -139,8 +139,6 @@ def _snap(state: State, data: dict[str, Any], t: float) -> None:
         stream.messages += newer  # that came after the server counted
     else:
         stream.last -= newer
-    for seq in [s for s in stream.missing if s < stream.first]:
-        del stream.missing[seq]
     _links(state, stream, config, data, t)
     if stream.mirror and stream.last > before:
         stream.links[0].moved = t

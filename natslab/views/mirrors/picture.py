@@ -21,8 +21,8 @@ from natslab.views.mirrors.plan import (
     braids,
     stream_of,
 )
-from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared
-from natslab.views.mirrors.words import block_title, describe, kind, pipe, span, standing, totals, trouble
+from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared, trouble
+from natslab.views.mirrors.words import block_title, describe, kind, pipe, span, standing, totals
 from natslab.views.scene import Action, Flight, Legend, Mark, Path, Scene, label, points_path, text_width
 from natslab.views.view import blank
 from natslab.views.wording import amount, count_of, fit, plain, short_name
@@ -296,7 +296,7 @@ class _Block:
         """The lines under the verdict: what is kept, the worst lag or a loop; and a refused write."""
         words = ""
         if (link.copy, link.origin) in loops(self.state):
-            words = "a loop: each reads the other"
+            words = "a loop: both ways"
         elif kept:
             words = f"{amount(kept)} gone upstream"
         elif link.peak >= WORTH and link.cut == math.inf:

@@ -6,7 +6,7 @@ import math
 
 import msgspec
 
-from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, reached
+from natslab.views.mirrors.state import Link, State, Stream, links_of, reached, urgency
 from natslab.views.scene import text_width
 
 NAMES, TRUNK, GRID, SIDE, END = 24.0, 152.0, 188.0, 716.0, 876.0  # x: names, pipe, sequences, words, end
@@ -45,8 +45,9 @@ def blocks(state: State) -> tuple[list[Block], list[Block]]:
     for link in links_of(state):
         groups.setdefault(link.origin, []).append(link)
     order = sorted(groups, key=lambda o: (_depth(state, o), o))
-    made = [_block(state, name, groups[name]) for name in order]
-    return made[:BLOCKS], made[BLOCKS:]
+    worst = sorted(order, key=lambda o: min(urgency(state, li) for li in groups[o]))[:BLOCKS]
+    made = {name: _block(state, name, groups[name]) for name in order}
+    return [made[o] for o in order if o in worst], [made[o] for o in order if o not in worst]
 
 
 def _depth(state: State, name: str) -> int:
@@ -63,7 +64,7 @@ def _depth(state: State, name: str) -> int:
 def _block(state: State, name: str, links: list[Link]) -> Block:
     origin = stream_of(state, name)
     # Copies with trouble first, so that none of them is only counted.
-    worst = sorted(links, key=lambda li: (not li.error, -behind(state, li), li.copy, li.index))
+    worst = sorted(links, key=lambda li: (urgency(state, li), li.copy, li.index))
     chosen = {(li.copy, li.index) for li in worst[:COPIES]}
     shown = sorted((li for li in links if (li.copy, li.index) in chosen), key=lambda li: (li.copy, li.index))
     rest = [li for li in links if (li.copy, li.index) not in chosen]

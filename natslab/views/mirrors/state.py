@@ -167,3 +167,22 @@ def loops(state: State) -> set[tuple[str, str]]:
         return False
 
     return {(copy, origin) for copy, many in reads.items() for origin in many if leads(origin, copy)}
+
+
+def trouble(state: State, link: Link) -> str:
+    """What keeps the copy from its origin: the server's words, or that it is gone; "" if nothing does."""
+    if link.cut < math.inf:
+        return ""
+    origin = state.streams.get(link.origin) or Stream(name=link.origin)
+    if origin.gone < math.inf:
+        return "it was deleted"
+    if link.error:
+        return link.error
+    if not origin.known and not link.external and link.told and state.now - link.told > 1:
+        return "it is not there"
+    return ""
+
+
+def urgency(state: State, link: Link) -> tuple[bool, int, int]:
+    """Sorts what a person must see first: trouble, then lag, then what is kept."""
+    return not trouble(state, link), -behind(state, link), -spared(state, link)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from natslab.views.mirrors.braid import beside
 from natslab.views.mirrors.plan import Block, blocks, braids, stream_of
-from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared
+from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared, trouble
 from natslab.views.view import Table
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, listed, plain, short_name
 
@@ -85,20 +85,6 @@ def _calm(state: State, link: Link) -> str:
     if link.mirror:
         return f"{_name(link.copy)} mirrors {_name(link.origin)} and is caught up: {have}"
     return f"{_name(link.copy)} takes from {_name(link.origin)} and is caught up: {have}"
-
-
-def trouble(state: State, link: Link) -> str:
-    """What keeps the copy from its origin: the server's words, or that it is gone; "" if nothing does."""
-    if link.cut < math.inf:
-        return ""
-    origin = stream_of(state, link.origin)
-    if origin.gone < math.inf:
-        return "it was deleted"
-    if link.error:
-        return link.error
-    if not origin.known and not link.external and link.told and state.now - link.told > 1:
-        return "it is not there"
-    return ""
 
 
 def _notes(state: State, links: list[Link]) -> Iterator[str]:
