@@ -17,6 +17,7 @@ from natslab.servers.hub import Hub
 from natslab.servers.server import LogLine, Server
 from natslab.servers.topology import Topology, single
 from natslab.sources.acks import Acks
+from natslab.sources.advisories import Advisories
 from natslab.sources.clients import Clients
 from natslab.sources.monitor import Monitor
 from natslab.sources.servers import Servers
@@ -163,8 +164,9 @@ class Lab:
         self._traces = Traces(fleet, hub, tape)
         self._monitor = Monitor(fleet, hub, tape)
         self._streams = Streams(fleet, hub, tape, self._monitor)
-        self._acks = Acks(fleet, hub, tape)
-        self._reports.delivering = self._streams.delivering
+        self._acks = Acks(fleet, hub, tape, self._monitor)
+        self._advisories = Advisories(fleet, hub, tape, self._acks)
+        self._reports.delivering = (self._streams.delivering, self._acks.delivering)
         self._watch = watch
         self._started: list[Any] = []
 
@@ -231,6 +233,7 @@ class Lab:
                 self._reports,
                 self._traces,
                 self._acks,
+                self._advisories,
                 self._streams,
                 self._monitor,
             ):

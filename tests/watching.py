@@ -12,6 +12,7 @@ from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
 from natslab.servers.topology import single
 from natslab.sources.acks import Acks
+from natslab.sources.advisories import Advisories
 from natslab.sources.clients import Clients
 from natslab.sources.monitor import Monitor
 from natslab.sources.servers import Servers
@@ -65,10 +66,12 @@ async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Wat
     fleet = await Fleet.start(single(**options))
     tape, hub = Tape(), Hub(trace=sources)
     servers, clients, traces = Servers(fleet, hub, tape), Clients(fleet, hub, tape), Traces(fleet, hub, tape)
-    monitor, acks = Monitor(fleet, hub, tape), Acks(fleet, hub, tape)
+    monitor = Monitor(fleet, hub, tape)
+    acks = Acks(fleet, hub, tape, monitor)
+    advisories = Advisories(fleet, hub, tape, acks)
     streams = Streams(fleet, hub, tape, monitor)
-    clients.delivering = streams.delivering
-    parts: list[Any] = [servers, clients, traces, acks, streams, monitor]
+    clients.delivering = (streams.delivering, acks.delivering)
+    parts: list[Any] = [servers, clients, traces, acks, advisories, streams, monitor]
     started = []
     try:
         if sources:

@@ -7,7 +7,9 @@ import contextlib
 import json
 import re
 import time
-from typing import Any
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal
 
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
@@ -15,75 +17,464 @@ from nats.aio.subscription import Subscription
 from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
+from natslab.servers.report import Delivered
 from natslab.sources.ackreply import Attempt, parse
-from natslab.tape.event import Ack
+from natslab.sources.attempts import Attempts
+from natslab.sources.blocks import VERSIONS
+from natslab.sources.monitor import Monitor
+from natslab.sources.statefile import State, StateFile
+from natslab.tape.event import Ack, Deliver, Snap
 from natslab.tape.tape import Tape
 
 DELAY = 0.01  # seconds that acks are collected before they are told, as traces are
+YOUNG = 0.005  # seconds in which the server's own word on an ack (sampled) may still come
+PACE = 0.1  # seconds between two looks at the state files
+GRACE = 0.05  # seconds after the end of a wait in which an answer may still be on its way to us
+UNSEEN = 0.25  # seconds after which a delivery that no client of ours told was to another's client
 WIRE = 256  # characters of a body that are kept
+MOST = 2_000  # entries of a list in a Snap
+WINDOW, SINGLES = 0.1, 200  # seconds, and acks of one consumer in them that are told one by one
+GUESSES = 200  # deliveries to others that are told one by one at a time
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9.]+)(ns|us|µs|ms|s|m|h)")
 
+Verb = Literal["nak", "term"]
+_Key = tuple[str, str]  # stream, consumer
+
+
+class _Consumer:
+    """One consumer as it is followed."""
+
+    def __init__(self) -> None:
+        self.attempts = Attempts()
+        self.made = ""
+        self.place = ""
+        self.file: StateFile | None = None
+        self.state: State | None = None
+        self.report: dict[str, Any] = {}  # the server's newest
+        self.all = False  # an ack answers all before it
+        self.window = 0.0
+        self.acks = 0  # in this window
+        self.sent: deque[int] = deque(maxlen=MOST)  # naks and terms that were told: consumer seqs
+        self.counted = 0  # acks that were not told singly
+        self.unseen: dict[int, float] = {}  # pending, told by no client: seq -> since when
+
+    def single(self, now: float) -> bool:
+        """Whether an ack at `now` is told by itself."""
+        if not 0 <= now - self.window < WINDOW:
+            self.window, self.acks = now, 0
+        self.acks += 1
+        return self.acks <= SINGLES
+
 
 class Acks:
-    """Puts every ack, nak, term and wpi that a client sent on the tape."""
+    """Puts on the tape what became of deliveries.
 
-    def __init__(self, fleet: Fleet, hub: Hub, tape: Tape) -> None:
+    An Ack for every ack, nak, term and wpi that a client sent; above 2 000 a second of one consumer only
+    how many: `counted` in the next Snap "pending". That Snap is a consumer's own state file, when it
+    changed. Inferred: an Ack "expired" when ack_wait (or backoff) passed, and a Deliver where only the state
+    file or an answer tells of it; its client is not one of ours, or too fast to tell singly. A client that
+    did not read for a while tells its own Deliver later: (stream, consumer, cseq) identifies it.
+    """
+
+    def __init__(self, fleet: Fleet, hub: Hub, tape: Tape, monitor: Monitor) -> None:
         self._fleet = fleet
         self._hub = hub
         self._tape = tape
+        self._monitor = monitor
         self._sub: Subscription | None = None
-        self._heard: list[tuple[float, str, bytes]] = []
+        self._heard: list[tuple[float, str, Attempt, bytes]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._consumers: dict[_Key, _Consumer] = {}
+        self._took: dict[tuple[str, str, int], float] = {}
+        self._read = 0  # how far the tape was read
+        self._up: dict[
+            str, float
+        ] = {}  # server -> since when it runs, tape seconds; missing while it does not
+        self._ids: dict[str, str] = {}  # server -> what it called itself when it was seen last
+        self._ends: list[Callable[[], None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Begin. Raises ServerError when no server answers."""
+        self._stopped = False
+        self._read = self._tape.head
         watcher = await self._fleet.watcher()
         self._sub = await watcher.subscribe(f"{LEARNER}.$JS.ACK.>", cb=self._hear)
         for _ in range(2):
             await watcher.flush()
+        self._ends.append(self._monitor.read(self._reported))
+        self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
         """End, with what was heard so far on the tape."""
+        self._stopped = True
+        for end in self._ends:
+            end()
+        self._ends.clear()
         if self._sub is not None:
             with contextlib.suppress(Exception):  # the connection may be gone
                 await self._sub.unsubscribe()
             self._sub = None
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
         self.flush()
 
+    # --- the wire ----------------------------------------------------------------------------
+
     async def _hear(self, msg: Msg) -> None:
-        if not self._heard:
-            asyncio.get_running_loop().call_later(DELAY, self.flush)
-        self._heard.append((time.time(), msg.subject, msg.data))
+        now = time.time()
+        reply = msg.subject[len(LEARNER) + 1 :]
+        attempt = parse(reply)
+        if attempt is None:
+            return
+        one = self._of(attempt.stream, attempt.consumer)
+        if not one.single(now):
+            one.counted += 1
+            self._hub.ackers.pop(reply, None)
+            return
+        self._heard.append((now, reply, attempt, msg.data))
+        self._later()
+
+    def _later(self) -> None:
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DELAY, self._ripe)
+
+    def _ripe(self) -> None:
+        self._timer = None
+        self._hub.flush()  # the delivery comes before its ack
+        self._tell_until(time.time() - YOUNG)
+        if self._heard:
+            self._later()
 
     def flush(self) -> None:
         """Put what was heard so far on the tape."""
-        if not self._heard:
-            return
-        heard, self._heard = self._heard, []
-        self._hub.flush()  # the delivery comes before its ack
-        for at, subject, body in heard:
-            reply = subject.removeprefix(f"{LEARNER}.")
-            attempt = parse(reply)
-            said = answer(body)
-            if attempt is not None and said is not None:
-                self._tell(at, reply, attempt, body, said)
+        if self._heard:
+            self._hub.flush()
+            self._tell_until(time.time())
 
-    def _tell(self, at: float, reply: str, attempt: Attempt, body: bytes, said: dict[str, Any]) -> None:
+    def measured(self, stream: str, consumer: str, cseq: int, seconds: float) -> None:
+        """The server says how long that delivery waited for its ack."""
+        self._took[stream, consumer, cseq] = seconds
+        while len(self._took) > MOST:
+            del self._took[next(iter(self._took))]
+
+    def delivering(self, attempt: Attempt, said: Delivered) -> None:
+        """A client's delivery is about to be put on the tape: first what became of the attempt before."""
+        if attempt.attempt < 2:
+            return
+        self._tell_until(said.at)
+        self._events()
+        one = self._consumers.get((attempt.stream, attempt.consumer))
+        before = one.attempts.open.get(attempt.seq) if one is not None else None
+        at = said.at - self._tape.started
+        if one is None or before is None or before.over or before.attempt >= attempt.attempt:
+            return
+        if before.due <= at + GRACE:  # else it was sent back, which is still to be heard
+            self._expired(attempt.stream, attempt.consumer, one, before.seq, min(before.due, at))
+
+    def confirmed(
+        self, t: float, stream: str, consumer: str, seq: int, cseq: int, tries: int, verb: Verb, reason: str
+    ) -> None:
+        """The server announced a nak or a term; tell it, if it was not heard on the wire."""
+        one = self._of(stream, consumer)
+        if cseq in one.sent or one.counted or not one.single(time.time()):
+            return
+        self._events()
+        if not one.attempts.seen(cseq):
+            self._guess(stream, consumer, one, seq, cseq, tries, t)
         self._tape.append(
             Ack(
-                t=at - self._tape.started,
+                t=t,
                 source="acks",
-                stream=attempt.stream,
-                consumer=attempt.consumer,
-                seq=attempt.seq,
-                cseq=attempt.cseq,
-                attempt=attempt.attempt,
-                client=self._hub.ackers.pop(reply, ""),
+                place=one.place,
+                stream=stream,
+                consumer=consumer,
+                seq=seq,
+                cseq=cseq,
+                attempt=tries,
+                verb=verb,
+                reason=reason,
+            )
+        )
+
+    def _tell_until(self, end: float) -> None:
+        some = 0
+        while some < len(self._heard) and self._heard[some][0] <= end:
+            some += 1
+        ready, self._heard = self._heard[:some], self._heard[some:]
+        if ready:
+            self._events()
+        for at, reply, attempt, body in ready:
+            said = answer(body)
+            if said is not None:
+                self._tell(at - self._tape.started, reply, attempt, body, said)
+
+    def _tell(self, t: float, reply: str, attempt: Attempt, body: bytes, said: dict[str, Any]) -> None:
+        one = self._of(attempt.stream, attempt.consumer)
+        stream, consumer, tries, seq, cseq = attempt[:5]
+        if not one.attempts.seen(cseq):
+            self._guess(stream, consumer, one, seq, cseq, tries, t)
+        if said["verb"] in ("nak", "term"):
+            one.sent.append(cseq)
+        client = self._hub.ackers.pop(reply, "")
+        self._tape.append(
+            Ack(
+                t=t,
+                source="acks",
+                place=one.place,
+                stream=stream,
+                consumer=consumer,
+                seq=seq,
+                cseq=cseq,
+                attempt=tries,
+                client=client,
+                took=self._took.pop((stream, consumer, cseq), 0.0),
                 wire=body.decode(errors="replace")[:WIRE],
                 **said,
             )
         )
+
+    def _guess(
+        self, stream: str, consumer: str, one: _Consumer, seq: int, cseq: int, tries: int, t: float
+    ) -> None:
+        one.attempts.deliver(seq, cseq, tries, t, "")
+        self._tape.append(
+            Deliver(
+                t=t,
+                source="acks",
+                place=one.place,
+                how="inferred",
+                stream=stream,
+                consumer=consumer,
+                seq=seq,
+                cseq=cseq,
+                attempt=tries,
+            )
+        )
+
+    def _expired(self, stream: str, consumer: str, one: _Consumer, seq: int, t: float) -> None:
+        gone = one.attempts.open[seq]
+        one.attempts.answer(seq, "expired", t)
+        self._tape.append(
+            Ack(
+                t=t,
+                source="acks",
+                place=one.place,
+                how="inferred",
+                stream=stream,
+                consumer=consumer,
+                seq=seq,
+                cseq=gone.cseq,
+                attempt=gone.attempt,
+                verb="expired",
+                client=gone.client,
+            )
+        )
+
+    # --- what others put on the tape ---------------------------------------------------------
+
+    def _of(self, stream: str, consumer: str) -> _Consumer:
+        one = self._consumers.get((stream, consumer))
+        if one is None:
+            one = self._consumers[stream, consumer] = _Consumer()
+        return one
+
+    def _events(self) -> None:
+        head = self._tape.head
+        if head == self._read:
+            return
+        found = self._tape.between(self._read, head)
+        self._read = head
+        for event in found:
+            if isinstance(event, Deliver):
+                one = self._of(event.stream, event.consumer)
+                one.attempts.deliver(event.seq, event.cseq, event.attempt, event.t, event.client)
+            elif isinstance(event, Ack):
+                one = self._of(event.stream, event.consumer)
+                one.attempts.answer(event.seq, event.verb, event.t, below=one.all)
+
+    def _reported(self, server: str, streams: list[dict[str, Any]]) -> None:
+        there: set[_Key] = set()
+        for stream in streams:
+            name = str(stream["name"])
+            for said in stream.get("consumer_detail") or []:
+                key = name, str(said["name"])
+                there.add(key)
+                made = str(said.get("created", ""))
+                one = self._consumers.get(key)
+                if one is None or one.made not in ("", made):
+                    one = self._consumers[key] = _Consumer()
+                if not one.made:
+                    one.made, one.place = made, server
+                    one.file = self._file(server, stream, said)
+                config = said.get("config") or {}
+                one.all = config.get("ack_policy") == "all"
+                one.attempts.configure(config)
+                one.report = said
+        for key in [key for key, one in self._consumers.items() if one.made and key not in there]:
+            del self._consumers[key]
+
+    def _file(self, server: str, stream: dict[str, Any], said: dict[str, Any]) -> StateFile | None:
+        at = self._fleet.servers[server]
+        config = said.get("config") or {}
+        kept = (stream.get("config") or {}).get("storage") == "file" and not config.get("mem_storage")
+        if not kept or not at.version.startswith(VERSIONS):
+            return None
+        folder = at.config.store / "jetstream" / LEARNER / "streams" / str(stream["name"])
+        return None if (folder / "meta.key").exists() else StateFile(folder / "obs" / str(said["name"]))
+
+    # --- state files and the end of waits ------------------------------------------------------
+
+    async def _follow(self) -> None:
+        while not self._stopped:
+            began = time.monotonic()
+            for key in tuple(self._consumers):
+                self._look(key)
+                await asyncio.sleep(0)
+            self.expire()
+            await asyncio.sleep(max(PACE, 5 * (time.monotonic() - began)))
+
+    def look(self) -> None:
+        """Read what the state files say by now."""
+        for key in tuple(self._consumers):
+            self._look(key)
+
+    def _look(self, key: _Key) -> None:
+        one = self._consumers.get(key)
+        if one is None:
+            return
+        state = None
+        if one.file is not None:
+            try:
+                state = one.file.changed()
+            except ValueError:
+                one.file = None
+        if one.counted or (state is not None and state != one.state):
+            self._pending(key, one, state)
+        if state is not None:
+            one.state = state
+            self._compare(one, state)
+        if one.unseen:
+            self._others(key, one)
+
+    def _pending(self, key: _Key, one: _Consumer, state: State | None) -> None:
+        data: dict[str, Any] = {"stream": key[0], "consumer": key[1]}
+        state = state or one.state
+        if state is not None:
+            pending = [[seq, cseq, at] for seq, (cseq, at) in sorted(state.pending.items())[:MOST]]
+            redelivered = [[seq, count] for seq, count in sorted(state.redelivered.items())[:MOST]]
+            data |= {
+                "floor": list(state.floor),
+                "delivered": list(state.delivered),
+                "pending": pending,
+                "redelivered": redelivered,
+            }
+            left = len(state.pending) + len(state.redelivered) - len(pending) - len(redelivered)
+            if left:
+                data["left_out"] = left
+        if one.counted:
+            data["counted"], one.counted = one.counted, 0
+        self._tape.append(Snap(t=self._tape.now(), source="acks", place=one.place, what="pending", data=data))
+
+    def _compare(self, one: _Consumer, state: State) -> None:
+        """What the state file has that nobody told, and the other way round."""
+        self._hub.flush()
+        self._events()
+        now = self._tape.now()
+        attempts = one.attempts
+        unseen: dict[int, float] = {}
+        for seq, (cseq, _) in state.pending.items():
+            known = attempts.open.get(seq)
+            tries = state.redelivered.get(seq, 0) + 1
+            if (known is None and not attempts.seen(cseq)) or (known is not None and known.attempt < tries):
+                unseen[seq] = one.unseen.get(seq, now)
+                if len(unseen) >= GUESSES:
+                    break
+        one.unseen = unseen
+        for seq in [
+            seq
+            for seq, known in attempts.open.items()
+            if seq not in state.pending and known.cseq <= state.delivered[0] and now - known.at > UNSEEN
+        ]:
+            if seq not in state.redelivered:  # there an exhausted one stays
+                del attempts.open[seq]
+
+    def _others(self, key: _Key, one: _Consumer) -> None:
+        """Deliveries that no client of ours told in a while: they were to somebody else's."""
+        now = self._tape.now()
+        self._events()
+        for seq, since in tuple(one.unseen.items()):
+            state = one.state
+            if state is None or seq not in state.pending or one.attempts.open.get(seq) is not None:
+                known = one.attempts.open.get(seq)
+                tries = state.redelivered.get(seq, 0) + 1 if state is not None else 1
+                if state is None or known is None or known.attempt >= tries:
+                    del one.unseen[seq]
+                    continue
+            if now - since < UNSEEN:
+                continue
+            del one.unseen[seq]
+            assert state is not None
+            cseq, _ = state.pending[seq]
+            tries = state.redelivered.get(seq, 0) + 1
+            before = one.attempts.open.get(seq)
+            if before is not None and not before.over and before.due <= now:
+                self._expired(*key, one, seq, before.due)
+            # The file keeps the number of the first delivery, and no time of any.
+            self._guess(*key, one, seq, cseq if tries == 1 else 0, tries, since)
+
+    def expire(self) -> None:
+        """Tell whose wait is over; where the server runs, for a server that does not lets nothing pass."""
+        now = self._tape.now()
+        for server in self._fleet.servers.values():
+            if server.state not in ("up", "lame duck"):
+                self._up.pop(server.name, None)
+            elif server.name not in self._up:
+                self._up[server.name] = now
+                if self._ids.setdefault(server.name, server.id) != server.id:
+                    self._ids[server.name] = server.id
+                    self._restarted(server.name, now)
+        due = []
+        self._events()
+        for key, one in self._consumers.items():
+            if one.place in self._up:
+                due += [(key, one, gone.seq, gone.due) for gone in one.attempts.due(now - GRACE)]
+        if not due:
+            return
+        self.flush()
+        self._hub.flush()
+        self._events()
+        for key, one, seq, at in due:
+            gone = one.attempts.open.get(seq)
+            if gone is not None and gone.due == at and not gone.over:
+                self._expired(*key, one, seq, max(at, self._up[one.place]))
+
+    def _restarted(self, server: str, now: float) -> None:
+        for one in self._consumers.values():
+            if one.place == server and one.state is not None:
+                stored = {seq: at - self._tape.started for seq, (_, at) in one.state.pending.items()}
+                one.attempts.restarted(now, stored)
+
+    def settled(self) -> bool:
+        """Whether every consumer's state file says what the server reports."""
+        return not self._heard and all(_agrees(one) for one in self._consumers.values())
+
+
+def _agrees(one: _Consumer) -> bool:
+    state, report = one.state, one.report
+    if one.file is None or state is None:
+        return one.file is None or not (report.get("delivered") or {}).get("consumer_seq")
+    for part, pair in ((state.delivered, "delivered"), (state.floor, "ack_floor")):
+        said = report.get(pair) or {}
+        if part != (said.get("consumer_seq", 0), said.get("stream_seq", 0)):
+            return False
+    return bool(len(state.pending) == report.get("num_ack_pending", 0))
 
 
 def answer(body: bytes) -> dict[str, Any] | None:

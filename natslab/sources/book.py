@@ -53,10 +53,12 @@ class Book:
     Parameters
     ----------
     config: the stream's configuration in the server's words.
+    blind: nothing tells of single messages that are taken out; only the counters do.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], *, blind: bool = False) -> None:
         self.config = config
+        self.blind = blind
         self.known: dict[int, Known] = {}
         self.messages = 0  # known or not
         self.first = 0  # lowest sequence that may be there
@@ -68,7 +70,6 @@ class Book:
         self._deleted: dict[int, float] = {}
         self._purges: deque[Purge] = deque(maxlen=20)
         self._erased: dict[int, float] = {}  # taken out, the reason may still be told: seq -> when noticed
-        self._lost_interest = 0.0  # when a consumer last went
 
     # --- what is told ------------------------------------------------------------------------
 
@@ -78,20 +79,18 @@ class Book:
         while len(self._deleted) > 1_000:
             del self._deleted[next(iter(self._deleted))]
 
-    def purged(self, subject: str, below: int) -> None:
-        """Somebody purged: `subject` and lower than `below`, where they say something."""
-        self._purges.append(Purge(time.time(), subject, below))
+    def purged(self, subject: str, below: int, at: float) -> None:
+        """Somebody purged, `at` unix seconds: `subject` and lower than `below`, where they say something."""
+        self._purges.append(Purge(at, subject, below))
 
-    def done(self, seq: int) -> None:
-        """A consumer acked or terminated that message."""
+    def done(self, seq: int, below: bool = False) -> None:
+        """A consumer acked or terminated that message; `below`: and all before it."""
         if self.config.get("retention") in ("workqueue", "interest"):
+            if below:
+                self.acked.update((one, None) for one in self.known if one < seq)
             self.acked[seq] = None
             while len(self.acked) > KNOWN:
                 del self.acked[next(iter(self.acked))]
-
-    def without_consumer(self) -> None:
-        """A consumer of this stream went."""
-        self._lost_interest = time.time()
 
     # --- what came and went ------------------------------------------------------------------
 
@@ -132,9 +131,10 @@ class Book:
         """Why what was taken out is gone. One without a told reason waits `patience` seconds for it."""
         out = []
         now = time.time()
+        waiting = ("deleted", "acked", "no interest", "")
         for seq, at in tuple(self._erased.items()):
             why, how = self._reason(seq)
-            if how == "inferred" and why in ("deleted", "acked", "") and now - at < patience:
+            if how == "inferred" and why in waiting and now - at < patience:
                 continue
             del self._erased[seq]
             self._take(seq)
@@ -146,18 +146,21 @@ class Book:
         last, first = int(state["last_seq"]), int(state["first_seq"])
         self.first = self.first or first
         newer = max(0, self.last - last)  # the files are read after the counters
+        untold = max(0, last - self.last)
         out: list[Gone] = []
         for seq in [seq for seq in self.known if seq < first]:
             why, how = self._reason(seq, limits=True)
             self._take(seq)
             out.append(Gone(seq, seq, 1, why, how))
         self._erased = {seq: at for seq, at in self._erased.items() if seq >= first}
-        excess = self.messages - newer - int(state["messages"]) - len(self._erased)
-        if excess > 0 and self.acked:
-            for seq in [seq for seq in self.acked if seq in self.known][:excess]:
-                self._take(seq)
-                excess -= 1
-                out.append(Gone(seq, seq, 1, "acked", "inferred"))
+        excess = self.messages - newer - (int(state["messages"]) - untold) - len(self._erased)
+        if excess > 0 and self.blind:
+            reasons = {seq: self._evident(seq) for seq in self.known}
+            for seq, evident in list(reasons.items()):
+                if evident is not None and excess > 0:
+                    self._take(seq)
+                    excess -= 1
+                    out.append(Gone(seq, seq, 1, *evident))
         out = merged(sorted(out))
         if excess > 0:
             why, how = self._reason(0, limits=True)
@@ -166,7 +169,7 @@ class Book:
             self.messages -= excess
             out.insert(0, Gone(self.first if fits else 0, below - 1 if fits else 0, excess, why, how))
         self.first = max(self.first, first)
-        if not newer:
+        if not newer and not untold:
             self.messages = int(state["messages"]) + len(self._erased)
         return out
 
@@ -218,42 +221,51 @@ class Book:
 
     def _reason(self, seq: int, limits: bool = False) -> tuple[str, How]:
         """Why that message went; `limits`: whether it may have been a limit."""
-        now = time.time()
-        known = self.known.get(seq)
-        if seq in self._deleted:
-            return "deleted", "observed"
-        for purge in self._purges:
-            if (
-                now - purge.at < RECENT
-                and (not purge.below or seq < purge.below)
-                and (not purge.subject or (known is not None and matches(purge.subject, known.subject)))
-            ):
-                return "purged", "observed"
-        if known is not None:
-            if known.marker:
-                return "marker", "inferred"
-            if known.ttl and now >= known.at + known.ttl:
-                return "ttl", "inferred"
-            rolled, subject = self.rollup
-            if seq < rolled and subject in ("", known.subject):
-                return "rollup", "inferred"
-            age = _seconds(self.config.get("max_age"))
-            if age and now >= known.at + age:
-                return "max_age", "inferred"
-        if seq in self.acked:
+        evident = self._evident(seq)
+        if evident is not None:
+            return evident
+        if self.config.get("retention") == "workqueue":
             return "acked", "inferred"
-        if self.config.get("retention") in ("workqueue", "interest"):
-            if self.config["retention"] == "interest" and now - self._lost_interest < RECENT:
-                return "no interest", "inferred"
-            return "acked", "inferred"
+        if self.config.get("retention") == "interest":
+            return "no interest", "inferred"
         if limits:
-            if known is None and _seconds(self.config.get("max_age")):
+            if seq not in self.known and _seconds(self.config.get("max_age")):
                 return "max_age", "inferred"
             for why in ("max_msgs", "max_bytes", "max_msgs_per_subject"):
                 if int(self.config.get(why) or 0) > 0:
                     return why, "inferred"
             return "", "inferred"
         return "deleted", "inferred"
+
+    def _evident(self, seq: int) -> tuple[str, How] | None:
+        """Why that message went, if it went, as far as something speaks for it."""
+        now = time.time()
+        if seq in self._deleted:
+            return "deleted", "observed"
+        known = self.known.get(seq)
+        for purge in self._purges:
+            if (
+                now - purge.at < RECENT
+                and (not purge.below or seq < purge.below)
+                and (not purge.subject or (known is not None and matches(purge.subject, known.subject)))
+                and (known is None or known.at < purge.at)
+            ):
+                return "purged", "observed"
+        if seq in self.acked:
+            return "acked", "inferred"
+        if known is None:
+            return None
+        if known.marker:
+            return "marker", "inferred"
+        if known.ttl and now >= known.at + known.ttl:
+            return "ttl", "inferred"
+        rolled, subject = self.rollup
+        if seq < rolled and subject in ("", known.subject):
+            return "rollup", "inferred"
+        age = _seconds(self.config.get("max_age"))
+        if age and now >= known.at + age:
+            return "max_age", "inferred"
+        return None
 
 
 def merged(gone: Iterable[Gone]) -> list[Gone]:

@@ -37,8 +37,8 @@ class Clients:
         self._fleet = fleet
         self._hub = hub
         self._tape = tape
-        #: Told of a delivery before it goes on the tape: what is known of the message's arrival comes first.
-        self.delivering: Callable[[Attempt, report.Delivered], None] = _not_asked
+        #: Told of a delivery before it goes on the tape, so that its causes come first.
+        self.delivering: tuple[Callable[[Attempt, report.Delivered], None], ...] = ()
         self._places: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -73,7 +73,8 @@ class Clients:
                 self._places[said.client] = said.server
             self._tape.append(self._event(said))
             if isinstance(said, report.Delivered) and (attempt := parse(said.reply)) is not None:
-                self.delivering(attempt, said)
+                for cause in self.delivering:
+                    cause(attempt, said)
                 self._tape.append(self._deliver(said, attempt))
 
     def _deliver(self, said: report.Delivered, attempt: Attempt) -> event.Deliver:
@@ -191,8 +192,4 @@ class Clients:
 
 
 def _nothing() -> None:
-    pass
-
-
-def _not_asked(attempt: Attempt, said: report.Delivered) -> None:
     pass

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import re
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -30,6 +32,7 @@ PATIENCE = 0.3  # seconds that a removal waits for the request that explains it
 _STATE = ("messages", "bytes", "first_seq", "last_seq", "num_subjects", "num_deleted", "consumer_count")
 _COUNTS = ("num_ack_pending", "num_redelivered", "num_waiting", "num_pending")
 _ORIGIN = ("name", "lag", "filter_subject", "subject_transforms", "external", "error")
+_REMOVAL = re.compile(r"\$JS(?:\.[^.]+)?\.API\.STREAM\.(?:PURGE|MSG\.DELETE)\.([^.]+)")
 _TTL = re.compile(r"(\d+)(ms|s|m|h)?")
 _UNIT = {"ms": 0.001, "s": 1.0, "": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -41,7 +44,7 @@ class _Stream:
         self.place = place
         self.made = made
         self.blocks = blocks  # None: its messages are known from events only
-        self.book = Book(config)
+        self.book = Book(config, blind=blocks is None)
         self.allowance = float(SINGLES)
         self.allowed_at = time.monotonic()
         self.began = 0  # the sequence before the first that is told
@@ -77,6 +80,7 @@ class Streams:
         self._told: dict[tuple[str, ...], dict[str, Any]] = {}  # (stream,) or (stream, consumer) -> snap
         self._made: dict[tuple[str, ...], str] = {}  # the same -> when it was created
         self._streams: dict[str, _Stream] = {}
+        self._early: deque[Event] = deque(maxlen=10_000)  # of streams that were not reported yet
         self._read = 0  # how far the tape was read
         self._stop: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -181,8 +185,6 @@ class Streams:
             self._streams.pop(key[0], None)
             self._snap(server, "stream", {"name": key[0], "gone": True})
         else:
-            if key[0] in self._streams:
-                self._streams[key[0]].book.without_consumer()
             self._snap(server, "consumer", {"stream": key[0], "name": key[1], "gone": True})
 
     def _snap(self, server: str, what: str, data: dict[str, Any]) -> None:
@@ -201,6 +203,10 @@ class Streams:
             # It was there before the tape: what had gone by then is not told.
             one.began = int(state["first_seq"]) - 1
             one.base = one.began
+        early, self._early = self._early, deque(maxlen=self._early.maxlen)
+        since = self._since(made)
+        for event in early:
+            self._say(event, since)
         return one
 
     def _since(self, stamp: str) -> float:
@@ -222,7 +228,7 @@ class Streams:
         one.short = one.short + 1 if last < book.last and last == one.last else 0
         if one.short > 2:
             self._drop(name, one, [Gone(last + 1, book.last, book.last - last, "", "inferred")])
-            one.book = book = Book(book.config)
+            one.book = book = Book(book.config, blind=one.blocks is None)
             book.messages, book.first, book.last = int(state["messages"]), int(state["first_seq"]), last
             one.base, one.ahead, one.short = last, set(), 0
         one.last = last
@@ -263,17 +269,31 @@ class Streams:
             return
         found: list[Event] = self._tape.between(self._read, head)
         self._read = head
+        # Answers to several clients may come out of order.
         stores = [e for e in found if isinstance(e, Store) and e.client and e.seq and not e.duplicate]
         for store in sorted(stores, key=lambda e: e.seq):
-            one = self._streams.get(store.stream)
-            if one is not None and one.blocks is None:
-                self._told_by_client(one, store)
+            self._say(store)
         for event in found:
-            if isinstance(event, Ack):
-                if event.verb in ("ack", "term") and event.stream in self._streams:
-                    self._streams[event.stream].book.done(event.seq)
-            elif isinstance(event, Snap) and event.what == "advisory":
-                self._removal(event.data)
+            done = isinstance(event, Ack) and event.verb in ("ack", "term")
+            if done or (isinstance(event, Snap) and event.what == "advisory" and _removes(event)):
+                self._say(event)
+
+    def _say(self, event: Event, since: float = -math.inf) -> None:
+        """Tell the stream that `event` is about; `since` is when the one of that name was made."""
+        name = _removes(event) if isinstance(event, Snap) else getattr(event, "stream", "")
+        one = self._streams.get(name)
+        if one is None:
+            self._early.append(event)
+        elif event.t < since:
+            return  # it is about another stream, which had this name
+        elif isinstance(event, Store):
+            if one.blocks is None:
+                self._told_by_client(one, event)
+        elif isinstance(event, Ack):
+            config = self._told.get((name, event.consumer), {}).get("config") or {}
+            one.book.done(event.seq, event.verb == "ack" and config.get("ack_policy") == "all")
+        elif isinstance(event, Snap):
+            self._removal(one, event)
 
     def _told_by_client(self, one: _Stream, store: Store) -> None:
         first = store.seq - store.count + 1
@@ -288,19 +308,16 @@ class Streams:
         self._roll(one, store.seq, store.subject, headers)
         self._drop(store.stream, one, one.book.stored(store.seq, known))
 
-    def _removal(self, advisory: dict[str, Any]) -> None:
-        """A request that deletes or purges, seen by its audit advisory."""
-        verb, _, name = str(advisory.get("subject", "")).removeprefix("$JS.API.STREAM.").rpartition(".")
-        one = self._streams.get(name)
-        request = advisory.get("request")
-        if one is None or not isinstance(request, dict):
-            return
-        if verb == "MSG.DELETE":
-            one.book.deleted(int(request.get("seq") or 0))
+    def _removal(self, one: _Stream, event: Snap) -> None:
+        """A request that deleted or purged, seen by its audit."""
+        request = event.data["request"] if isinstance(event.data["request"], dict) else {}
+        seq = int(request.get("seq") or 0)
+        if ".PURGE." in event.data["subject"]:
+            one.book.purged(str(request.get("filter") or ""), seq, event.t + self._tape.started)
+        else:
+            one.book.deleted(seq)
             if one.blocks is None:
-                one.book.erased(int(request.get("seq") or 0))
-        elif verb == "PURGE":
-            one.book.purged(str(request.get("filter") or ""), int(request.get("seq") or 0))
+                one.book.erased(seq)
 
     # --- files -------------------------------------------------------------------------------
 
@@ -313,7 +330,7 @@ class Streams:
             found = blocks.read(STEP)
         except ValueError:
             one.blocks = None
-            one.base = one.book.last
+            one.base, one.book.blind = one.book.last, True
             return
         if not found:
             return
@@ -407,6 +424,12 @@ class Streams:
                     count=each.number,
                 )
             )
+
+
+def _removes(event: Snap) -> str:
+    """The stream out of which the audited request took messages; "" when it is about something else."""
+    found = _REMOVAL.fullmatch(str(event.data.get("subject", "")))
+    return found[1] if found is not None and "request" in event.data else ""
 
 
 def _known(subject: str, at: float, length: int, headers: dict[str, str]) -> Known:

@@ -220,9 +220,11 @@ class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):
     consumer: stream, name, config, delivered, ack_floor (each with consumer_seq and stream_seq),
     num_ack_pending, num_redelivered, num_waiting, num_pending, paused, push_bound; or gone=True.
     pending: the consumer's own state file: stream, consumer, floor and delivered (each [consumer seq,
-    stream seq]), pending ([[seq, cseq, unix seconds], ...]), redelivered ([[seq, count], ...]), and
-    `left_out` where a list was cut.
-    advisory: what a server published on $JS.EVENT.>, with `type`.
+    stream seq]), pending ([[seq, cseq of the first delivery, unix seconds when it was stored], ...]),
+    redelivered ([[seq, deliveries - 1], ...]), `left_out` where lists were cut, and `counted`: acks that were
+    too many to be told singly since the last one. Of a consumer in memory at most stream, consumer, counted.
+    advisory: what a server published on $JS.EVENT.>, with `type`. Of the audit of API requests those that
+    changed something: subject, request, client.
     """
 
     what: str  # varz connz subsz accountz jsz stream consumer pending advisory
