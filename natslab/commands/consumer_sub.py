@@ -40,8 +40,19 @@ def asked(flags: dict[str, Any]) -> bool:
     return any(flags[name] for name in (*_STARTS, *_OTHERS))
 
 
-async def reader_for(line: Line, subjects: tuple[str, ...], flags: dict[str, Any]) -> Reader:
-    """The reader that the flags of `sub` ask for. Raises NatslabError when they make no sense."""
+async def reader_for(
+    line: Line, subjects: tuple[str, ...], flags: dict[str, Any], limit: int, api: Api
+) -> Reader:
+    """The reader that the flags of `sub` ask for. Raises NatslabError when they make no sense.
+
+    `limit`: messages after which it need ask for no more; 0 = never.
+    """
+    reader = await _reader(line, subjects, flags, api)
+    reader.limit = 0 if flags["ignore_subject"] else limit
+    return reader
+
+
+async def _reader(line: Line, subjects: tuple[str, ...], flags: dict[str, Any], api: Api) -> Reader:
     for name, why in _NOT_WITH.items():
         if flags[name]:
             raise CommandError(why, f"Leave out --{name.replace('_', '-')}.")
@@ -62,11 +73,10 @@ async def reader_for(line: Line, subjects: tuple[str, ...], flags: dict[str, Any
             "An ordered reader shares with nobody, so it is in no queue group.",
             "Readers of one --durable share its messages; or leave out --queue.",
         )
-    async with line.jetstream() as api:
-        if not stream:
-            stream = await stream_of(api, subjects)
-        if durable:
-            return await _durable(line, api, stream, durable, start, flags)
+    if not stream:
+        stream = await stream_of(api, subjects)
+    if durable:
+        return await _durable(line, api, stream, durable, start, flags)
     reader = Direct(line, stream, start) if flags["direct"] else Ordered(line, stream, start)
     flags["ack"] = False  # there is nothing to acknowledge
     return reader
@@ -153,29 +163,35 @@ async def sub(
     wait: float | None,
 ) -> Handle:
     """Take the messages of a consumer, and go on: they gather in the handle."""
-    async with line.jetstream() as api:
-        stream, consumer = await pick(api, stream, consumer)
-        config = (await info(api, stream, consumer))["config"]
-    reader: Reader
-    if config.get("deliver_subject"):
-        reader = Pushed(line, stream, consumer, deliver_group)
-    elif deliver_group is not None:
-        impossible(
-            f"{consumer} is a pull consumer and has no queue group: everybody who asks shares it.",
-            "Leave out --deliver-group.",
-        )
-    else:
-        reader = Pulled(line, stream, consumer)
     flags: dict[str, Any] = {
         **dict.fromkeys(
             ("translate", "dump", "match_replies", "timestamp", "delta_time", "subjects_only", "headers_only")
         ),
         "ignore_subject": (),
-        "ack": ack and config["ack_policy"] != "none",
+        "ack": ack,
         "raw": raw,
     }
-    handle = Subscribed(line, f"consumer sub {one_line(stream)} > {one_line(consumer)}", count or 0, flags)
-    reader.limit = handle.limit
-    await handle.read(reader)
+    what = " > ".join(one_line(name) for name in (stream, consumer) if name)
+    handle = Subscribed(line, f"consumer sub {what}".rstrip(), count or 0, flags)
+
+    async def make(api: Api) -> Reader:
+        name, of = await pick(api, stream, consumer)
+        config = (await info(api, name, of))["config"]
+        if config["ack_policy"] == "none":
+            flags["ack"] = False
+        reader: Reader
+        if config.get("deliver_subject"):
+            reader = Pushed(line, name, of, deliver_group)
+        elif deliver_group is not None:
+            impossible(
+                f"{of} is a pull consumer and has no queue group: everybody who asks shares it.",
+                "Leave out --deliver-group.",
+            )
+        else:
+            reader = Pulled(line, name, of)
+        reader.limit = handle.limit
+        return reader
+
+    await handle.read(make)
     await handle.waited(wait)
     return handle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -84,8 +85,7 @@ async def subscribe(line: Line, subjects: tuple[str, ...], **flags: Any) -> Hand
         check_subject(subject, wildcards=True)
     group = flags["queue"] or ""
     _check_group(group)
-    reader = await streams.reader_for(line, subjects, flags) if of_stream else None
-    of = f"stream {one_line(reader.stream)}" if reader is not None else "an inbox"
+    of = f"stream {one_line(flags['stream'])}" if flags["stream"] else "an inbox"
     what = f"sub {' '.join(map(one_line, subjects)) or of}" + (f" in group {group}" if group else "")
     limit = flags["count"] or 0
     handle: Handle
@@ -93,10 +93,8 @@ async def subscribe(line: Line, subjects: tuple[str, ...], **flags: Any) -> Hand
         handle = Report(line, what, limit, flags["report_top"], flags["report_subscriptions"])
     else:
         handle = Subscribed(line, what, limit, flags)
-    if reader is not None:
-        if not flags["ignore_subject"]:
-            reader.limit = limit
-        await handle.read(reader)
+    if of_stream:
+        await handle.read(functools.partial(streams.reader_for, line, subjects, flags, limit))
         await handle.waited(flags["wait"], line.timeout if flags["terminate_at_end"] else None)
         return handle
     if ">" in subjects:

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import nats.errors
@@ -26,6 +26,7 @@ from natslab.commands.results import Message, Result, one_line, rows_text, with_
 from natslab.errors import HandlerError, LabError, NatslabError, Timeout
 from natslab.loop import loop, run
 from natslab.servers.client import Client as LabClient
+from natslab.servers.jsapi import Api
 
 KEPT = 100_000  # messages a handle keeps; its count goes on
 SHOWN = 20  # messages its text shows
@@ -236,11 +237,12 @@ class Handle(Result):
             raise
         self.register()
 
-    async def read(self, reader: Reader, default: str = "") -> None:
-        """Connect, and let the reader bring the messages of a stream."""
+    async def read(self, make: Callable[[Api], Awaitable[Reader]], default: str = "") -> None:
+        """Connect, and let the reader that `make` gives bring the messages of a stream."""
         client = await self._connect(default)
-        self.subject = reader.stream
         try:
+            reader = await make(self._place.api(client))
+            self.subject = reader.stream
             await reader.start(client)
             async with asyncio.timeout(self._place.timeout):
                 await sync(client)

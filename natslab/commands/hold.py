@@ -99,8 +99,8 @@ async def _answer(verb: str, body: bytes, stream: str, consumer: str, seq: int, 
         message.at = time.time()
     if not taken:
         raise ClientError(
-            f"The server knows nothing of {name} any more, and took no {verb}.",
-            "The consumer was reset or made anew since; fetch the message again.",
+            f"The server knows nothing of the delivery of {name} any more, and took no {verb}.",
+            "The consumer was reset, or the server was killed before it wrote that down; fetch it again.",
         )
     result = Text(
         f"{name}: {_SAID[verb]}" + (f", not before {span(round(delay * 1e9))} from now" if delay else ""),
