@@ -176,6 +176,7 @@ def test_quiet_shows_nothing(shell: Shell) -> None:
 
 def test_load_twice_and_unload() -> None:
     ip = InteractiveShell()
+    ip.find_cell_magic("js")  # IPython loads its own when they are first looked up
     before = {kind: dict(found) for kind, found in ip.magics_manager.magics.items()}
     cleanup, transformers = list(ip.input_transformers_cleanup), list(ip.ast_transformers)
     matchers = list(ip.Completer.custom_matchers)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -32,7 +33,10 @@ from natslab.commands.stream import STREAM, found, info_of
 from natslab.errors import ClientError, CommandError, Timeout
 from natslab.servers.client import untraced
 from natslab.servers.disk import folder, refused
-from natslab.servers.jsapi import Api, refusal
+from natslab.servers.jsapi import Api, JetStreamError, refusal
+from natslab.servers.jserrors import explain
+
+_INNER = re.compile(r"error adding stream: (.*?)\s*\((\d{5})\)")
 
 META, DATA = "backup.json", "stream.tar.s2"
 _CHUNK = 128 * 1024  # bytes; the server takes them of any size
@@ -205,6 +209,10 @@ async def restore(
         try:
             said = await _send(api, name, {"config": wanted, "state": head["state"]}, file / DATA)
         except ClientError as e:
+            if isinstance(e, JetStreamError) and (inner := _INNER.search(e.description)) is not None:
+                # The server wraps its refusal to make the stream, with its number at the end.
+                e.code = int(inner[2])
+                e.what, e.hint = explain(e.code, f"STREAM.RESTORE.{name}", wanted, inner[1])
             e.what = f"{file} was not restored: {e.what}"
             e.args = (e.what, e.hint)
             raise

@@ -322,7 +322,9 @@ def _unreadable(error: Exception, what: str) -> CommandError:
     mark = getattr(error, "problem_mark", None)
     where = f" in line {mark.line + 1}" if mark is not None else ""
     problem = "".join(c for c in str(getattr(error, "problem", "") or "") if c.isprintable())
-    hint = f"One field a line: max_msgs: 100. Check {where.strip() or 'the brackets and quotes'}."
+    hint = (
+        f"One field a line: max_msgs: 100. Check {where.removeprefix(' in ') or 'the brackets and quotes'}."
+    )
     if "alias" in problem or "anchor" in problem or "alias" in str(error):
         hint = 'A text that begins with * needs quotes: "*.orders"'
     elif "mapping values" in problem:

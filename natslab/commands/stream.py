@@ -101,7 +101,7 @@ async def add(
             f"The line names the stream {stream} and the configuration {wanted['name']}.",
             "Leave out one of the two.",
         )
-    name = check_name(stream or wanted.get("name") or _no_name(), "stream")
+    name = check_name(stream if stream is not None else wanted.get("name") or _no_name(), "stream")
     wanted = {"name": name, **wanted}
     if not wanted.get("mirror"):
         wanted.setdefault("allow_direct", True)

@@ -169,10 +169,10 @@ class Loaded:
     def take_on(self) -> None:
         """Register everything."""
         ip = self.ip
-        magics = ip.magics_manager.magics
         for name, run in (("nats", nats), ("js", js), ("natslab", natslab)):
             for kind in ("line", "cell"):
-                self._before[kind, name] = magics[kind].get(name)
+                # `find_magic` and not the table: IPython loads its own late, and would then put it over ours.
+                self._before[kind, name] = ip.find_magic(name, kind)
             ip.register_magic_function(no_var_expand(run), "line_cell", name)
         ip.input_transformers_cleanup.insert(0, self.raw)
         ip.ast_transformers.append(self.each)

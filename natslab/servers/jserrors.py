@@ -278,7 +278,7 @@ MEANINGS: dict[int, tuple[str, str]] = {
         "Leave out --replicas.",
     ),
     10135: ("The metadata is too large: {said}", "Write less."),
-    10136: ("filter_subject and filter_subjects are both there", "Use one of them."),
+    10136: ("Both filter_subject and filter_subjects are there", "Use one of them."),
     10137: ("Several filters do not fit into the subject of the request", "Use filter_subjects."),
     10138: (
         "The filters {filters} overlap, and a message can match one only",
