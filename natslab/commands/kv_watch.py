@@ -10,9 +10,10 @@ from natslab.commands.connect import Line
 from natslab.commands.entries import facts, shown
 from natslab.commands.handle import KEPT, Handle
 from natslab.commands.pulling import StreamMessage
-from natslab.commands.reading import Ordered, Start
+from natslab.commands.reading import Ordered, Reader, Start
 from natslab.commands.results import Message
 from natslab.servers.direct import Kept
+from natslab.servers.jsapi import Api
 from natslab.servers.keyvalue import PUT, Entry, KeyValue
 
 
@@ -38,7 +39,11 @@ class Watch(Handle):
         start = Start("by_start_sequence" if revision else policy, (self._prefix + self._key,))
         if revision:
             start.more["opt_start_seq"] = revision
-        await self.read(Ordered(self._place, self._stream, start))
+
+        async def make(_api: Api) -> Reader:
+            return Ordered(self._place, self._stream, start)
+
+        await self.read(make)
 
     async def _got(self, message: Message) -> None:
         assert isinstance(message, StreamMessage)

@@ -10,10 +10,11 @@ from natslab.commands.handle import KEPT, Handle
 from natslab.commands.kv_watch import when
 from natslab.commands.objects import bytes_of
 from natslab.commands.pulling import StreamMessage
-from natslab.commands.reading import Ordered, Start
+from natslab.commands.reading import Ordered, Reader, Start
 from natslab.commands.results import Message, one_line
 from natslab.errors import ClientError
 from natslab.servers.direct import Kept
+from natslab.servers.jsapi import Api
 from natslab.servers.objectstore import ObjectInfo, ObjectStore
 
 
@@ -34,7 +35,11 @@ class ObjectWatch(Handle):
     async def follow(self) -> None:
         """Begin."""
         start = Start("last_per_subject", (f"$O.{self.bucket}.M.>",))
-        await self.read(Ordered(self._place, str(self._objects.config["name"]), start))
+
+        async def make(_api: Api) -> Reader:
+            return Ordered(self._place, str(self._objects.config["name"]), start)
+
+        await self.read(make)
 
     async def _got(self, message: Message) -> None:
         assert isinstance(message, StreamMessage)
