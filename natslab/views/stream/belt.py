@@ -335,7 +335,7 @@ def place_reasons(
             x = max(24.0, c.x - c.w / 2)
             end = x + wide(words, kind)
             free = all(cy != y or x0 > end + 6 or x1 < x - 6 for x0, x1, cy in [*used, *signs])
-            if free and end <= row.belt.right - (70 if stem else 0):
+            if free and end <= row.belt.right + 4:
                 marks.append(label(key, x, baseline, words, f"{kind} ink2"))
                 used.append((x, end, y))
                 if stem:

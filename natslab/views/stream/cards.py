@@ -46,7 +46,8 @@ class Cards:
 
     def everything(self) -> list[Mark]:
         """All marks, in drawing order."""
-        marks: list[Mark] = []
+        # All of them together, for the row of the table.
+        marks: list[Mark] = [sc.Group(key="streams", marks=[])] if len(self.state.shown) > 1 else []
         y, per = TOP, 1 if self.wide else 2
         for i in range(0, len(self.shown), per):
             pair = self.shown[i : i + per]

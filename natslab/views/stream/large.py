@@ -109,15 +109,21 @@ class Large:
             else KINDS.get(limits.retention, "")
         )
         inside.append(label(f"{key}/per", LABEL, 142, words, "t11 ink3"))
-        if limits.msgs or limits.bytes or limits.per_subject:
-            each = " per subject" if limits.per_subject_too else ""
-            runs = [("discard ", "t12 ink2 end"), (limits.discard, "t12 w6"), (each, "t12 ink2")]
-            inside.append(Text(key=f"{key}/discard", x=661, y=142, runs=[r for r in runs if r[0]]))
+        if runs := self.discards():
+            inside.append(Text(key=f"{key}/discard", x=661, y=142, runs=runs))
         title = f"{short_name(stream.name, 40)}: {limits_in_words(stream)}; {size_of(stream)}."
         name = shlex.quote(stream.name)
         actions = [Action(f"js stream purge {name} -f", "Remove all messages")]
         return sc.Group(key=key, marks=inside, title=title, actions=actions,
                         state={"messages": stream.messages, "bytes": stream.bytes})  # fmt: skip
+
+    def discards(self) -> list[tuple[str, str]]:
+        """What gives way when a limit is reached: runs of text."""
+        limits = self.stream.limits
+        if not (limits.msgs or limits.bytes or limits.per_subject):
+            return []
+        each = [(" per subject", "t12 ink2")] if limits.per_subject_too else []
+        return [("discard ", "t12 ink2 end"), (limits.discard, "t12 w6"), *each]
 
     def boards(self) -> list[Mark]:
         """One shelf per subject."""
@@ -168,6 +174,9 @@ class Large:
         marks: list[Mark] = []
         taken: list[tuple[float, float, float]] = []
         signs: list[tuple[float, float, float]] = []  # over slots
+        words = "".join(t for t, _ in self.discards())
+        if words:
+            signs.append((661 - wide(words, "t12 w6"), 700, SHELF))
         ghosts: dict[float, list[tuple[Column, float, str]]] = {}  # by shelf
         rows = [self.shelf(s) for s in self.named] + ([SHELF + STEP * len(self.named)] if self.rest else [])
         for c in self.belt.columns:
@@ -285,7 +294,8 @@ class Large:
         if stream.messages:
             first, last = amount(stream.first), amount(stream.last)
             one = f"last/{stream.name}"
-            x = belt.left
+            size = wide(f"first {first}", "t12 w6")
+            x = min(belt.left, RIGHT - size)
             marks.append(
                 Text(
                     key=f"first/{stream.name}",
@@ -294,9 +304,9 @@ class Large:
                     runs=[("first ", "t12 ink2"), (first, "t12 num w6")],
                 )
             )
-            start = x + wide(f"first {first}", "t12 w6") + 16 + wide(f"last {last}", "t12 w6")
+            start = x + size + 16 + wide(f"last {last}", "t12 w6")
             end = max(start, belt.right)
-            if stream.first != stream.last:
+            if stream.first != stream.last and end <= 672:
                 marks.append(
                     Text(
                         key=one, x=round(end, 2), y=y, runs=[("last ", "t12 ink2 end"), (last, "t12 num w6")]
@@ -306,7 +316,7 @@ class Large:
             marks.append(
                 Text(
                     key=f"last/{stream.name}",
-                    x=round(belt.left, 2),
+                    x=round(min(belt.left, RIGHT - 90), 2),
                     y=y,
                     runs=[("next ", "t12 ink2"), (amount(stream.last + 1), "t12 num w6")],
                 )

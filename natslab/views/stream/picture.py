@@ -11,6 +11,7 @@ from natslab.views.stream.plan import Column
 from natslab.views.stream.state import State, Stream
 from natslab.views.stream.words import CARDS, describe, headline_of, table_of, table_rows
 from natslab.views.view import Table, blank
+from natslab.views.wording import amount
 
 TITLE = "Stream"
 SOURCES = "seen in stream state and publish answers"
@@ -46,11 +47,14 @@ def table(state: State) -> Table:
     elif shown:
         cards = Cards(state)
         cards.everything()
+        if len(shown) > 1:
+            total = amount(sum(s.messages for s in shown))
+            rows.append(("streams", ["all", f"{len(shown)} streams", "", f"{total} messages", ""]))
         for stream in shown[:CARDS]:
             rows += table_rows(stream, cards.columns.get(stream.name, []), False)
         if len(shown) > CARDS:
             rest = shown[CARDS:]
-            total = str(sum(s.messages for s in rest))
+            total = amount(sum(s.messages for s in rest))
             rows.append(("more/streams", [f"{len(rest)} more", "", "", f"{total} messages", ""]))
     return table_of(rows)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from natslab.views.stream.plan import READERS, SHELVES, Column, shelves_of
 from natslab.views.stream.reasons import LONG, made_room
-from natslab.views.stream.state import Answer, Reader, Slot, State, Stream
+from natslab.views.stream.state import Answer, Gone, Reader, Slot, State, Stream
 from natslab.views.view import Table
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, in_words, listed, plain, short_name
 
@@ -138,7 +138,8 @@ def _one(stream: Stream) -> str:
         return f"{name} keeps {_all(n)} that came." if n > 1 else f"{name} keeps the one message that came."
     start = f"{name} keeps {amount(n)} of {amount(came)}"
     return _first(
-        f"{start}: {_list(gone)}.", f"{start}: {count_of(came - n, 'message')} went for {len(gone)} reasons."
+        f"{start}: {_list(gone)}.",
+        f"{start}: {count_of(came - n, 'message')} went for {in_words(len(gone))} reasons.",
     )
 
 
@@ -231,14 +232,12 @@ def _notes(state: State, stream: Stream) -> Iterator[str]:
         else:
             most = amount(limits.per_subject)
             yield f"A shelf of {most} keeps its newest: {amount(by)} came, {amount(gone.seq)} went."
-    duplicate = next((a for a in reversed(stream.answers.values()) if a.what == "duplicate"), None)
+    gap, duplicate, refused = newest_of(stream)
     if duplicate is not None:
         yield f"A second message with the id of {amount(duplicate.seq)} was not stored."
-    refused = next((a for a in reversed(stream.answers.values()) if a.what == "refused"), None)
     if refused is not None and not (stream.full and limits.discard == "new"):
         yield f"{short_name(refused.subject, 30)} was refused: {limit_of(refused)}, error {refused.code}."
     yield from _policy(stream)
-    gap = next((g for g in reversed(stream.gone) if g.why == "deleted" and g.seq > stream.first), None)
     if gap is not None:
         yield f"{amount(gap.seq)} was deleted: no message gets that number again."
     if stream.by_events:
@@ -257,6 +256,14 @@ def _notes(state: State, stream: Stream) -> Iterator[str]:
         yield f"{in_words(n).capitalize()} cursor{'s' if n > 1 else ''} over it: reading takes nothing away."
     elif limits.retention == "limits" and not stream.reasons:
         yield "It keeps them whether or not anybody reads."
+
+
+def newest_of(stream: Stream) -> tuple[Gone | None, Answer | None, Answer | None]:
+    """The newest deleted message that left a gap, the newest duplicate, and the newest refusal."""
+    gap = next((g for g in reversed(stream.gone) if g.why == "deleted" and g.seq > stream.first), None)
+    answers = list(reversed(stream.answers.values()))
+    duplicate = next((a for a in answers if a.what == "duplicate"), None)
+    return gap, duplicate, next((a for a in answers if a.what == "refused"), None)
 
 
 def _policy(stream: Stream) -> Iterator[str]:
@@ -386,7 +393,15 @@ def table_rows(stream: Stream, columns: list[Column], large: bool) -> Iterator[t
         yield f"stream/{stream.name}", [name, "stream", "", "deleted", ""]
         return
     why = ", ".join(f"{amount(n)} {LONG.get(w, w)}" for w, n in stream.gap_reasons().most_common() if n > 0)
-    came = f"{amount(stream.came)} came; " if stream.came else ""
+    came = (
+        f"{amount(stream.came)} came, {amount(stream.came - stream.messages)} went; " if stream.came else ""
+    )
+    deleted, duplicate, refused = newest_of(stream)
+    due = next_to_fall(stream)
+    why += f"; {amount(due.seq)} falls off next" if due is not None else ""
+    why += f"; newest deleted {amount(deleted.seq)}" if deleted is not None else ""
+    why += f"; {answer_of(duplicate)}" if duplicate is not None else ""
+    why += f"; {answer_of(refused)}" if refused is not None else ""
     ends = f"next {amount(stream.last + 1)}; "
     if stream.messages:
         ends = f"first {amount(stream.first)}, last {amount(stream.last)}; "
