@@ -31,9 +31,13 @@ MINE = [
     "server info",
     "server mappings",
     "account info",
-    *(p for p, said in SURFACE["commands"].items() if p.startswith("consumer ") and not said.get("group")),
-    *(p for p in SURFACE["commands"] if p.startswith(("kv ", "object ", "counter "))),
+    "errors ls",
+    "errors lookup",
 ]
+#: Groups of which natslab has every verb.
+WHOLE = ("stream", "consumer", "kv", "object", "counter")
+MINE += [p for p, said in SURFACE["commands"].items() if p.split()[0] in WHOLE and not said.get("group")]
+GROUPS = ["server", "account", "errors", *WHOLE, "stream cluster", "consumer cluster"]
 
 #: What differs from the CLI on purpose, and why.
 LEFT_OUT = {
@@ -69,7 +73,7 @@ def same(option: click.Option, flag: dict[str, Any], path: str) -> None:
     if "enum" in flag:
         assert isinstance(option.type, click.Choice)
         assert set(option.type.choices) == set(flag["enum"]), f"{path} --{name}"
-    unsaid = path in UNSAID and option.default is None
+    unsaid = path in UNSAID and option.get_default(click.Context(click.Command("x"))) is None
     if "default" in flag and (path, name, "default") not in LEFT_OUT and not unsaid:
         want = flag["default"]
         if flag.get("boolean"):
