@@ -10,6 +10,8 @@ import pytest
 import natslab
 from natslab.errors import ClientError, CommandError
 from natslab.lab import Lab
+from natslab.magics.complete import complete
+from natslab.tape.event import Mark
 from tests.streams import Bench
 
 _numbers = itertools.count(1)
@@ -140,8 +142,38 @@ def test_acknowledged_by_another_meanwhile(go: Bench) -> None:
     while other.seqs != [1]:
         other = go("con next {S} c --wait 5s --as bob")
     said = go("natslab ack {S} c 1")
+    assert said.words == f"{go.stream} 1 of c: too late for the ack"
     assert "it changed nothing: 1 was not waiting for an answer any more" in said.notes[0]
     assert go.lab.held == {}
+
+
+def test_given_up_at_its_last_attempt(go: Bench) -> None:
+    go.fill_with(1)
+    go("con add {S} c --wait 50ms --max-deliver 1")
+    go("con next {S} c --hold")
+    later = go("con next {S} c --wait 200ms")
+    assert later.why == "nothing is there (408)"
+    assert pending(go) == 0
+    assert repr(go("natslab ack {S} c 1")).startswith(f"{go.stream} 1 of c: too late for the ack\n")
+    assert go.info("c")["ack_floor"]["stream_seq"] == 0  # the server's floor does not pass it (measured)
+
+
+def test_what_the_run_is_on_the_tape(go: Bench) -> None:
+    go.fill_with(1)
+    go("con add {S} c")
+    go("con next {S} c --hold")
+    go("natslab term {S} c 1")
+    go.lab.settle()
+    marks = [e for e in go.lab.tape.between(0, go.lab.tape.head) if isinstance(e, Mark)]
+    assert [m.what for m in marks if m.text == f"natslab term {go.stream} c 1"] == ["run"]
+
+
+def test_completing_a_held_sequence(go: Bench) -> None:
+    go.fill_with(2)
+    go("con add {S} c")
+    go("con next {S} c --count 2 --hold")
+    assert [word for word, _ in complete("natslab", f"ack {go.stream} c ")[0]] == ["1", "2"]
+    assert [word for word, _ in complete("natslab", f"ack {go.stream} ")[0]] == ["c"]
 
 
 def test_late_but_the_first(go: Bench, wait_for: Callable[..., float]) -> None:

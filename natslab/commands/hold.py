@@ -112,14 +112,14 @@ async def _answer(verb: str, body: bytes, stream: str, consumer: str, seq: int, 
     )
     config = after["config"]
     wait = _wait(config, message.attempt)
-    done = after["ack_floor"]["stream_seq"]
     if verb == "ack" and config["ack_policy"] == "all":
         freed = [k for k in lab.held if k[:2] == (stream, consumer) and k[2] < seq]
         for key in freed:
             del lab.held[key]
         result.notes.append(f"the consumer's ack policy is all: everything up to {seq} is acknowledged.")
     if before["ack_floor"]["stream_seq"] >= seq or _unchanged(verb, before, after):
-        result.notes.append(_VAIN.format(seq=seq, floor=done))
+        result.words = f"{name}: too late for the {verb}"
+        result.notes.append(_VAIN.format(seq=seq))
     elif wait and late > wait:
         result.notes.append(
             f"its ack wait ({span(round(wait * 1e9))}) was over: it was handed out again or about to be, "

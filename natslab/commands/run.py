@@ -72,7 +72,9 @@ class Command:
         if verb is None or not verb.mark:
             return
         try:
-            labs.current().mark("fault" if verb.mark == "fault" else "run", self.line, ok)
+            # `term` ends a server, or only a message.
+            fault = verb.mark == "fault" and not self.values.get("consumer")
+            labs.current().mark("fault" if fault else "run", self.line, ok)
         except LabError:
             return
 

@@ -214,6 +214,8 @@ def _names(verb: str, what: str, group: str, given: list[str]) -> Iterable[Found
         return [(name, "client") for name in sorted(lab.hub.clients)]
     if what == "ids":
         return [(str(number), one_line) for number, one_line in ((n, h.line) for n, h in lab.jobs.items())]
+    if what == "seq":
+        return [(str(n), "held") for s, c, n in sorted(lab.held) if [s, c] == given[:2]]
     if what == "queue":
         return [(name, "queue group") for name in _on_tape(lab, "queue")]
     if group in ("stream", "consumer", "kv", "object", "counter") or what in ("stream", "consumer"):
