@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from natslab.commands.config_body import STREAM, read_config, read_file
-from natslab.commands.flags import FILE, NANOS, NUMBER, SIZE, Number, flag, many
+from natslab.commands.flags import FILE, NANOS, NUMBER, SIZE, Number, flag, many, switch
 from natslab.errors import CommandError
 from natslab.servers.subject import check_subject
 
@@ -55,7 +55,7 @@ _FLAGS: list[tuple[str, Callable[[Any], Any]]] = [
     ("ae", flag("--max-msgs-per-subject", type=_LIMIT, help="keep so many of each subject")),
     ("ae", flag("--dupe-window", type=NANOS, help="so long a Nats-Msg-Id is remembered")),
     ("ae", flag("--mirror", help="be a copy of this stream")),
-    ("e", flag("--no-mirror", is_flag=True, help="be a copy no longer")),
+    ("e", switch("--no-mirror", help="be a copy no longer")),
     ("ae", many("--source", "origins", help="copy from this stream too")),
     ("ae", _said("--allow-batch", help="take atomic batches")),
     ("ae", _said("--allow-fast", help="take fast batches")),
@@ -70,12 +70,12 @@ _FLAGS: list[tuple[str, Callable[[Any], Any]]] = [
     ("ae", flag("--subject-del-markers-ttl", type=NANOS, help="so long a marker tells what went by age")),
     ("ae", flag("--transform-source", help="of these subjects")),
     ("ae", flag("--transform-destination", help="change the subject to this")),
-    ("e", flag("--no-transform", is_flag=True, help="change no subject")),
+    ("e", switch("--no-transform", help="change no subject")),
     ("ae", many("--metadata", help="a note, as key:value")),
     ("ae", flag("--republish-source", help="publish again what comes to this subject")),
     ("ae", flag("--republish-destination", help="to this subject")),
     ("ae", _said("--republish-headers", help="without the payload")),
-    ("e", flag("--no-republish", is_flag=True, help="publish nothing again")),
+    ("e", switch("--no-republish", help="publish nothing again")),
     ("a", flag("--limit-consumer-inactive", type=NANOS, help="consumers go when unused for so long")),
     ("a", flag("--limit-consumer-max-pending", type=_LIMIT, help="unacknowledged messages of a consumer")),
     ("a", flag("--persist-mode", type=click.Choice(["default", "async"]), help="when files are written")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from typing import Any
 
 import nats.errors
 
@@ -102,21 +101,3 @@ def sentence(
 def closed_lab(error: LabError) -> bool:
     """Whether the error only says that the lab is gone."""
     return not isinstance(error, ServerError)
-
-
-def jetstream(error: dict[str, Any], doing: str) -> ClientError:
-    """The sentence for an `error` of the JetStream API."""
-    code = error.get("err_code", error.get("code", 0))
-    words = said(str(error.get("description", "no reason given")))
-    return ClientError(f"{doing}: JetStream says: {words} (error {code}).", _JETSTREAM.get(code, _ANY))
-
-
-_ANY = "The server refused; nothing was stored."
-_JETSTREAM = {
-    10039: "Turn on JetStream for this account.",
-    10059: "There is no such stream.",
-    10071: "The expected last sequence is not the real one: somebody published in between.",
-    10077: "The stream is full: raise its limit, or remove messages.",
-    10060: "The message belongs to another stream than expected.",
-    10164: "The expected last sequence of the subject is not the real one.",
-}
