@@ -154,6 +154,7 @@ class TestAdd:
             ("con add {S} 'a b'", "cannot be the name of a consumer"),
             ("con add {S} a.b", "cannot be the name of a consumer"),
             ("con add {S} c --pull --target x", "exclude each other"),
+            ("con add {S} c --deliver-group g", "for push consumers"),
             ("con add {S} c --deliver sometimes", "no place in a stream"),
             ("con add {S} c --filter a..b", "two dots in a row"),
             ("con add {S} c --filter 'a b'", "white space"),

@@ -78,6 +78,7 @@ class TestFetch:
         assert (nothing.status, nothing.why) == (408, "nothing is there (408)")
         assert repr(nothing) == f"No message from c on {go.stream}: nothing is there (408)"
         assert nothing.json()["messages"] == []
+        assert go("con next {S} c --wait 0s").why.startswith("nothing is there")
 
     def test_waiting_for_all_of_them(self, go: Bench) -> None:
         go.fill_with(1)

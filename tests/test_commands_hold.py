@@ -11,7 +11,7 @@ import natslab
 from natslab.errors import ClientError, CommandError
 from natslab.lab import Lab
 from natslab.magics.complete import complete
-from natslab.tape.event import Mark
+from natslab.tape.event import Ack, Deliver, Mark
 from tests.streams import Bench
 
 _numbers = itertools.count(1)
@@ -236,3 +236,21 @@ def test_term_still_ends_a_server(go: Bench) -> None:
     assert "n1 has ended" in repr(go("natslab term n1"))
     go("natslab restart n1")
     assert go("con ls {S}").names == []
+
+
+def test_what_the_tape_tells(go: Bench) -> None:
+    go.fill_with(2)
+    go("con add {S} c")
+    go("con next {S} c --hold")
+    go("con next {S} c --as bob")
+    go("natslab nak {S} c 1 --delay 1h")
+    go.lab.settle(timeout=3.0)
+    events = [
+        e
+        for e in go.lab.tape.between(0, go.lab.tape.head)
+        if isinstance(e, (Ack, Deliver)) and e.stream == go.stream
+    ]
+    given = [(e.seq, e.client, e.held) for e in events if isinstance(e, Deliver)]
+    assert given == [(1, "hold", True), (2, "bob", False)]
+    said = [(e.seq, e.verb, e.client, e.delay) for e in events if isinstance(e, Ack)]
+    assert said == [(2, "ack", "bob", 0.0), (1, "nak", "hold", 3600.0)]

@@ -140,6 +140,11 @@ def apply(flags: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
         config.pop("deliver_subject", None)
     if config.get("deliver_subject"):
         check_subject(config["deliver_subject"])
+    elif config.get("deliver_group"):
+        raise CommandError(
+            "A queue group is for push consumers: those who fetch share a pull consumer anyway.",
+            "Leave it out, or give a subject to deliver to: --target SUBJECT",
+        )
     return config
 
 
@@ -296,7 +301,7 @@ def oddities(asked: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
     """Sentences about fields that the server stored otherwise than asked."""
     notes = []
     for name, (want, have) in changes(asked, {k: stored.get(k) for k in CONSUMER}, CONSUMER).items():
-        if name not in asked or name in ("name", "durable_name", "pause_until", "opt_start_time"):
+        if not asked.get(name) or name in ("name", "durable_name", "pause_until", "opt_start_time"):
             continue
         if name == "max_deliver" and want in (0, -1) and have in (0, -1):
             continue

@@ -170,8 +170,8 @@ async def next_(
         result.answer = say
         pull = Pull(
             _room(about, count) if wait is None else count,
-            line.timeout if wait is None else wait,
-            now=wait is None,
+            line.timeout if wait is None else max(wait, 0.001),  # 0 would be for ever
+            now=not wait,
             group=group,
             id=pin,
             min_pending=min_pending,
