@@ -21,6 +21,7 @@ from natslab.sources.advisories import Advisories
 from natslab.sources.clients import Clients
 from natslab.sources.monitor import Monitor
 from natslab.sources.servers import Servers
+from natslab.sources.settling import settled
 from natslab.sources.streams import Streams
 from natslab.sources.trace import Traces
 from natslab.tape.event import Mark
@@ -165,7 +166,7 @@ class Lab:
         self._monitor = Monitor(fleet, hub, tape)
         self._streams = Streams(fleet, hub, tape, self._monitor)
         self._acks = Acks(fleet, hub, tape, self._monitor)
-        self._advisories = Advisories(fleet, hub, tape, self._acks)
+        self._advisories = Advisories(fleet, hub, tape, self._acks, self._monitor)
         self._reports.delivering = (self._streams.delivering, self._acks.delivering)
         self._watch = watch
         self._started: list[Any] = []
@@ -352,7 +353,10 @@ class Lab:
         loop().post(self.tape.append, event)
 
     def settle(self, timeout: float = 1.0) -> None:
-        """Wait until everything that was published so far is on the tape, at most `timeout` seconds."""
+        """Wait until everything that was published so far is on the tape, at most `timeout` seconds.
+
+        Of streams and consumers: until their counters are those of the tape.
+        """
         if loop().inside() or _current is not self:
             return
         self.hub.push()  # clients of the caller's loop cannot write while it waits here
@@ -365,6 +369,15 @@ class Lab:
         if await self._traces.settled(max(0.01, end - time.monotonic())):
             self.hub.cool()
         self._reports.flush()
+        if self._watch:
+            await settled(
+                self.fleet,
+                self._monitor,
+                self._streams,
+                self._acks,
+                self._advisories,
+                max(0.01, end - time.monotonic()),
+            )
 
     def look(self) -> None:
         """Ask every server now what it would report by itself once a second."""

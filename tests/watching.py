@@ -16,6 +16,7 @@ from natslab.sources.advisories import Advisories
 from natslab.sources.clients import Clients
 from natslab.sources.monitor import Monitor
 from natslab.sources.servers import Servers
+from natslab.sources.settling import settled
 from natslab.sources.streams import Streams
 from natslab.sources.trace import Traces
 from natslab.tape import event
@@ -34,15 +35,21 @@ class Watched:
     monitor: Monitor
     streams: Streams
     acks: Acks
+    advisories: Advisories
 
     async def connect(self, name: str, **options: Any) -> Client:
         return await self.hub.connect(name, self.fleet.login(), **options)
 
     async def settle(self) -> bool:
         await self.hub.sync()
-        settled = await self.traces.settled()
+        complete = await self.traces.settled()
         self.clients.flush()
-        return settled
+        return complete
+
+    async def jetstream(self, timeout: float = 3.0) -> bool:
+        """Wait until the tape says of streams and consumers what the server reports."""
+        await self.settle()
+        return await settled(self.fleet, self.monitor, self.streams, self.acks, self.advisories, timeout)
 
     def all(self, kind: type[E], **fields: object) -> list[E]:
         """The events of that kind with these fields, in order."""
@@ -68,7 +75,7 @@ async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Wat
     servers, clients, traces = Servers(fleet, hub, tape), Clients(fleet, hub, tape), Traces(fleet, hub, tape)
     monitor = Monitor(fleet, hub, tape)
     acks = Acks(fleet, hub, tape, monitor)
-    advisories = Advisories(fleet, hub, tape, acks)
+    advisories = Advisories(fleet, hub, tape, acks, monitor)
     streams = Streams(fleet, hub, tape, monitor)
     clients.delivering = (streams.delivering, acks.delivering)
     parts: list[Any] = [servers, clients, traces, acks, advisories, streams, monitor]
@@ -78,7 +85,7 @@ async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Wat
             for part in parts:
                 await part.start()
                 started.append(part)
-        watched = Watched(fleet, hub, tape, clients, traces, monitor, streams, acks)
+        watched = Watched(fleet, hub, tape, clients, traces, monitor, streams, acks, advisories)
         if sources:
             await watched.monitor.poll()
         yield watched

@@ -16,6 +16,7 @@ from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
 from natslab.sources.acks import Acks
+from natslab.sources.monitor import Monitor
 from natslab.tape.event import Ack, Snap
 from natslab.tape.tape import Tape
 
@@ -36,11 +37,12 @@ class Advisories:
     heard on the wire, and are told only if it was not.
     """
 
-    def __init__(self, fleet: Fleet, hub: Hub, tape: Tape, acks: Acks) -> None:
+    def __init__(self, fleet: Fleet, hub: Hub, tape: Tape, acks: Acks, monitor: Monitor) -> None:
         self._fleet = fleet
         self._hub = hub
         self._tape = tape
         self._acks = acks
+        self._monitor = monitor
         self._sub: Subscription | None = None
         self._heard: list[Msg] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -110,6 +112,7 @@ class Advisories:
             if audited is None:
                 return
             data = audited
+            self._monitor.wake()
         if self._allowed(kind):
             self._tape.append(
                 Snap(
@@ -138,17 +141,19 @@ class Advisories:
         subject = str(data["subject"])
         if any(f".{word}." in f"{subject}." for word in _DULL):
             return None
+        answer: dict[str, Any] = {}
         with contextlib.suppress(ValueError):
             answer = json.loads(data.get("response") or "{}")
-            if "error" in answer:
-                return None
+        if "error" in answer:
+            return None
         request: Any = str(data.get("request") or "")
         with contextlib.suppress(ValueError):
             decoded = json.loads(request) if len(request) <= LONG else None
             request = decoded if isinstance(decoded, dict) else request[:LONG]
         asker = data.get("client") or {}
         label = self._hub.name_of(str(data.get("server", "")), int(asker["id"]), str(asker.get("name", "")))
-        return {"subject": subject, "request": request, "client": label}
+        audited = {"subject": subject, "request": request, "client": label}
+        return audited | ({"purged": answer["purged"]} if "purged" in answer else {})
 
     def _exhausted(self, t: float, said: dict[str, Any]) -> None:
         self._tape.append(

@@ -129,6 +129,14 @@ class Blocks:
             return ""
         return self._created
 
+    def news(self) -> bool:
+        """Whether there is something to read."""
+        try:
+            stat = (self._msgs / f"{self._number}.blk").stat()
+        except OSError:
+            return self._following() > 0
+        return (stat.st_ino, stat.st_size) != (self._inode, self._offset) or self._following() > 0
+
     def read(self, most: int = 4 * CHUNK) -> list[Raw]:
         """The records since the last time, of about `most` bytes at most.
 

@@ -10,13 +10,15 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from natslab.tape.event import How
 from natslab.tape.subject import matches
 
 KNOWN = 5_000  # messages that are known singly; of older ones the number only
-RECENT = 5.0  # seconds in which a request explains what went
+_UNTOLD = ("deleted", "acked", "no interest", "")  # reasons for which a request or an ack may still come
+RECENT = 2.0  # seconds in which a request explains what went
 
 
 class Known(NamedTuple):
@@ -39,12 +41,14 @@ class Gone(NamedTuple):
     how: How
 
 
-class Purge(NamedTuple):
+@dataclass(slots=True)
+class Purge:
     """A purge that somebody asked for; 0 and "" say nothing."""
 
-    at: float  # time.time()
+    at: float  # unix seconds
     subject: str
     below: int
+    left: int  # messages that it took and that were not told
 
 
 class Book:
@@ -69,6 +73,7 @@ class Book:
         self._subjects: dict[str, deque[int]] = {}
         self._deleted: dict[int, float] = {}
         self._purges: deque[Purge] = deque(maxlen=20)
+        self._puzzling = 0  # missing in the last report, and not told
         self._erased: dict[int, float] = {}  # taken out, the reason may still be told: seq -> when noticed
 
     # --- what is told ------------------------------------------------------------------------
@@ -79,9 +84,9 @@ class Book:
         while len(self._deleted) > 1_000:
             del self._deleted[next(iter(self._deleted))]
 
-    def purged(self, subject: str, below: int, at: float) -> None:
-        """Somebody purged, `at` unix seconds: `subject` and lower than `below`, where they say something."""
-        self._purges.append(Purge(at, subject, below))
+    def purged(self, purge: Purge) -> None:
+        """Somebody purged."""
+        self._purges.append(purge)
 
     def done(self, seq: int, below: bool = False) -> None:
         """A consumer acked or terminated that message; `below`: and all before it."""
@@ -115,6 +120,14 @@ class Book:
         self.last = max(self.last, last)
         self.messages += count
 
+    def missed(self, last: int) -> list[Gone]:
+        """What came up to `last` has gone before it was read."""
+        first = self.last + 1
+        if last < first:
+            return []
+        self.last = last
+        return [Gone(seq, seq, 1, *self._reason(seq)) for seq in range(max(first, last - KNOWN), last + 1)]
+
     def skipped(self, seq: int) -> Gone:
         """That sequence was given away, but the message is not kept."""
         self.first = self.first or seq
@@ -131,13 +144,12 @@ class Book:
         """Why what was taken out is gone. One without a told reason waits `patience` seconds for it."""
         out = []
         now = time.time()
-        waiting = ("deleted", "acked", "no interest", "")
         for seq, at in tuple(self._erased.items()):
             why, how = self._reason(seq)
-            if how == "inferred" and why in waiting and now - at < patience:
+            if how == "inferred" and why in _UNTOLD and now - at < patience:
                 continue
             del self._erased[seq]
-            self._take(seq)
+            self._take(seq, why)
             out.append(Gone(seq, seq, 1, why, how))
         return merged(out)
 
@@ -148,34 +160,49 @@ class Book:
         newer = max(0, self.last - last)  # the files are read after the counters
         untold = max(0, last - self.last)
         out: list[Gone] = []
-        for seq in [seq for seq in self.known if seq < first]:
+        for seq in [seq for seq in self.known if seq < first and seq not in self._erased]:
             why, how = self._reason(seq, limits=True)
-            self._take(seq)
+            if why in _UNTOLD and self._evident(seq) is None:
+                self._erased[seq] = time.time()
+                continue
+            self._take(seq, why)
             out.append(Gone(seq, seq, 1, why, how))
-        self._erased = {seq: at for seq, at in self._erased.items() if seq >= first}
         excess = self.messages - newer - (int(state["messages"]) - untold) - len(self._erased)
         if excess > 0 and self.blind:
-            reasons = {seq: self._evident(seq) for seq in self.known}
-            for seq, evident in list(reasons.items()):
-                if evident is not None and excess > 0:
-                    self._take(seq)
+            for seq in list(self.known):
+                evident = self._evident(seq) if excess > 0 else None
+                if evident is not None:
+                    self._take(seq, evident[0])
                     excess -= 1
                     out.append(Gone(seq, seq, 1, *evident))
         out = merged(sorted(out))
+        # What nothing explains is told when the next report says so too: the cause may be on its way.
+        before, self._puzzling = self._puzzling, excess
+        if excess < 0 and before == excess and not newer and not untold:
+            self.messages -= excess  # more than was told: the counters are right
+            self._puzzling = 0
+        excess = min(excess, before)
         if excess > 0:
+            self._puzzling -= excess
             why, how = self._reason(0, limits=True)
             below = min(first, min(self.known, default=first))
             fits = below - self.first >= excess
             self.messages -= excess
             out.insert(0, Gone(self.first if fits else 0, below - 1 if fits else 0, excess, why, how))
         self.first = max(self.first, first)
-        if not newer and not untold:
-            self.messages = int(state["messages"]) + len(self._erased)
         return out
+
+    def settles(self, messages: int, last: int) -> bool:
+        """Whether nothing that went is untold, by a report of so many messages up to `last`."""
+        return not self._erased and (self.last > last or self.messages == messages)
 
     # --- how ---------------------------------------------------------------------------------
 
-    def _take(self, seq: int) -> None:
+    def _take(self, seq: int, why: str = "") -> None:
+        if why == "purged":
+            purge = next((purge for purge in self._purges if self._purge(purge, seq)), None)
+            if purge is not None:
+                purge.left -= 1
         self._forget(seq)
         self.acked.pop(seq, None)
         self._deleted.pop(seq, None)
@@ -195,9 +222,10 @@ class Book:
                     del self._subjects[known.subject]
 
     def _limits(self, new: Known) -> list[Gone]:
-        if self.config.get("discard") != "old":
+        if self.config.get("discard") != "old" and self.config.get("discard_new_per_subject"):
             return []
         out = []
+        # Measured: with discard new, too, a subject at its own limit replaces its oldest.
         each = int(self.config.get("max_msgs_per_subject") or 0)
         same = self._subjects[new.subject]
         while 0 < each < len(same):
@@ -205,6 +233,8 @@ class Book:
             self._erased.pop(seq, None)
             self._take(seq)
             out.append(Gone(seq, seq, 1, "max_msgs_per_subject", "inferred"))
+        if self.config.get("discard") != "old":
+            return out
         most, large = int(self.config.get("max_msgs") or 0), int(self.config.get("max_bytes") or 0)
         while len(self.known) == self.messages > 1:  # all are known
             if 0 < most < self.messages:
@@ -231,11 +261,23 @@ class Book:
         if limits:
             if seq not in self.known and _seconds(self.config.get("max_age")):
                 return "max_age", "inferred"
-            for why in ("max_msgs", "max_bytes", "max_msgs_per_subject"):
+            whole = ("max_msgs", "max_bytes") if self.config.get("discard") == "old" else ()
+            for why in (*whole, "max_msgs_per_subject"):
                 if int(self.config.get(why) or 0) > 0:
                     return why, "inferred"
             return "", "inferred"
         return "deleted", "inferred"
+
+    def _purge(self, purge: Purge, seq: int) -> bool:
+        """Whether that purge may have taken that message."""
+        known = self.known.get(seq)
+        return (
+            purge.left > 0
+            and time.time() - purge.at < RECENT
+            and (not purge.below or seq < purge.below)
+            and (not purge.subject or (known is not None and matches(purge.subject, known.subject)))
+            and (known is None or known.at < purge.at)
+        )
 
     def _evident(self, seq: int) -> tuple[str, How] | None:
         """Why that message went, if it went, as far as something speaks for it."""
@@ -243,14 +285,8 @@ class Book:
         if seq in self._deleted:
             return "deleted", "observed"
         known = self.known.get(seq)
-        for purge in self._purges:
-            if (
-                now - purge.at < RECENT
-                and (not purge.below or seq < purge.below)
-                and (not purge.subject or (known is not None and matches(purge.subject, known.subject)))
-                and (known is None or known.at < purge.at)
-            ):
-                return "purged", "observed"
+        if any(self._purge(purge, seq) for purge in self._purges):
+            return "purged", "observed"
         if seq in self.acked:
             return "acked", "inferred"
         if known is None:

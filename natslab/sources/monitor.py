@@ -104,6 +104,7 @@ class Monitor:
         self._strangers: dict[_Cid, _Stranger] = {}
         self._mappings: dict[str, dict[str, list[str]]] = {}  # server -> source -> targets
         self._streams: dict[str, set[str]] = {}  # server -> subjects of its streams
+        self._details: dict[str, int] = {}  # server -> how many streams
         self._kept: tuple[str, ...] = ()  # patterns of what a stream would store
         self._verdicts: dict[str, bool] = {}
         self._readers: Listeners[[str, list[dict[str, Any]]]] = Listeners()
@@ -147,6 +148,11 @@ class Monitor:
                 await sub.unsubscribe()
         self._subs.clear()
 
+    @property
+    def streaming(self) -> bool:
+        """Whether there are streams, or news that were not looked at yet."""
+        return self._wake.is_set() or any(self._details.values())
+
     def watch(self, by: int) -> None:
         """So many live views more, or fewer: while one is open polls are four times as frequent."""
         self.watching = max(0, self.watching + by)
@@ -159,6 +165,10 @@ class Monitor:
         ends that.
         """
         return self._readers.add(heard)
+
+    def wake(self) -> None:
+        """Something changed that the servers' counters show: ask them soon."""
+        self._wake.set()
 
     async def poll(self) -> None:
         """Ask every server now; one that is down or does not answer is passed over."""
@@ -233,6 +243,7 @@ class Monitor:
             if account.get("name") == LEARNER
             for stream in account.get("stream_detail") or []
         ]
+        self._details[server] = len(details)
         details.sort(key=lambda stream: str(stream.get("name", "")))
         streams = [
             {

@@ -18,7 +18,7 @@ from natslab.servers.hub import Hub
 from natslab.servers.report import Delivered
 from natslab.sources.ackreply import Attempt
 from natslab.sources.blocks import ERASED, MESSAGE, TOMB, VERSIONS, Blocks, Raw, opened
-from natslab.sources.book import Book, Gone, Known
+from natslab.sources.book import Book, Gone, Known, Purge, merged
 from natslab.sources.monitor import Monitor
 from natslab.tape.event import Ack, Drop, Event, Snap, Store
 from natslab.tape.tape import Tape
@@ -51,7 +51,14 @@ class _Stream:
         self.base = -1  # events only: everything up to here is told
         self.ahead: set[int] = set()  # events only: told, above the base
         self.last = 0  # last_seq of the last report
+        self.held = 0  # messages of the last report
         self.short = 0  # reports in a row with a lower last_seq than what was read
+
+    @property
+    def agrees(self) -> bool:
+        """Whether what was told is what the last report said."""
+        told = self.base if self.blocks is None else self.book.last
+        return (told >= self.last or not self.last) and self.book.settles(self.held, self.last)
 
     def singles(self, wanted: int) -> int:
         """How many of so many messages may be told one by one now."""
@@ -131,13 +138,22 @@ class Streams:
                 )
                 self._drop(attempt.stream, one, gone)
 
-    def catch_up(self) -> None:
-        """Read what is in the files by now, and say why what is gone has gone."""
+    def catch_up(self, patience: float = PATIENCE) -> None:
+        """Read what is in the files by now, and say why what is gone has gone.
+
+        `patience`: seconds that a removal waits for the request that explains it.
+        """
+        if any(one.blocks is not None and one.blocks.news() for one in self._streams.values()):
+            self._hub.flush()  # what clients published comes before what became of it
         self._events()
         for name, one in tuple(self._streams.items()):
             if one.blocks is not None:
                 self._take(name, one)
-            self._drop(name, one, one.book.settle(PATIENCE))
+            self._drop(name, one, one.book.settle(patience))
+
+    def settled(self) -> bool:
+        """Whether everything that the last report counts is on the tape."""
+        return not self.behind and all(one.agrees for one in self._streams.values())
 
     @property
     def behind(self) -> bool:
@@ -231,7 +247,7 @@ class Streams:
             one.book = book = Book(book.config, blind=one.blocks is None)
             book.messages, book.first, book.last = int(state["messages"]), int(state["first_seq"]), last
             one.base, one.ahead, one.short = last, set(), 0
-        one.last = last
+        one.last, one.held = last, int(state["messages"])
         self._drop(name, one, book.settle(PATIENCE))
         if book.last or not int(state["messages"]):
             self._drop(name, one, book.reconcile(state))
@@ -313,7 +329,9 @@ class Streams:
         request = event.data["request"] if isinstance(event.data["request"], dict) else {}
         seq = int(request.get("seq") or 0)
         if ".PURGE." in event.data["subject"]:
-            one.book.purged(str(request.get("filter") or ""), seq, event.t + self._tape.started)
+            purged = int(event.data.get("purged") or 0)
+            at = event.t + self._tape.started
+            one.book.purged(Purge(at, str(request.get("filter") or ""), seq, purged))
         else:
             one.book.deleted(seq)
             if one.blocks is None:
@@ -339,18 +357,20 @@ class Streams:
         alone = one.singles(len(new))
         if len(new) > alone:
             self._bulk(name, one, new[: len(new) - alone])
-        done = one.book.last
+        done = max(one.book.last, one.began)
         gone: list[Gone] = []
         for raw in found:
-            if raw.kind == MESSAGE:
-                if raw.seq > max(done, one.began):
+            if raw.seq > done:
+                if not one.began:
+                    # What an earlier sequence had is gone, without having been read.
+                    gone += merged(one.book.missed(raw.seq if raw.kind == TOMB else raw.seq - 1))
+                if raw.kind == MESSAGE:
                     self._drop(name, one, gone)
                     gone = self._one(name, one, raw)
-            elif raw.kind == TOMB:
-                if not blocks.again or raw.seq in one.book.known:
-                    one.book.erased(raw.seq)
-            elif raw.kind == ERASED and raw.seq > max(done, one.began):
-                gone.append(one.book.skipped(raw.seq))
+                elif raw.kind == ERASED:
+                    gone.append(one.book.skipped(raw.seq))
+            if raw.kind == TOMB and (not blocks.again or raw.seq in one.book.known):
+                one.book.erased(raw.seq)
         self._drop(name, one, gone)
 
     def _one(self, name: str, one: _Stream, raw: Raw) -> list[Gone]:

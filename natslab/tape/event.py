@@ -224,7 +224,7 @@ class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):
     redelivered ([[seq, deliveries - 1], ...]), `left_out` where lists were cut, and `counted`: acks that were
     too many to be told singly since the last one. Of a consumer in memory at most stream, consumer, counted.
     advisory: what a server published on $JS.EVENT.>, with `type`. Of the audit of API requests those that
-    changed something: subject, request, client.
+    changed something: subject, request, client, and `purged`, how many messages a purge took.
     """
 
     what: str  # varz connz subsz accountz jsz stream consumer pending advisory
