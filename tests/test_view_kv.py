@@ -223,6 +223,15 @@ def test_a_refused_write_tells_both_revisions() -> None:
     )
 
 
+def test_an_accepted_write_is_told_until_the_next_one() -> None:
+    story = Story()
+    story.update("a", b"1", last=0)
+    assert "accepted" in texts(check(kv, story.state))
+    story.write("a", b"2")
+    assert "accepted" not in texts(check(kv, story.state))
+    assert [t.ok for t in story.bucket.tries] == [True]
+
+
 def test_a_create_of_a_key_that_is_there_is_refused() -> None:
     story = Story()
     story.update("lock", b"w1", last=0)

@@ -60,12 +60,13 @@ def lanes(state: State, bucket: Bucket) -> tuple[list[Key], list[Key]]:
     return [k for k in keys if k.name in names], [k for k in keys if k.name not in names]
 
 
-def newest_try(bucket: Bucket, key: str) -> Try | None:
-    """The last conditional write of a key, as long as nothing else was written after it."""
-    for attempt in reversed(bucket.tries):
-        if attempt.key == key:
-            return attempt
-    return None
+def newest_try(bucket: Bucket, name: str) -> Try | None:
+    """The last conditional write of a key; one that was accepted only until the key is written again."""
+    attempt = next((t for t in reversed(bucket.tries) if t.key == name), None)
+    key = bucket.keys.get(name)
+    if attempt is None or not attempt.ok or key is None or not key.entries:
+        return attempt
+    return attempt if attempt.rev == key.entries[-1].rev else None
 
 
 def plan_of(state: State, bucket: Bucket) -> Plan:
