@@ -162,7 +162,7 @@ async def find(line: Line, stream: str | None, **flags: Any) -> Result:
     if flags["expression"]:
         impossible(
             "natslab does not have the expression language of the CLI.",
-            f"Python is there: [c for c in get_ipython().run_line_magic('js', 'consumer ls {stream}') if …]",
+            "Filter in Python: cs = %js consumer ls, and then [c for c in cs if c.num_pending > 5]",
         )
     if flags["pull"] and flags["push"]:
         raise CommandError("--pull and --push exclude each other.", "Use one of them.")
