@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, StreamConfig
 
+from natslab.commands import parse
 from natslab.lab import Lab
 from natslab.loop import run
 from natslab.views import acks
@@ -107,7 +109,8 @@ class Shop:
 def said(state: State) -> str:
     return "; ".join(
         f"{c.key} floor {c.floor} delivered {c.delivered} "
-        f"{ {s: (k.state, k.attempt) for s, k in c.cells.items()} } {state.totals(c.stream, c.name)}"
+        f"{ {s: (k.state, k.attempt) for s, k in list(c.cells.items())[:12]} } "
+        f"{state.totals(c.stream, c.name)}"
         for c in state.consumers.values()
     )
 
@@ -117,7 +120,7 @@ def look(state: State, *selections: str) -> Scene:
     scene = check(acks, state)
     kept = state.selection
     for selection in selections or [
-        f"msg/{c.stream}/{seq}@{c.name}" for c in state.consumers.values() for seq in list(c.cells)[-6:]
+        f"msg/{c.stream}/{seq}@{c.name}" for c in state.consumers.values() for seq in list(c.cells)[-4:]
     ]:
         state.selection = selection
         check(acks, state)
@@ -355,3 +358,75 @@ def test_after_a_crash(shop: Shop) -> None:
     assert state.totals("ORDERS", "billing").ack_pending == 3
     shop.say("ack", *messages[1:])
     assert shop.quiet().consumers["ORDERS/billing"].floor == 4
+
+
+def test_many(shop: Shop) -> None:
+    """100 000 messages and several consumers: each column stands for many, and the totals are exact."""
+    shop.consumer("billing", max_ack_pending=8000)
+    shop.consumer("every", ack_policy="all", max_ack_pending=50_000)
+    shop.consumer("idle")
+    client = run(shop.lab.client("shop"))
+
+    async def publish() -> None:
+        for i in range(100_000):
+            await client.publish("orders.new", b"x")
+            if i % 2000 == 0:
+                await client.flush()
+        for _ in range(2):
+            await client.flush()
+
+    client.trace = False
+    run(publish())
+    held = [m for _ in range(5) for m in shop.fetch(1000)]
+    every = [m for _ in range(6) for m in shop.fetch(1000, "w2", "every")]
+    shop.say("ack", every[-500])
+    shop.say("ack", *held[::2])
+    state = shop.quiet("billing", "every", "idle")
+    assert state.totals("ORDERS", "billing").ack_pending == len(held) // 2 > 1500
+    assert state.totals("ORDERS", "every").ack_pending == 499
+    assert state.totals("ORDERS", "idle").stored == 100_000
+    scene = look(state)
+    assert len(msgspec.json.encode(scene)) < 256 * 1024
+    assert sum(len(c.cells) for c in state.consumers.values()) <= 5000
+
+
+def test_words_for_every_emptiness(shop: Shop) -> None:
+    """What is not there is a sentence with the next step, never an empty panel."""
+    assert acks.describe(shop.state("NOPE"))[0] == "There is no stream NOPE."
+    state = shop.until(lambda s: "ORDERS" in s.streams)
+    assert acks.describe(state)[0] == "Stream ORDERS has 0 messages and no consumer."
+    check(acks, state)
+    shop.consumer()
+    state = shop.until(lambda s: s.consumers)
+    assert acks.describe(state)[0] == "Stream ORDERS is empty: there is nothing for billing."
+    check(acks, state)
+    assert acks.describe(shop.state("ORDERS", "nobody"))[0] == "Stream ORDERS has no consumer nobody."
+    shop.publish(3)
+    state = shop.quiet()
+    assert acks.describe(state) == (
+        "ORDERS has 3 messages; billing has handed out none yet.",
+        "Fetch some: %js consumer next ORDERS billing",
+    )
+
+
+def test_held_messages_have_buttons(shop: Shop) -> None:
+    """What the lab holds can be answered from the picture; what a client holds cannot, and it says how."""
+    shop.consumer()
+    shop.publish(2)
+    shop.fetch(1)
+    parse("js consumer next ORDERS billing --hold").run()
+    state = shop.until(lambda s: len(cells(s)) == 2)
+    mine, theirs = "msg/ORDERS/2@billing", "msg/ORDERS/1@billing"
+    scene = look(state, mine, theirs)
+    actions = {m.key: [a.line for a in m.actions] for m in walk(scene.marks) if m.actions}
+    to = "ORDERS billing 2"
+    lines = [f"natslab ack {to}", f"natslab nak {to}", f"natslab nak {to} --delay 5s", f"natslab wpi {to}",
+             f"natslab term {to}"]  # fmt: skip
+    assert actions == {mine: lines}
+    state.selection = mine
+    buttons = [m for m in walk(acks.draw(state).marks) if "button" in m.classes]
+    assert [b.actions[0].line for b in buttons] == lines[::-1]
+    state.selection = theirs
+    assert "%js consumer next ORDERS billing --hold" in texts(acks.draw(state))
+    parse(lines[0]).run()
+    assert cells(shop.quiet())[2] == "acked"

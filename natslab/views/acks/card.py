@@ -71,6 +71,7 @@ class Card:
             buttons.append(
                 Group(
                     key=key,
+                    classes="button",
                     actions=[action],
                     marks=[
                         rect(f"{key}/box", x, y - 17.5, wide, 25, "edge line base-raised", 6),
@@ -130,6 +131,7 @@ class Card:
             end = max(end, cell.last.ended + cell.last.delay)
         scale = _Scale([(a.t, finish) for a, _, finish in spans], end, now)
         marks: list[Mark] = []
+        glyphs = 0.0
         above: list[tuple[float, list[tuple[str, str]], str]] = []
         below: list[tuple[float, str, str, str]] = []
         for i, (a, stop, _) in enumerate(spans):
@@ -148,7 +150,9 @@ class Card:
             if a.end:
                 shown = a.end
                 x = scale(stop)
-                marks += glyph(f"{key}/end", shown, x, base - 9.5, 7)
+                if x - glyphs >= 26:  # where attempts are dense, their ends are too
+                    marks += glyph(f"{key}/end", shown, x, base - 9.5, 7)
+                    glyphs = x
                 words = self.ending(a)
                 below.append(
                     (x, words, "t11 ink2 end" if shown == "expired" else "t11 ink2 middle", f"{key}/ended")

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from natslab.views.acks.once import once
 from natslab.views.acks.state import STILL, Cell, Consumer, State, Totals, totals_of
 
 #: The server's counters that the cells must equal at rest, with the words for them.
 COUNTERS = {"pending": "ack pending", "redelivered": "redelivered", "stored": "unprocessed"}
 
 
+@once
 def exhausted(consumer: Consumer) -> list[int]:
     """Messages that used all their attempts."""
     return sorted(s for s, c in consumer.cells.items() if c.state == "exhausted")
 
 
+@once
 def blocking(consumer: Consumer) -> list[int]:
     """Of these, those that the ack floor cannot pass."""
     return [s for s in exhausted(consumer) if s > consumer.floor]
 
 
+@once
 def acked_ahead(consumer: Consumer) -> int:
     """Messages above the ack floor that are acked already."""
     return sum(1 for s, c in consumer.cells.items() if s > consumer.floor and c.state == "acked")
 
 
+@once
 def overdue(state: State, consumer: Consumer) -> list[Cell]:
     """Messages whose next attempt could come now."""
     now = state.now
     found = []
     for cell in consumer.cells.values():
+        if not cell.waits:
+            continue
         shown = consumer.shown(cell, now)
         due = consumer.due(cell)
         if shown == "expired" or (shown == "nak" and due is not None and due < now - 0.05):
@@ -35,6 +42,7 @@ def overdue(state: State, consumer: Consumer) -> list[Cell]:
     return sorted(found, key=lambda c: c.seq)
 
 
+@once
 def stuck(state: State, consumer: Consumer) -> list[Cell]:
     """Messages that are due again while nobody pulls."""
     if consumer.push or consumer.paused or consumer.says.get("waiting", 0) > 0:
@@ -47,6 +55,7 @@ def full(consumer: Consumer) -> bool:
     return 0 < consumer.limit <= consumer.pending
 
 
+@once
 def soonest(state: State, consumer: Consumer) -> tuple[float, Cell] | None:
     """The next message whose time to answer ends, and when."""
     ends = [
@@ -56,6 +65,7 @@ def soonest(state: State, consumer: Consumer) -> tuple[float, Cell] | None:
     return (min(ends)[0], consumer.cells[min(ends)[1]]) if ends else None
 
 
+@once
 def disagreements(state: State, consumer: Consumer) -> dict[str, tuple[int, int]]:
     """Where the server's counters and the cells differ at rest: counter -> (server, cells)."""
     stream = state.streams[consumer.stream]
@@ -71,6 +81,7 @@ def counters(totals: Totals) -> dict[str, int]:
     return {"pending": totals.ack_pending, "redelivered": totals.redelivered, "stored": totals.stored}
 
 
+@once
 def trouble(state: State, consumer: Consumer) -> int:
     """How much a consumer deserves to be looked at; 0 = all is well."""
     if blocking(consumer):
@@ -86,6 +97,7 @@ def trouble(state: State, consumer: Consumer) -> int:
     return 2 if consumer.pending else 1 if exhausted(consumer) else 0
 
 
+@once
 def focus(state: State) -> str:
     """The stream that is drawn: the selected one, else one with trouble, else the one that moved last."""
     names = list(state.streams)
@@ -102,6 +114,7 @@ def focus(state: State) -> str:
     )
 
 
+@once
 def selected(state: State) -> tuple[str, int, str] | None:
     """The selected cell: stream, sequence, consumer ("" when only the message is); None if there is none."""
     parts = state.selection.split("/", 2)

@@ -105,7 +105,7 @@ def _retry(key: str, state: str, x: float, y: float, r: float, level: float | No
     foot = 1.04 * r
     full = f"M{n(x - half)} {n(cut)}L{n(x + half)} {n(cut)}L{n(x + foot)} {n(low)}L{n(x - foot)} {n(low)}Z"
     return [
-        Path(key=f"{key}/level", d=full, classes="retry fill"),
+        Path(key=f"{key}/level", d=full, classes="retry fill level"),
         Path(key=f"{key}/o", d=triangle(x, y, r), classes="retry edge none round", width=width),
     ]
 
@@ -123,7 +123,7 @@ def _flight(key: str, x: float, y: float, r: float, level: float | None) -> list
     half = math.sqrt(max(0.0, r * r - (height - y) ** 2))
     large = 1 if level > 0.5 else 0
     d = f"M{n(x - half)} {n(height)}A{n(r)} {n(r)} 0 {large} 0 {n(x + half)} {n(height)}Z"
-    return [Path(key=f"{key}/level", d=d, classes="flight fill"), ring]
+    return [Path(key=f"{key}/level", d=d, classes="flight fill level"), ring]
 
 
 def refill(key: str, x: float, y: float) -> list[Mark]:

@@ -8,7 +8,7 @@ from natslab.views.acks.mosaic import bars
 from natslab.views.acks.plan import GRID, LEFT, ROWS, Plan, attempts_of
 from natslab.views.acks.state import Attempt, Cell, Consumer, State, totals_of
 from natslab.views.acks.words import STATES, attempt_words, lane_words, left_of, more_words, pins
-from natslab.views.scene import Action, Group, Mark, Path, Text, label, text_width
+from natslab.views.scene import WIDTH, Action, Group, Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, fit, short_name
 
 TOP = 149.0
@@ -101,7 +101,8 @@ class Lanes:
             return [*marks, *self._ranges()]
         picked = [c for c in plan.singles if chosen and chosen[1] == c.a and chosen[0] == plan.stream.name]
         order = [*picked, *plan.singles[-1:], *plan.singles[:1], *plan.singles]
-        taken: list[tuple[float, float]] = []
+        taken = [(c.middle - 7, c.middle + 7) for c in plan.columns if c.a != c.b]
+        taken.append((margin.MARGIN - 2, WIDTH))
         done: set[int] = set()
         for column in order:
             words = amount(column.a)
@@ -217,8 +218,7 @@ class Lanes:
         return [
             *marks,
             self.head(consumer, "t12"),
-            label(f"{key}/word", margin.MARGIN, y + 4, "ack pending", "t12 ink3"),
-            label(f"{key}/n", margin.END, y + 4, said, "t12 w6 end num"),
+            margin.row(f"{key}/ack pending", y + 4, "ack pending", said),
         ]
 
     def rest(self) -> Mark:
@@ -230,8 +230,7 @@ class Lanes:
             title=f"{more_words(self.state, self.plan)}. They are only counted.",
             marks=[
                 label("more/words", 24, y, f"{amount(len(self.plan.more))} more", "t12 ink3"),
-                label("more/pending", margin.MARGIN, y, "ack pending", "t12 ink3"),
-                label("more/n", margin.END, y, amount(pending), "t12 w6 end num"),
+                margin.row("more/pending", y, "ack pending", amount(pending)),
             ],
         )
 
@@ -498,11 +497,14 @@ class Lanes:
         for seq in seqs:
             if expanded and (cell := cells.get(seq)) is not None and seq > consumer.floor:
                 x = self.places[self.key(consumer, seq)][0]
+                for row in rows[: min(cell.attempt, len(rows))]:
+                    boxes.append((x - plan.r - 1, row - plan.r, x + plan.r + 9, row + 2))
                 for row in rows[: min(cell.attempt, len(rows)) - 1]:
-                    boxes.append((x - plan.r - 1, row - plan.r, x + plan.r + 1, row + 27))
+                    boxes.append((x - 2, row, x + 2, row + 27))
         for line in (consumer.floor, consumer.delivered):
             boxes.append((plan.edge(line) - 1.5, rows[0], plan.edge(line) + 1.5, rows[-1] + 30))
-        for _, mine, x, y, text, classes in sorted(wants):
+        few = 2 if plan.pitch < 17 else len(wants)  # where cells are dense, it must be clear whose they are
+        for _, mine, x, y, text, classes in sorted(wants)[:few]:
             wide = text_width(text, classes)
             middle = "middle" in classes
             for dx in (0, 5, -5, 8, -8) if middle else (0,):
@@ -517,7 +519,8 @@ class Lanes:
         if seconds:
             marks.append(label(f"{key}/seconds", 24, rows[0] + 23, "seconds left", "t11 ink3"))
         if expanded:
-            marks += self.asides(consumer, seqs, rows, boxes)
+            ends = plan.edge(consumer.delivered)
+            marks += self.asides(consumer, seqs, rows, [b for b in boxes if not b[0] < ends < b[2]])
         return marks
 
     def asides(
@@ -554,7 +557,7 @@ class Lanes:
             for left in (x, x - wide / 2, x - wide) if not said else ():
                 box = (left - 3, after - 6, left + wide + 3, after + 6)
                 if left > GRID and not _hits(box, boxes):
-                    marks.append(label("waits", left, after + 4, words, "t11 ink2"))
+                    marks.append(label("waits", left, after + 4, words, "t11 ink2 halo"))
                     said = True
                     break
         return marks

@@ -21,7 +21,8 @@ def heading(state: State, consumers: list[Consumer]) -> list[Mark]:
         Path(key="says/line", d=f"M{MARGIN:g} 149H{END:g}", classes="edge line"),
     ]
     if at >= 0:
-        marks.append(label("says/at", END, 136, f"at {at:.1f} s", "t11 ink3 end num"))
+        words = f"at {at:.1f} s" if at < 100 else f"at {at:.0f} s" if at < 1000 else f"{at:.0f} s"
+        marks.append(label("says/at", END, 136, words, "t11 ink3 end num"))
     return marks
 
 
@@ -41,12 +42,12 @@ def counters(state: State, consumer: Consumer, y: float, lines: int, *, whole: b
     if not consumer.push:
         rows.append(("waiting pulls", amount(consumer.says["waiting"]), None))
     elif whole:
-        rows.append(("push, subscriber", "yes" if consumer.says["bound"] else "none", None))
+        rows.append(("subscriber", "yes" if consumer.says["bound"] else "none", None))
     marks: list[Mark] = []
     for word, value, cells in rows:
         if lines < 1:
             break
-        marks.append(_row(f"{key}/{word}", y, word, value, "ink3"))
+        marks.append(row(f"{key}/{word}", y, word, value))
         y, lines = y + LINE, lines - 1
         if cells is not None and lines:
             marks += _delta(f"{key}/{word}/delta", y, amount(cells))
@@ -55,7 +56,7 @@ def counters(state: State, consumer: Consumer, y: float, lines: int, *, whole: b
         marks.append(Path(key=f"{key}/line", d=f"M{MARGIN:g} {y + 5:g}H{END:g}", classes="edge hair"))
         y += LINE + 5
         for word, value in settings(consumer):
-            marks.append(_row(f"{key}/{word}", y, word, value, "ink3"))
+            marks.append(row(f"{key}/{word}", y, word, value))
             y += LINE
     return marks
 
@@ -83,13 +84,14 @@ def settings(consumer: Consumer) -> list[tuple[str, str]]:
     return rows
 
 
-def _row(key: str, y: float, word: str, value: str, ink: str) -> Mark:
+def row(key: str, y: float, word: str, value: str) -> Mark:
+    """A counter: its name and its value."""
     if text_width(word, "t12") + text_width(value, "t12 w6") > END - MARGIN - 2:
         word = _SHORT.get(word, word)
     return Group(
         key=key,
         marks=[
-            label(f"{key}/word", MARGIN, y, word, f"t12 {ink}"),
+            label(f"{key}/word", MARGIN, y, word, "t12 ink3"),
             label(f"{key}/n", END, y, value, "t12 w6 end num"),
         ],
     )

@@ -31,10 +31,20 @@ def counts(state: State, plan: Plan, consumer: Consumer) -> list[dict[str, int]]
             out[i][_OF[consumer.shown(cell, state.now)]] += 1
             single[i] += seq <= consumer.delivered
     for a, b in consumer.runs:
-        for i, c in enumerate(columns):
-            both = max(0, min(b, c.b) - max(a, c.a) + 1)
+        for i in range(max(0, bisect.bisect_right(starts, a) - 1), bisect.bisect_right(starts, b)):
+            both = max(0, min(b, columns[i].b) - max(a, columns[i].a) + 1)
             out[i]["flight"] += both
             single[i] += both
+    if consumer.beyond:
+        # Where exactly they are is not known: after the last one that is, evenly.
+        parts = [max(0, min(c.b, consumer.delivered) - max(c.a, consumer.horizon + 1) + 1) for c in columns]
+        rest, left = sum(parts), consumer.beyond
+        for i, part in enumerate(parts):
+            if part:
+                share = min(part, round(left * part / rest))
+                out[i]["flight"] += share
+                single[i] += share
+                left, rest = left - share, rest - part
     for i, c in enumerate(columns):
         a = max(c.a, consumer.first)
         if consumer.filters:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from natslab.views.acks import margin
 from natslab.views.acks.card import card_of
 from natslab.views.acks.lanes import Lanes
+from natslab.views.acks.once import drawn
 from natslab.views.acks.plan import Plan, plan_of
 from natslab.views.acks.state import State, totals_of
-from natslab.views.acks.words import describe, other_words, others, timed
+from natslab.views.acks.words import bare, describe, other_words, others, timed
 from natslab.views.scene import Group, Legend, Mark, Scene, label, shorten
 from natslab.views.view import blank
-from natslab.views.wording import amount, short_name
+from natslab.views.wording import amount, count_of, short_name
 
 TITLE = "Acks"
 SOURCES = "seen in state file, advisories and acks"
 
 
+@drawn
 def draw(state: State) -> Scene:
     """The lanes of one stream's consumers, the server's counters, and the card of the selected cell."""
     sentence, note = timed(state)
@@ -25,6 +27,8 @@ def draw(state: State) -> Scene:
     sources = "reconstructed from events: a memory consumer has no state file" if rebuilt else SOURCES
     scene = blank(state, "acks", TITLE, sources, sentence, note)
     if plan is None:
+        scene.marks = [_bare(state, name, 142 + 22 * i) for i, name in enumerate(bare(state))]
+        scene.height += 22 * len(scene.marks)
         return scene
     lanes = Lanes(state, plan)
     drawn = [*plan.bands, *plan.lanes]
@@ -46,6 +50,13 @@ def draw(state: State) -> Scene:
         marks.append(_other(state, name, bottom))
     scene.marks, scene.height, scene.legend = marks, bottom + 22, legend(state, plan)
     return scene
+
+
+def _bare(state: State, name: str, y: float) -> Mark:
+    """A stream of which no consumer has anything to show."""
+    key, stream = f"stream/{name}", state.streams[name]
+    words = f"{short_name(name, 40)}: {count_of(stream.messages, 'message')}, {other_words(state, name)}"
+    return Group(key=key, title=f"{words}.", marks=[label(f"{key}/words", 24, y, words, "t12 ink3")])
 
 
 def left_out(state: State, plan: Plan) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from natslab.views.acks.facts import blocking, exhausted, focus, selected, trouble
+from natslab.views.acks.once import once
 from natslab.views.acks.state import KNOWN, Consumer, State, Stream
 from natslab.views.scene import text_width
 from natslab.views.wording import amount
@@ -80,6 +81,7 @@ class Plan(msgspec.Struct):
         return [c for c in self.columns if c.a == c.b]
 
 
+@once
 def plan_of(state: State) -> Plan | None:
     """The picture of the stream in focus; None when there is nothing to draw."""
     name = focus(state)

@@ -127,19 +127,25 @@ def file_report(state: State, event: Snap) -> None:
     stream, name = str(data.get("stream", "")), str(data.get("consumer", ""))
     if not stream or not wanted(state, stream, name):
         return
+    if "floor" not in data:
+        return  # a consumer without a file: only acks that were not told singly
     consumer = home(state, stream, name)
-    floor, delivered = data.get("floor") or [0, 0], data.get("delivered") or [0, 0]
+    floor, delivered = data["floor"], data["delivered"]
     _place(state, consumer, event.t, int(delivered[0]), int(delivered[1]), int(floor[1]))
     again = {int(seq): int(count) for seq, count in data.get("redelivered") or []}
     pending = {int(entry[0]): int(entry[1]) for entry in data.get("pending") or []}
     left_out = int(data.get("left_out") or 0)
+    horizon = max(pending, default=0) if left_out else int(delivered[1])
     consumer.file_t, consumer.file_pending = event.t, len(pending) + left_out
+    consumer.file_dseq = int(delivered[0])
     consumer.doubts.clear()
+    for seq in [s for s, c in consumer.cells.items() if s > horizon and c.waits and left_out]:
+        put(consumer, consumer.cells.pop(seq), "gone")  # counted with those that are left out
     _waits(state, consumer, event.t, pending, again)
+    _over(consumer, event.t, pending, horizon)
     if not left_out:
-        _over(state, consumer, event.t, pending, again, int(delivered[1]))
-    single = sum(b - a + 1 for a, b in consumer.runs)
-    consumer.beyond = max(0, consumer.file_pending - consumer.waiting - single) if left_out else 0
+        _given_up(state, consumer, event.t, pending, again)
+    consumer.beyond, consumer.horizon = left_out, horizon
     consumer.again = sum(1 for seq in again if seq not in consumer.cells)
 
 
@@ -180,26 +186,34 @@ def _reopen(consumer: Consumer, cell: Cell) -> None:
         cell.last.end = ""
 
 
-def _over(
-    state: State, consumer: Consumer, t: float, pending: dict[int, int], again: dict[int, int], delivered: int
-) -> None:
-    """What the server waits for no longer: acked, or exhausted where it still counts as redelivered."""
-    for seq, cell in list(consumer.cells.items()):
-        if seq in pending or seq > delivered:
-            continue
-        if cell.waits:
+def _over(consumer: Consumer, t: float, pending: dict[int, int], horizon: int) -> None:
+    """What the server waits for no longer, as far as the file was read: acked, or given up."""
+    for seq, cell in consumer.cells.items():
+        if cell.waits and seq <= horizon and seq not in pending:
             if t - cell.t < LAG:
                 consumer.doubts[seq] = "over"
             else:
-                _end(consumer, cell, t, seq in again)
-        elif cell.state == "exhausted" and seq not in again and t - cell.t >= LAG:
-            settle(consumer, cell, t, guessed=True)
+                _end(consumer, cell, t, consumer.last_chance(cell) and cell.state != "flight")
+
+
+def _given_up(
+    state: State, consumer: Consumer, t: float, pending: dict[int, int], again: dict[int, int]
+) -> None:
+    """What is not waited for and still counts as redelivered has used all its attempts."""
     for seq, count in again.items():
-        if seq not in pending and seq not in consumer.cells and consumer.max_deliver > 0:
+        cell = consumer.cells.get(seq)
+        if seq in pending or consumer.max_deliver < 1:
+            continue
+        if cell is None:
             new = cell_for(state, consumer, seq)
             if new is not None:
                 new.attempt, new.t, new.guessed = _attempts(consumer, count), t, True
                 put(consumer, new, "exhausted")
+        elif cell.guessed and cell.state == "acked":
+            put(consumer, cell, "exhausted")
+    for seq, cell in consumer.cells.items():
+        if cell.state == "exhausted" and seq not in again and t - cell.t >= LAG and cell.guessed:
+            settle(consumer, cell, t, guessed=True)
 
 
 def _end(consumer: Consumer, cell: Cell, t: float, again: bool) -> None:
@@ -232,16 +246,18 @@ def advisory(state: State, event: Snap) -> None:
     data = event.data
     kind = str(data.get("type", ""))
     stream, name = str(data.get("stream", "")), str(data.get("consumer", ""))
-    if kind.endswith("stream_action") and data.get("action") == "delete" and stream in state.streams:
-        _forget_stream(state, stream)
-    elif kind.endswith("consumer_action") and wanted(state, stream, name) and stream and name:
+    # Announcements are collected for a moment: what came after the one that is told is of its successor.
+    if kind.endswith("stream_action") and data.get("action") == "delete":
+        if stream in state.streams and state.streams[stream].active <= event.t:
+            _forget_stream(state, stream)
+    elif kind.endswith("consumer_action"):
+        old = state.consumers.get(f"{stream}/{name}")
+        if old is None or old.changed > event.t:
+            return
         if data.get("action") == "delete":
             _forget(state, stream, name)
-        elif data.get("action") == "create":
-            key = f"{stream}/{name}"
-            old = state.consumers.get(key)
-            if old is not None and old.dseq:
-                state.consumers[key] = Consumer(stream=stream, name=name, changed=event.t)
+        elif data.get("action") == "create" and old.dseq:
+            state.consumers[old.key] = Consumer(stream=stream, name=name, changed=event.t)
 
 
 def _forget(state: State, stream: str, name: str) -> None:

@@ -47,15 +47,18 @@ def arrive(state: State, consumer: Consumer, event: Deliver) -> None:
     cell = consumer.cells.get(event.seq)
     if cell is not None and event.attempt < cell.attempt and event.how == "inferred":
         return
-    beyond = event.seq > consumer.delivered
+    # What the state file counted already is told late: whether it is pending, the file knows better.
+    old = 0 < event.cseq <= consumer.file_dseq or event.seq <= consumer.floor
     consumer.delivered = max(consumer.delivered, event.seq)
     if cell is None:
+        counted = any(a <= event.seq <= b for a, b in consumer.runs)
+        if counted or (old and consumer.beyond and event.seq > consumer.horizon):
+            return
         cell = cell_for(state, consumer, event.seq)
         if cell is None:
-            _join(consumer, event.seq)
+            if not old:
+                _join(consumer, event.seq)
             return
-        # A report may have told already that it is settled; the delivery alone does not undo that.
-        old = not beyond and event.seq <= consumer.floor
         put(consumer, cell, "acked" if old else "flight")
         cell.guessed = old
     attempt = next((a for a in cell.attempts if a.n == event.attempt), None)
@@ -74,13 +77,12 @@ def arrive(state: State, consumer: Consumer, event: Deliver) -> None:
         attempt.client, attempt.reply, attempt.held = event.client, event.reply, event.held
         attempt.cseq, attempt.pending = event.cseq, event.pending
     cell.t = max(cell.t, event.t)
-    if event.attempt > cell.attempt or (event.attempt == cell.attempt and not attempt.end):
-        known = cell.attempt
+    if event.attempt > cell.attempt:
         cell.attempt = event.attempt
-        settled = cell.guessed and cell.state == "acked" and event.seq <= consumer.floor
-        if cell.state != "acked" or (known < event.attempt and not settled):
+        if cell.waits or not old:
             put(consumer, cell, "flight")
-            cell.guessed = False
+    if cell.waits:
+        cell.guessed = False
     if consumer.ack == "none":
         put(consumer, cell, "acked")
         consumer.floor = consumer.delivered

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from natslab.tape.subject import matches
+from natslab.views.acks.once import once
 from natslab.views.view import ViewState
 
 KNOWN = 5_000  # sequences known singly, over all consumers
@@ -106,12 +107,14 @@ class Consumer(msgspec.Struct, omit_defaults=True):
     cells: dict[int, Cell] = {}
     waiting: int = 0  # cells the server waits for
     runs: list[list[int]] = []  # pending ones that are not known singly: [first, last]
-    beyond: int = 0  # pending ones of which only the count is known
+    beyond: int = 0  # pending ones of which only the count is known: they come after `horizon`
+    horizon: int = 0
     again: int = 0  # redelivered ones that are not known singly
     says: dict[str, int] = {}  # the server's counters ...
     says_t: float = -1.0  # ... and when it gave them
     file_t: float = -1.0  # when its state file was read last; below 0 = never
     file_pending: int = 0
+    file_dseq: int = 0  # deliveries that it counted
     doubts: dict[int, str] = {}  # where the file, perhaps older, disagreed: sequence -> its state there
     clients: dict[str, int] = {}  # who got how many
     changed: float = -9.0  # tape seconds of the newest event about it
@@ -246,6 +249,7 @@ class State(ViewState, kw_only=True):
         return totals_of(self, self.consumer(stream, consumer))
 
 
+@once
 def totals_of(state: State, consumer: Consumer) -> Totals:
     """What the cells say, every message counted once."""
     count = dict.fromkeys((*WAITING, *SETTLED, "exhausted"), 0)
@@ -265,6 +269,7 @@ def totals_of(state: State, consumer: Consumer) -> Totals:
     )
 
 
+@once
 def settled_of(state: State, consumer: Consumer) -> int:
     """Messages that the consumer is done with and that have no cell any more."""
     stream = state.streams[consumer.stream]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from natslab.views.acks import facts
+from natslab.views.acks.once import drawn
 from natslab.views.acks.plan import Plan, plan_of
 from natslab.views.acks.state import Cell, Consumer, State, Totals, totals_of
+from natslab.views.scene import text_width
 from natslab.views.view import Table
 from natslab.views.wording import amount, count_of, listed, short_name
 
@@ -26,7 +28,14 @@ def messages_of(seqs: list[int]) -> str:
         return f"Message {amount(seqs[0])}"
     if len(seqs) <= 4:
         return f"Messages {listed([amount(s) for s in seqs])}"
+    if seqs[0] > 9_999:
+        return f"Messages {amount(seqs[0])} and others"
     return f"Messages {', '.join(amount(s) for s in seqs[:3])} and others"
+
+
+def fitting(*sentences: str) -> str:
+    """The first of these that fits the picture."""
+    return next((s for s in sentences if text_width(s, "t16 w5") <= 850), sentences[-1])
 
 
 def left_of(seconds: float) -> str:
@@ -37,11 +46,13 @@ def left_of(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
 
 
+@drawn
 def describe(state: State) -> tuple[str, str]:
     """What matters most now, without times; the rest in the note."""
     return _words(state, timed=False)
 
 
+@drawn
 def timed(state: State) -> tuple[str, str]:
     """The same for a picture, with the time that is left."""
     return _words(state, timed=True)
@@ -70,9 +81,12 @@ def _blocked(state: State, consumer: Consumer) -> tuple[str, str] | None:
     attempts = f"all {max(used)} attempts" if len(used) == 1 and max(used) > 1 else "the only attempt"
     if len(used) > 1:
         attempts = "all attempts"
-    sentence = (
-        f"{messages_of(seqs)} used {attempts}: {'it stays' if one else 'they stay'} stored, "
-        f"but {name} will never get {'it' if one else 'them'} again."
+    it, stays = ("it", "it stays") if one else ("them", "they stay")
+    some = f"{messages_of(seqs)} used {attempts}"
+    sentence = fitting(
+        f"{some}: {stays} stored, but {name} will never get {it} again.",
+        f"{some}: {name} will never get {it} again.",
+        f"{some} of {name}.",
     )
     ahead = facts.acked_ahead(consumer)
     if seqs[0] != consumer.floor + 1:
@@ -103,11 +117,10 @@ def _stuck(state: State, consumer: Consumer) -> tuple[str, str] | None:
     name, seqs = short_name(consumer.name), [c.seq for c in cells]
     one = len(seqs) == 1
     if all(consumer.last_chance(c) for c in cells):
-        return (
-            f"{messages_of(seqs)} used all {cells[0].attempt} attempts without an ack; {name} gives "
-            f"{'it' if one else 'them'} up at its next pull.",
-            "",
-        )
+        given = f"{name} gives {'it' if one else 'them'} up at its next pull."
+        attempts = "the only attempt" if cells[0].attempt == 1 else f"all {cells[0].attempt} attempts"
+        some = f"{messages_of(seqs)} used {attempts} without an ack"
+        return fitting(f"{some}; {given}", f"{some}."), given
     silent = any(consumer.shown(c, state.now) == "expired" for c in cells)
     return (
         f"{messages_of(seqs)} {'is' if one else 'are'} due again, but nobody pulls from {name}.",
@@ -143,16 +156,15 @@ def _next(state: State, consumers: list[Consumer], timed: bool) -> str:
 def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> tuple[str, str]:
     open_ = [c for c in consumers if c.pending]
     if open_:
-        parts = [f"{short_name(c.name)} waits for {count_of(c.pending, 'ack')}" for c in open_[:3]]
-        if len(open_) > 3:
-            parts.append(f"{amount(len(open_) - 3)} more consumers wait too")
+        parts = [f"{short_name(c.name)} waits for {count_of(c.pending, 'ack')}" for c in open_]
+        ways = [[*parts[:k], *(["others wait too"] if len(parts) > k else [])] for k in (3, 2, 1)]
         coming = [
             c.seq for c in open_[0].cells.values() if c.state == "nak" and c.last is not None and c.last.delay
         ]
         note = _next(state, consumers, timed)
         if not note and coming:
             note = f"{messages_of(sorted(coming))} comes again when its delay is over."
-        return f"{listed(parts)}.", note
+        return fitting(*(f"{listed(way)}." for way in ways)), note
     totals = [(c, totals_of(state, c)) for c in consumers]
     given = [c for c, t in totals if t.exhausted]
     rest = [(c, t) for c, t in totals if t.stored]
@@ -161,7 +173,7 @@ def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> t
         one = consumers[0]
         stream = short_name(one.stream)
         held = plan.stream.messages
-        who = short_name(one.name) if len(consumers) == 1 else f"each of {amount(len(consumers))} consumers"
+        who = short_name(one.name) if len(consumers) == 1 else "each consumer"
         return (
             f"{stream} has {count_of(held, 'message')}; {who} has handed out none yet.",
             f"Fetch some: %js consumer next {one.stream} {one.name}"
@@ -169,7 +181,9 @@ def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> t
             else "It hands them out as soon as somebody subscribes.",
         )
     names = [short_name(c.name) for c in consumers]
-    who = listed(names) if len(names) <= 3 else f"{amount(len(names))} consumers"
+    who = listed(names) if len(names) <= 3 else "all consumers"
+    if len(who) > 45:
+        who = "all consumers"
     if all(c.ack == "none" for c in consumers):
         sentence = f"{who} {'asks' if len(consumers) == 1 else 'ask'} for no ack: handed out is done."
     elif given:
@@ -218,8 +232,13 @@ def _empty(state: State) -> tuple[str, str]:
             f"Stream {title} has {count_of(stream.messages, 'message')} and no consumer.",
             f"A consumer remembers what was acked: %js consumer add {title} billing --pull --defaults",
         )
-    who = listed([short_name(c.name) for c in consumers[:3]])
-    return f"Stream {title} is empty: there is nothing for {who}.", "Publish something, and it appears here."
+    names = [short_name(c.name) for c in consumers[:3]]
+    return (
+        fitting(
+            f"Stream {title} is empty: there is nothing for {listed(names)}.", f"Stream {title} is empty."
+        ),
+        "Publish something, and it appears here.",
+    )
 
 
 def lane_words(state: State, consumer: Consumer, totals: Totals | None = None) -> str:
@@ -254,7 +273,9 @@ def attempt_words(consumer: Consumer, attempt: int) -> str:
 def listed_cells(plan: Plan, consumer: Consumer) -> list[Cell]:
     """The cells that have a row of their own: above the floor, or exhausted."""
     shown = [consumer.cells.get(c.a) for c in plan.singles]
-    return [c for c in shown if c is not None and (c.seq > consumer.floor or c.state == "exhausted")]
+    return [
+        c for c in shown if c is not None and (c.seq > consumer.floor or c.state == "exhausted" or c.waits)
+    ]
 
 
 def pins(state: State, plan: Plan, consumer: Consumer) -> list[Cell]:
@@ -274,6 +295,7 @@ def pins(state: State, plan: Plan, consumer: Consumer) -> list[Cell]:
     return [unique[s] for s in sorted(unique)]
 
 
+@drawn
 def table(state: State) -> Table:
     """One row per consumer, and one per message that is not settled or stored."""
     columns = ["consumer", "message", "state", "attempt", "client", "subject"]
@@ -301,9 +323,9 @@ def table(state: State) -> Table:
         if plan.more:
             rows.append([f"{len(plan.more)} more", "", more_words(state, plan), "", "", ""])
             keys.append("more")
-    drawn = plan.stream.name if plan is not None else ""
-    for stream in others(state, drawn):
-        rows.append([stream, "", other_words(state, stream), "", "", ""])
+    for stream in others(state, plan.stream.name) if plan is not None else bare(state):
+        held = count_of(state.streams[stream].messages, "message")
+        rows.append([stream, "", f"{held}, {other_words(state, stream)}", "", "", ""])
         keys.append(f"stream/{stream}")
     return Table(columns, rows, keys)
 
@@ -316,9 +338,12 @@ def more_words(state: State, plan: Plan) -> str:
 
 def others(state: State, drawn: str) -> list[str]:
     """Streams that the picture only names."""
-    if plan_of(state) is None and not drawn:
-        return []
     return [n for n in state.streams if n != drawn][:6]
+
+
+def bare(state: State) -> list[str]:
+    """Streams to name where nothing else can be drawn."""
+    return list(state.streams)[:8] if not state.servers or "up" in state.servers.values() else []
 
 
 def other_words(state: State, stream: str) -> str:
