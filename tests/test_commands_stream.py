@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import natslab
-from natslab.commands import parse
+from natslab.commands import parse, tree
 from natslab.commands.jsresults import Change, StreamInfo, changes
 from natslab.commands.stream_read import Stored
 from natslab.commands.stream_report import COLUMNS, bar, runs
@@ -19,6 +19,11 @@ from natslab.lab import Lab
 from natslab.servers.jsapi import JetStreamError
 
 Go = Callable[..., Any]
+
+
+def parse_tree() -> list[tuple[str, Any]]:
+    tree.load()
+    return [(" ".join(path), verb) for path, verb in tree.NATS.walk()]
 
 
 @pytest.fixture(scope="module")
@@ -517,6 +522,34 @@ class TestRemoving:
         sealed = go("js stream seal COPY -f")
         assert sealed.diff["sealed"] == (False, True)
         assert "is sealed" in refusal(go, "js stream purge COPY -f").what
+
+
+class TestExplain:
+    @pytest.mark.parametrize("path", [p for p, _ in parse_tree() if p.startswith("stream ")])
+    def test_every_verb(self, path: str) -> None:
+        words = {
+            "stream add": "A",
+            "stream copy": "A B",
+            "stream restore": "x",
+            "stream backup": "A x",
+            "stream seal": "A",
+        }
+        said = parse(f"{path} {words.get(path, '')} --explain").run()
+        assert said.why.endswith(".")
+        assert "On the wire:" in repr(said)
+
+    def test_the_bytes(self) -> None:
+        said = parse("%%js stream add A --max-msgs 5 --explain", "max_age: 1h").run()
+        assert said.bytes == [
+            "PUB $JS.API.STREAM.INFO.A _INBOX.… 0",
+            "",
+            "PUB $JS.API.STREAM.CREATE.A _INBOX.… 76",
+            '{"name": "A", "max_age": 3600000000000, "max_msgs": 5, "allow_direct": true}',
+        ]
+        assert (
+            '{"filter": "a.b", "keep": 2}'
+            in parse("stream purge A --subject a.b --keep 2 --explain").run().bytes
+        )
 
 
 class TestFull:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from natslab.commands import explain_consumer, words
+from natslab.commands import explain_consumer, explain_stream, words
 from natslab.commands.consumer_sub import asked
 from natslab.commands.results import Result, one_line
 from natslab.commands.templates import Template
@@ -77,6 +77,8 @@ def explain(path: str, values: dict[str, Any], body: str | None) -> Explanation:
         key = "subscribe --stream"
     if key in explain_consumer.WHY:
         return Explanation(path, explain_consumer.WHY[key], explain_consumer.wire(path, values))
+    if key in explain_stream.WHY:
+        return Explanation(path, explain_stream.WHY[key], explain_stream.wire(path, values, body))
     if key not in _WHY:
         raise CommandError(f"There is no explanation of {path} yet.", f"Help: %nats {path} --help")
     return Explanation(path, _WHY[key], _wire(path, values, body))

@@ -25,7 +25,7 @@ from natslab.commands.jsresults import (
 )
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import size
-from natslab.commands.stream_flags import FILE_OF_CONFIG, check, configured, configuring, given
+from natslab.commands.stream_flags import FILE_OF_CONFIG, check, configured, configuring, given, wanted
 from natslab.commands.tree import NATS, impossible
 from natslab.errors import CommandError
 from natslab.servers.disk import write
@@ -87,38 +87,26 @@ async def found(api: Api, name: str) -> dict[str, Any] | None:
 @switch("--defaults", help="accepted: what is not said is as the CLI's default")
 @DRY_RUN
 async def add(
-    line: Line, stream: str | None, config: Path | None, validate: bool, output: Path | None,
-    defaults: bool, dry_run: bool, **said: Any,
+    line: Line, stream: str | None, validate: bool, output: Path | None, defaults: bool, dry_run: bool,
+    **said: Any,
 ) -> Result:  # fmt: skip
     """Make a stream, or change one to be exactly like this.
 
     What is not said is as the server's default. When the stream is there it is updated, and what changed
     is shown; a field that cannot change refuses all of it.
     """
-    wanted = configured(given(line.body, config), said)
-    if stream and wanted.get("name", stream) != stream:
-        raise CommandError(
-            f"The line names the stream {stream} and the configuration {wanted['name']}.",
-            "Leave out one of the two.",
-        )
-    name = check_name(stream if stream is not None else wanted.get("name") or _no_name(), "stream")
-    wanted = {"name": name, **wanted}
-    if not wanted.get("mirror"):
-        wanted.setdefault("allow_direct", True)
-    check(wanted)
+    config = wanted(stream, line.body, said)
+    name = check_name(config["name"], "stream")
+    check(config)
     if validate:
-        return Text(f"The configuration of stream {name} can be read", valid=True, config=wanted)
+        return Text(f"The configuration of stream {name} can be read", valid=True, config=config)
     if output is not None:
-        write(output, _indented(wanted) + "\n")
+        write(output, _indented(config) + "\n")
         return Text(f"The configuration of stream {name} was written to {output}", file=str(output))
     if dry_run:
-        return Request(f"$JS.API.STREAM.CREATE.{name}", wanted)
+        return Request(f"$JS.API.STREAM.CREATE.{name}", config)
     async with line.jetstream() as api:
-        return await create(api, wanted)
-
-
-def _no_name() -> str:
-    raise CommandError("add needs the name of a stream.", "For example: %js stream add ORDERS")
+        return await create(api, config)
 
 
 async def create(api: Api, wanted: dict[str, Any]) -> Result:

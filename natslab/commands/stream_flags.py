@@ -224,6 +224,24 @@ def given(body: str | None, config: Path | None) -> dict[str, Any]:
     return read_file(config, STREAM, "stream") if config is not None else {}
 
 
+def wanted(stream: str | None, body: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole configuration that `add` asks for, from its name, the cell body and its flags.
+
+    Raises CommandError when there is no name, or two.
+    """
+    config = configured(given(body, said.get("config")), said)
+    if stream is not None and config.get("name", stream) != stream:
+        raise CommandError(
+            f"The line names the stream {stream} and the configuration {config['name']}.",
+            "Leave out one of the two.",
+        )
+    if stream is None and not config.get("name"):
+        raise CommandError("add needs the name of a stream.", "For example: %js stream add ORDERS")
+    if not config.get("mirror"):
+        config.setdefault("allow_direct", True)  # as the CLI does
+    return {"name": stream if stream is not None else config["name"], **config}
+
+
 def check(config: Mapping[str, Any]) -> None:
     """Refuse what cannot be a stream before the server is asked, in a better sentence than its own."""
     for subject in config.get("subjects") or []:
