@@ -50,7 +50,7 @@ __all__ = ["TRACE", "TRACE_PREFIX", "Client", "TooLarge", "untraced"]
 
 KEPT = 256  # bytes of a payload that are reported
 RECENT, RECENT_SIZE = 64, 16 * 1024  # traced messages that could be sent again, and bytes of each
-QUIET = 4096  # reply subjects of requests to JetStream itself whose answers are known as such
+QUIET = 8192  # reply subjects of requests to JetStream itself whose answers are known as such
 STALLED = 5.0  # seconds without progress after which publish_many gives up
 
 _REFUSED_TRACE = re.compile(r'publish to "_natslab\.\d+\.(\d+)"', re.IGNORECASE)
@@ -466,28 +466,34 @@ class Client(NatsClient):
                 # The server counts the headers too, and would end the connection (measured).
                 raise too_large(payload_size, block, self._max_payload)
         if subject.startswith("$JS."):
-            self._to_jetstream(subject, reply)
+            if subject.startswith("$JS.ACK."):
+                self.hub.acked(subject, self.label)
+            if reply:
+                self._hush(reply)
+            # Acks and requests to the API are not told: a source hears the acks, the rest is clutter.
             await super()._send_publish(subject, reply, payload, payload_size, headers)
             return
         memoryview(payload)  # what cannot be sent must not be counted: raises TypeError, as nats-py would
         now = time.time()
+        ask = asking.get()
+        if ask is not None and ask.used:
+            ask = None
+        if ask is not None and ask.stored and reply:
+            self._hush(reply)
         if self._out.single(now):
-            headers = self._tell_published(now, subject, reply, payload, payload_size, headers, block)
+            headers = self._tell_published(now, subject, reply, payload, payload_size, headers, block, ask)
         else:
             self._out.add(subject, subject, payload_size)
         await super()._send_publish(subject, reply, payload, payload_size, headers)
 
-    def _to_jetstream(self, subject: str, reply: str) -> None:
-        """Acks and requests to the API are not told: a source hears the acks, the rest is clutter."""
-        if subject.startswith("$JS.ACK."):
-            self.hub.acked(subject, self.label)
-        if reply:
-            where = reply.encode()
-            self._quiet.pop(where, None)
-            self._quiet[where] = None
-            if len(self._quiet) > QUIET:
-                for old in list(self._quiet)[: QUIET // 2]:
-                    del self._quiet[old]
+    def _hush(self, reply: str) -> None:
+        """What comes to this subject answers JetStream's API or acknowledges a publish: it is not told."""
+        where = reply.encode()
+        self._quiet.pop(where, None)
+        self._quiet[where] = None
+        if len(self._quiet) > QUIET:
+            for old in list(self._quiet)[: QUIET // 2]:
+                del self._quiet[old]
 
     def _tell_published(
         self,
@@ -498,14 +504,12 @@ class Client(NatsClient):
         size: int,
         headers: dict[str, Any] | None,
         block: int,
+        ask: Ask | None,
     ) -> dict[str, Any] | None:
         n = next(self._counter)
         given = headers or {}
         target = f"{TRACE_PREFIX}{self.no}.{n}"
         own = headers is not None and TRACE in headers
-        ask = asking.get()
-        if ask is not None and ask.used:
-            ask = None
         traced = (
             self.trace
             and self.hub.trace
@@ -529,7 +533,7 @@ class Client(NatsClient):
             payload=bytes(payload[:KEPT]),
             headers=tuple(given.items()),
             traced=traced,
-            timeout=ask.timeout if ask is not None else 0.0,
+            timeout=ask.timeout if ask is not None and not ask.stored else 0.0,
             dry=str(given.get("Nats-Trace-Only", "")).lower() in ("true", "1"),
         )
         if ask is not None:
@@ -696,8 +700,8 @@ class Client(NatsClient):
         return answers
 
     def _tell_outcome(self, ask: Ask, outcome: Any, count: int) -> None:
-        if not ask.id:
-            return  # asked too fast to be told singly
+        if ask.stored or not ask.id:
+            return  # what the stream says is told; or asked too fast to be told singly
         now = time.time()
         self.hub.tell(
             report.Outcome(
