@@ -13,6 +13,7 @@ from typing import Any
 
 from natslab.servers import report
 from natslab.servers.client import Client
+from natslab.servers.connection import Connection
 from natslab.servers.meter import Meter, Stores
 
 GRACE = 2.0  # seconds in which a closed connection is still known as ours
@@ -100,7 +101,7 @@ class Hub:
             self.clients[client.label] = client
             self._meters[client.no] = (client._out, client._in, client._lost, client._stores)
 
-    def dismiss(self, client: Client) -> None:
+    def dismiss(self, client: Connection) -> None:
         """A client closed for good."""
         with self._lock:
             self.clients.pop(client.label, None)
@@ -204,7 +205,7 @@ class Hub:
 
     # --- who is who -------------------------------------------------------------------------
 
-    def claim(self, server: str, cid: int, client: Client) -> None:
+    def claim(self, server: str, cid: int, client: Connection) -> None:
         """The server's connection `cid` is this client."""
         with self._lock:
             self._own[(server, cid)] = client.label
@@ -213,7 +214,7 @@ class Hub:
                 self._labels.discard(stranger[1])
         client.claimed = (server, cid)
 
-    def release(self, client: Client) -> None:
+    def release(self, client: Connection) -> None:
         """The connection of this client is gone; its number may come again when the server restarts."""
         with self._lock:
             now = time.time()
