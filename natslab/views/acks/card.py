@@ -129,7 +129,10 @@ class Card:
         waiting = cell.state == "nak" and cell.last is not None and cell.last.delay > 0
         if waiting and cell.last is not None:
             end = max(end, cell.last.ended + cell.last.delay)
-        scale = _Scale([(a.t, finish) for a, _, finish in spans], end, now)
+        least = 0.4 * consumer.wait(attempts[-1].n) if len(attempts) == 1 else 0.0
+        scale = _Scale(
+            [(a.t, finish) for a, _, finish in spans], end, max(now, end) if cell.waits else end, least
+        )
         marks: list[Mark] = []
         glyphs = 0.0
         above: list[tuple[float, list[tuple[str, str]], str]] = []
@@ -146,12 +149,13 @@ class Card:
                 above.append(
                     (scale(t), [("+WPI", "mono t12 w6"), (" refills", "t12 ink3")], f"{key}/wpi/{k}")
                 )
-                below.append((scale(t), f"{t:.2f}", "t11 ink3 middle num", f"{key}/wpi/{k}/at"))
+                if scale(t) - scale(a.t) > 30:
+                    below.append((scale(t), f"{t:.2f}", "t11 ink3 middle num", f"{key}/wpi/{k}/at"))
             if a.end:
                 shown = a.end
                 x = scale(stop)
                 if x - glyphs >= 26:  # where attempts are dense, their ends are too
-                    marks += glyph(f"{key}/end", shown, x, base - 9.5, 7)
+                    marks += glyph(f"{key}/end", shown, max(x, X0 + 9), base - 9.5, 7)
                     glyphs = x
                 words = self.ending(a)
                 below.append(
@@ -293,7 +297,7 @@ class Card:
 class _Scale:
     """Tape seconds to pixels; long times in which nobody holds the message are cut short."""
 
-    def __init__(self, spans: list[tuple[float, float]], end: float, now: float) -> None:
+    def __init__(self, spans: list[tuple[float, float]], end: float, now: float, least: float) -> None:
         held = sum(b - a for a, b in spans) or 1.0
         self.points: list[tuple[float, float]] = []  # (seconds, units)
         at, units = spans[0][0], 0.0
@@ -312,7 +316,7 @@ class _Scale:
                 units += min(t - at, 0.25 * held) if t != end else t - at
                 self.points.append((t, units))
                 at = t
-        self.whole = units or 1.0
+        self.whole = max(units, least, 0.001)
 
     def __call__(self, t: float) -> float:
         before = self.points[0]
@@ -328,17 +332,16 @@ class _Scale:
 def _spread(wants: list[tuple[float, list[tuple[str, str]], str]], y: float) -> list[Mark]:
     """Words above the teeth, each where it begins; shortened or left out where the next one begins."""
     marks: list[Mark] = []
-    wants.sort(key=lambda w: w[0])
-    right = 0.0
-    for i, (x, runs, key) in enumerate(wants):
-        limit = wants[i + 1][0] - 6 if i + 1 < len(wants) else RIGHT - 10
-        if x < right:
-            continue
+    taken: list[tuple[float, float]] = []
+    starts = sorted(x for x, _, _ in wants)
+    # Deliveries first; a refill has its word where they leave room.
+    for x, runs, key in sorted(wants, key=lambda w: ("/wpi/" in w[2], w[0])):
+        limit = min([s - 6 for s in starts if s > x + 60], default=RIGHT - 10)
         for k in range(len(runs), 0, -1):
-            wide = sum(text_width(t, c) for t, c in runs[:k])
-            if x + wide <= limit:
+            end = x + sum(text_width(t, c) for t, c in runs[:k])
+            if end <= limit and not any(a < end + 4 and x - 4 < b for a, b in taken):
                 marks.append(Text(key=key, x=round(x, 2), y=y, runs=runs[:k]))
-                right = x + wide + 4
+                taken.append((x, end))
                 break
     return marks
 
@@ -350,14 +353,21 @@ def _under(wants: list[tuple[float, str, str, str]], y: float) -> list[Mark]:
     for x, text, classes, key in wants:
         wide = text_width(text, classes)
         a = x - wide if "end" in classes.split() else x - wide / 2 if "middle" in classes.split() else x
-        short = text.rsplit(" ", 1)[-1]
+        short = text.rsplit("  ", 1)[-1] if "  " in text else text.rsplit(" ", 1)[-1]
+        bare = " ".join(c for c in classes.split() if c not in ("middle", "end"))
+        tries = []
         for words in dict.fromkeys((text, short)):
             wide = text_width(words, classes)
             a = x - wide if "end" in classes.split() else x - wide / 2 if "middle" in classes.split() else x
-            a = min(max(a, X0), RIGHT - 12 - wide)
+            tries.append((a, wide, words))
+            # Beside what stands there already, if that is near.
+            tries += [
+                (q + 10, wide, words) for p, q in taken if p < a + wide + 4 and a - 4 < q and q + 10 - x < 60
+            ]
+        for at, wide, words in tries:
+            a = min(max(at, X0), RIGHT - 12 - wide)
             if not any(p < a + wide + 4 and a - 4 < q for p, q in taken):
                 taken.append((a, a + wide))
-                bare = " ".join(c for c in classes.split() if c not in ("middle", "end"))
                 marks.append(label(key, a, y, words, bare))
                 break
     return marks

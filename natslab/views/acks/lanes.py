@@ -493,6 +493,9 @@ class Lanes:
         for seq in seqs:
             x, y = self.places[self.key(consumer, seq)]
             boxes.append((x - plan.r - 1, y - plan.r, x + plan.r + 1, y + plan.r))
+            known = consumer.cells.get(seq)
+            if known is not None and known.state == "flight" and known.last is not None and known.last.wpi:
+                boxes.append((x + 6, y - 23, x + 22, y - 5))  # the sign of a refill
         cells = consumer.cells
         for seq in seqs:
             if expanded and (cell := cells.get(seq)) is not None and seq > consumer.floor:
@@ -534,7 +537,9 @@ class Lanes:
         marks: list[Mark] = []
         for seq in facts.blocking(consumer)[:1]:
             place = self.places.get(self.key(consumer, seq))
-            if seq == consumer.floor + 1 and place is not None and place[1] > rows[0]:
+            chosen = facts.selected(self.state)
+            crossed = chosen is not None and chosen[2] == consumer.name and chosen[1] <= consumer.floor
+            if seq == consumer.floor + 1 and place is not None and place[1] > rows[0] and not crossed:
                 x = self.plan.edge(consumer.floor) - 9
                 marks.append(label("blocks", x, place[1] + 4, "blocks the floor", "t11 ink2 end"))
         said = False

@@ -92,9 +92,12 @@ def _other(state: State, name: str, y: float) -> Mark:
 def legend(state: State, plan: Plan) -> list[Legend]:
     """The states that are there now, counted over the drawn consumers."""
     totals = [totals_of(state, c) for c in [*plan.lanes, *plan.bands]]
-    inferred = sum(
-        c.shown(cell, state.now) == "expired" for c in [*plan.lanes, *plan.bands] for cell in c.cells.values()
-    )
+    inferred = 0
+    for consumer in [*plan.lanes, *plan.bands]:
+        for cell in consumer.cells.values():
+            inferred += consumer.shown(cell, state.now) == "expired"
+            if consumer is plan.expanded and plan.how == "cells" and cell.seq > consumer.floor:
+                inferred += sum(a.end == "expired" and a.n < cell.attempt for a in cell.attempts)
     entries = [
         Legend("done fill", "circle", "acked", sum(t.acked for t in totals)),
         Legend("flight fill", "circle", "delivered, draining", sum(t.flight for t in totals)),
