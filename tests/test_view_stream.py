@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from natslab.commands.run import parse
@@ -15,7 +16,7 @@ from natslab.lab import Lab
 from natslab.servers.jsapi import Api
 from natslab.tape.event import Ack, Deliver, Drop, Event, Server, Snap, Store
 from natslab.views import stream
-from natslab.views.scene import Group, Path, Scene, to_svg, walk
+from natslab.views.scene import Group, Path, Rect, Scene, walk
 from natslab.views.stream import State, Stream
 from natslab.views.stream.plan import columns_of
 from natslab.views.stream.state import SLOTS
@@ -190,16 +191,10 @@ def test_many_single_messages_are_bounded() -> None:
     orders = story.made()
     story.store(*range(1, 3 * SLOTS))
     assert len(orders.slots) <= SLOTS and orders.messages == 3 * SLOTS - 1 == orders.counted
-    assert len(stream_bytes(story.state)) < 1_000_000
+    assert len(msgspec.msgpack.encode(story.state)) < 1_000_000
     story.drop("max_msgs", *range(1, 2001))
     assert orders.messages == 3 * SLOTS - 2001 and orders.first == 2001
     story.draw()
-
-
-def stream_bytes(state: State) -> bytes:
-    import msgspec
-
-    return msgspec.msgpack.encode(state)
 
 
 def test_a_drop_of_which_the_message_is_not_known() -> None:
@@ -457,23 +452,33 @@ def test_a_long_gap_is_one_column() -> None:
     story.draw()
 
 
-def test_levels_drain() -> None:
+def surface(story: Story) -> float:
+    """How high message 1 is filled, from its middle downwards."""
+    path = marks(story.draw())["msg/ORDERS/1/level"]
+    assert isinstance(path, Path)
+    return float(path.d[1:].split()[1].rstrip("HA").split("H")[0].split("A")[0])
+
+
+def test_levels_drain_with_age() -> None:
     story = Story()
     story.made(max_age=10 * NS)
     story.store(1, t=1.0)
+    story.tell(Server(name="n1", state="up"), 4.0)
+    before = surface(story)
+    story.tell(Server(name="n1", state="up"), 9.0)
+    assert surface(story) > before
+    story.tell(Server(name="n1", state="up"), 10.99)
+    assert "msg/ORDERS/1/level" not in marks(story.draw())
 
-    def level() -> float:
-        path = marks(story.draw()).get("msg/ORDERS/1/level")
-        return (
-            0.0
-            if path is None
-            else -min(float(v) for v in path.d.replace("A", " ").replace("V", " ").split() if v[0] == "-")
-        )
 
-    full = to_svg(story.draw())
-    story.tell(Server(name="n1", state="up"), 9.9)
-    assert to_svg(story.draw()) != full
-    assert "1 old" not in story.words()
+def test_a_gap_of_several_subjects_goes_through_their_shelves() -> None:
+    story = Story()
+    story.made()
+    story.store(*range(1, 60, 2))
+    story.store(*range(2, 60, 2), subject="orders.paid")
+    story.drop("deleted", *range(40, 58))
+    gap = marks(story.draw())["gap/ORDERS/40/box"]
+    assert isinstance(gap, Rect) and gap.h > 48
 
 
 def test_dot() -> None:

@@ -55,6 +55,7 @@ class Row:
             title=self.story(slot, left if due else -1),
             state={"seq": slot.seq, "subject": short_name(slot.subject, 80), "state": "kept"},
             light=self.light(slot.seq),
+            life=[(slot.t, due or max(slot.t, self.state.now), "stored", "kept")],
             actions=[
                 Action(
                     f"js stream rmm {shlex.quote(stream.name)} {slot.seq} -f", f"Delete message {slot.seq}"
@@ -94,11 +95,12 @@ class Row:
             light=self.light(column.first),
         )
 
-    def gap(self, column: Column, y: float) -> Mark:
-        """Several messages in a row that are gone."""
+    def gap(self, column: Column, y: float, low: float) -> Mark:
+        """Several messages in a row that are gone, from the shelf at `y` down to the one at `low`."""
         key, n = f"gap/{self.stream.name}/{column.first}", column.last - column.first + 1
-        half = self.belt.box / 2
-        why = fate_of(self.stream, column.last)
+        half, top = self.belt.box / 2, -self.high / 2 + 0.5
+        reasons = {g.why for g in self.stream.gone if g.seq <= column.last and column.first <= g.last}
+        why = fate_of(self.stream, column.last) if len(reasons) < 2 else "for several reasons"
         return sc.Group(
             key=key,
             x=round(column.x, 2),
@@ -107,11 +109,12 @@ class Row:
             state={"messages": n, "state": "gone"},
             marks=[
                 rect(
-                    f"{key}/box", -half + 0.5, -self.high / 2 + 0.5, 2 * half - 1, self.high - 1, "ghost", 5
+                    f"{key}/box", -half + 0.5, top, 2 * half - 1, low - y + self.high - 1, "ghost", 5,
+                    opacity=glyphs.LEFT,
                 ),
                 label(f"{key}/n", 0, 4, fit(f"×{amount(n)}", 2 * half, "t11"), "t11 ink3 middle"),
             ],
-        )
+        )  # fmt: skip
 
     def histogram(self, column: Column, y: float, subjects: set[str] | None, key: str) -> list[Mark]:
         """How the messages that are not drawn singly lie over the sequence; the board is at `y`."""

@@ -104,7 +104,7 @@ class Cards:
             elif c.kind == "gone":
                 marks.append(row.ghost(c, centre))
             elif c.kind == "gap":
-                marks.append(row.gap(c, centre))
+                marks.append(row.gap(c, centre, centre))
             else:
                 k = f"rest/{stream.name}/{c.first}"
                 words = f"{amount(c.first)} to {amount(c.last)}"

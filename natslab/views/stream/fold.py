@@ -137,6 +137,8 @@ def _one(state: State, stream: Stream, event: Store) -> None:
 
 def _went(stream: Stream, event: Store) -> bool:
     """Whether the message is known to be gone already; then its subject is filled in."""
+    if event.seq > stream.last_seq:
+        return False
     for gone in reversed(stream.gone):
         if gone.seq <= event.seq <= gone.last:
             if gone.seq == gone.last:
@@ -238,8 +240,10 @@ def _drop(stream: Stream, event: Drop) -> None:
         first, last = stream.ranges[0].first, _nth(stream, event.count)
     told = event.how == "inferred"
     stream.changed = max(stream.changed, event.t)
-    here = [stream.slots.pop(s) for s in [s for s in stream.slots if first <= s <= last]]
-    counted = _cut(stream, first, last)
+    few = last - first < len(stream.slots)
+    seqs = [s for s in range(first, last + 1) if s in stream.slots] if few else [*stream.slots]
+    here = [stream.slots.pop(s) for s in seqs if first <= s <= last]
+    counted = _cut(stream, first, last) if stream.ranges and first <= stream.ranges[-1].last else {}
     found = len(here) + sum(counted.values())
     for slot in here:
         _goes(stream, Gone(slot.seq, slot.seq, event.why, slot.subject, event.t, 1, told))
@@ -252,20 +256,25 @@ def _drop(stream: Stream, event: Drop) -> None:
         _count(stream, slot.subject, -1)
     if stream.missing < 0:
         stream.missing += min(found, -stream.missing)  # the report said so before
+    if found < event.count:
+        _unseen(stream, event, first, last, found)
+
+
+def _unseen(stream: Stream, event: Drop, first: int, last: int, found: int) -> None:
+    """The rest of what went: either a report said so before, or it came and went in between."""
     explained = found
     for gone in stream.gone:
         if first <= gone.seq and gone.last <= last and gone.guessed:
             _rename(stream, gone, event.why)
             explained += gone.count
     unknown = event.count - explained
-    if unknown > 0 and not any(g.seq <= first and last <= g.last for g in stream.gone):
-        # It came and went without being seen in between.
-        if stream.missing > 0 and last <= stream.last_seq:
-            stream.missing -= min(unknown, stream.missing)
-        stream.last_seq = max(
-            stream.last_seq, last if event.last or event.count == 1 else first + event.count - 1
-        )
-        _goes(stream, Gone(first, last, event.why, "", event.t, unknown, told))
+    if unknown <= 0 or any(g.seq <= first and last <= g.last for g in stream.gone):
+        return
+    if stream.missing > 0 and last <= stream.last_seq:
+        stream.missing -= min(unknown, stream.missing)
+    end = last if event.last or event.count == 1 else first + event.count - 1
+    stream.last_seq = max(stream.last_seq, end)
+    _goes(stream, Gone(first, last, event.why, "", event.t, unknown, event.how == "inferred"))
 
 
 def _nth(stream: Stream, count: int) -> int:

@@ -24,7 +24,11 @@ def slot(key: str, text: str, box: float, high: float, level: float, lit: bool) 
     inside: list[Mark] = [rect(f"{key}/ground", x, y, box, high, "ground fill", r)]
     if level > 0.02:
         inside.append(
-            ways(f"{key}/level", _level(x + 0.9, y + 0.9, box - 1.8, high - 1.8, r - 0.9, level), "line fill")
+            ways(
+                f"{key}/level",
+                _level(x + 0.9, y + 0.9, box - 1.8, high - 1.8, r - 0.9, level),
+                "line fill level",
+            )
         )
     inside.append(
         rect(f"{key}/box", x + 0.4, y + 0.4, box - 0.8, high - 0.8, "stored edge none", r, width=1.75)
@@ -95,7 +99,7 @@ def hand(key: str, state: str, x: float, y: float, left: float, r: float = 7.4) 
         return [ways(f"{key}/sign", d, "retry fill" + (" inferred" if state == "expired" else ""))]
     return [
         sc.Circle(key=f"{key}/ground", x=x, y=y, r=r, classes="ground fill"),
-        ways(f"{key}/level", _segment(x, y, r, left), "flight fill"),
+        ways(f"{key}/level", _segment(x, y, r, left), "flight fill level"),
         sc.Circle(key=f"{key}/sign", x=x, y=y, r=r, width=1.75, classes="flight edge none"),
     ]
 

@@ -172,13 +172,16 @@ class Large:
         """Slots, ghosts, gaps and what is not drawn, each on its shelf."""
         stream, row = self.stream, self.row
         marks: list[Mark] = []
+        rows = [self.shelf(s) for s in self.named] + ([SHELF + STEP * len(self.named)] if self.rest else [])
         taken: list[tuple[float, float, float]] = []
         signs: list[tuple[float, float, float]] = []  # over slots
         words = "".join(t for t, _ in self.discards())
         if words:
             signs.append((661 - wide(words, "t12 w6"), 700, SHELF))
+        for x in self.belt.blades:
+            cut = [(x - 4, x + 4, y) for y in rows]
+            taken, signs = [*taken, *cut], [*signs, *cut]
         ghosts: dict[float, list[tuple[Column, float, str]]] = {}  # by shelf
-        rows = [self.shelf(s) for s in self.named] + ([SHELF + STEP * len(self.named)] if self.rest else [])
         for c in self.belt.columns:
             if c.kind == "slot":
                 y = self.shelf(stream.slots[c.first].subject)
@@ -199,8 +202,13 @@ class Large:
                     on_it.pop()  # of several in a row with one reason the last says it
                 on_it.append((c, y, words))
             elif c.kind == "gap":
-                marks.append(row.gap(c, rows[0] if rows else SHELF))
-                taken.append((c.x - c.w / 2, c.x + c.w / 2, rows[0] if rows else SHELF))
+                # Several subjects: it goes through all their shelves.
+                names = {row.known[s].subject for s in range(c.first, c.last + 1) if s in row.known}
+                spans = [self.shelf(names.pop())] if len(names) == 1 else rows or [SHELF]
+                marks.append(row.gap(c, spans[0], spans[-1]))
+                band = [(c.x - c.w / 2, c.x + c.w / 2, y) for y in spans]
+                taken += band
+                signs += band[1:]
             else:
                 marks += self.undrawn(c)
                 taken += [(c.x - c.w / 2, c.x + c.w / 2, y) for y in rows]

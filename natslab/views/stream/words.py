@@ -166,8 +166,11 @@ def _full(stream: Stream) -> str:
     size = f"{amount(stream.messages)} of {amount(stream.limits.msgs)}"
     if stream.full == "max_bytes":
         size = f"{bytes_of(stream.bytes)} of {bytes_of(stream.limits.bytes)}"
-    refused = next((a for a in reversed(stream.answers.values()) if a.what == "refused"), None)
-    whom = f"refuses {short_name(refused.subject, 24)}" if refused else "refuses what comes next"
+    shut = [a.subject for a in reversed(stream.answers.values()) if a.what == "refused"]
+    shut = [s for s in (shut or stream.per_subject) if not stream.lets_in(s)]
+    whom = f"refuses {short_name(shut[0], 24)}" if shut else "refuses every new subject"
+    if not stream.limits.per_subject and stream.refused == 0:
+        whom = "refuses what comes next"
     due = next_to_fall(stream)
     until = f" until message {amount(due.seq)} falls off" if due is not None else " until a message goes"
     start = f"{name} is full, {size}: it {whom}"
