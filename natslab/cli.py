@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from natslab import __version__
+from natslab import notebook as books
 from natslab.errors import Cancelled, CommandError, LabError, NatslabError, ServerError, render
 
 _MANIFEST = ".natslab-lessons.json"
@@ -179,39 +178,37 @@ def run(notebook: Path, output: Path | None, timeout: int) -> None:
 
     A lesson may be named alone: natslab run 01-publish-subscribe.ipynb
     """
+    path, output = _chosen(notebook, output)
+    done = books.run(path, output, timeout)
+    click.echo(f"{path.name}: {done.cells} cells in {done.took:.1f} s → {output}")
+
+
+@main.command()
+@click.argument("notebook", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The page to write.")
+@click.option("--timeout", type=int, default=_CELL, show_default=True, help="Seconds that a cell may take.")
+@click.option("--theme", type=click.Choice(["light", "dark"]), default="light", show_default=True,
+              help="How the page looks.")  # fmt: skip
+def export(notebook: Path, output: Path | None, timeout: int, theme: str) -> None:
+    """Run a notebook and write it as one HTML page whose pictures can be scrubbed, without kernel or network.
+
+    A lesson may be named alone: natslab export 01-publish-subscribe.ipynb
+    """
+    path, output = _chosen(notebook, output)
+    done = books.run(path, output, timeout, scrub=True, theme=theme)
+    click.echo(
+        f"{path.name}: {done.cells} cells in {done.took:.1f} s, {done.pictures} pictures to scrub → {output}"
+    )
+
+
+def _chosen(notebook: Path, output: Path | None) -> tuple[Path, Path]:
     path = _find(notebook)
     output = output or Path(path.with_suffix(".html").name)
     if not output.parent.is_dir():
         raise CommandError(
             f"{output} cannot be written: there is no such folder.", "Name another: -o page.html"
         )
-    import nbformat
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
-    try:
-        book = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    except OSError as e:
-        raise CommandError(f"{path} cannot be read: {e.strerror}.", "Name a notebook.") from None
-    except Exception:
-        raise CommandError(f"{path} is not a notebook.", "Name a file that ends in .ipynb.") from None
-    begun = time.monotonic()
-    failed: CommandError | None = None
-    try:
-        _execute(book, path.parent, timeout)
-    except CellExecutionError as e:
-        failed = CommandError(
-            f"{path.name}: {_where(book)} failed: {_said(book, e)}", f"The page has it: {output}"
-        )
-    except CellTimeoutError:
-        failed = CommandError(
-            f"{path.name}: {_where(book)} took longer than {timeout} s.", "Give it more: --timeout 300"
-        )
-    except DeadKernelError:
-        failed = CommandError(f"{path.name}: the kernel died.", "Run it in JupyterLab to see why.")
-    _write(output, page(book, path.stem))
-    if failed is not None:
-        raise failed
-    click.echo(f"{path.name}: {len(book.cells)} cells in {time.monotonic() - begun:.1f} s → {output}")
+    return path, output
 
 
 def _find(notebook: Path) -> Path:
@@ -234,60 +231,6 @@ def _lessons_hint() -> str:
     except CommandError:
         names = []
     return f"Lessons: {', '.join(names)}" if names else "Name a file that ends in .ipynb."
-
-
-def _execute(book: Any, folder: Path, timeout: int) -> None:
-    from nbclient import NotebookClient
-
-    client = NotebookClient(
-        book, timeout=timeout, kernel_name="python3", store_widget_state=False,
-        resources={"metadata": {"path": str(folder)}}, extra_arguments=["--IPKernelApp.log_level=40"],
-    )  # fmt: skip
-    client.execute()
-
-
-def _where(book: Any) -> str:
-    code = [c for c in book.cells if c.cell_type == "code"]
-    for number, cell in enumerate(code, 1):
-        if any(o.output_type == "error" for o in cell.get("outputs", [])):
-            return f"code cell {number}"
-    ran = sum(bool(c.get("execution_count")) for c in code)
-    return f"code cell {min(ran + 1, len(code))}"
-
-
-def _said(book: Any, error: Any) -> str:
-    for cell in book.cells:
-        for out in cell.get("outputs", []):
-            if out.output_type == "error":
-                return f"{out.ename}: {' '.join(out.evalue.split())}"
-    return " ".join(str(getattr(error, "evalue", error)).split())[:300]
-
-
-_FOREIGN_SCRIPT = re.compile(r'<script[^>]*\bsrc="https?:[^"]*"[^>]*>\s*</script>')
-# Stills fit the page, and are as light as it is whatever the reader's system prefers.
-_STILLS = "max-width: 100%; height: auto; color-scheme: light"
-_FITTING = f"<style>.jp-RenderedSVG svg, .jp-RenderedSVG img {{ {_STILLS} }}</style>"
-
-
-def page(book: Any, title: str) -> str:
-    """The notebook as one HTML page that needs nothing from elsewhere: stills instead of widgets."""
-    from nbconvert import HTMLExporter
-    from traitlets.config import Config
-
-    priority = ["image/svg+xml", "image/png", "text/html", "text/markdown", "image/jpeg", "text/plain"]
-    config = Config({"NbConvertBase": {"display_data_priority": priority}})
-    exporter = HTMLExporter(config=config)  # type: ignore[no-untyped-call]
-    body, _ = exporter.from_notebook_node(book, resources={"metadata": {"name": title}})
-    return _FOREIGN_SCRIPT.sub("", body).replace("</head>", f"{_FITTING}</head>", 1)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as e:
-        raise CommandError(
-            f"{path} cannot be written: {e.strerror}.", "Name another file: -o page.html"
-        ) from None
 
 
 # --- test ----------------------------------------------------------------------------------------

@@ -18,9 +18,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from natslab.cli import lay_out, page, shipped
+from natslab.cli import lay_out, shipped
 from natslab.errors import CommandError
 from natslab.loop import run
+from natslab.notebook import page
 from natslab.servers.fleet import Fleet
 
 ROOT = Path(__file__).parents[1]

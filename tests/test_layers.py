@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "natslab"
 ORDER = ["errors", "listeners", "loop", "servers", "tape", "sources", "views", "lab", "commands", "magics"]
 # The terminal command and the package's front door use everything.
-TOP = {"cli", "__init__", "__main__"}
+TOP = {"cli", "notebook", "__init__", "__main__"}
 # What a layer may not use although it lies lower.
 FORBIDDEN = {"views": {"servers", "sources"}, "tape": {"servers"}}
 

@@ -94,8 +94,3 @@ class Deltas:
             if key in changed:
                 out[name] = changed.pop(key)
         return {**out, "head": changed} if changed else out
-
-
-def nothing_changed(frame: dict[str, Any]) -> bool:
-    """Whether a delta tells nothing new."""
-    return frame["op"] == "delta" and not any(v for k, v in frame.items() if k != "op")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from natslab.tape.tape import Tape
+from natslab.views import page
 from natslab.views.player import Player
 from natslab.views.scene import Scene, to_svg
 from natslab.views.view import Table
@@ -80,7 +81,7 @@ class View:
     def picture(self, *, patterns: bool = False) -> Picture:
         """A still of this moment for a cell's output: picture, sentence and table, no widget."""
         svg = self.svg(patterns=patterns)
-        return Picture(self.name, self.text(), svg)
+        return Picture(self.name, self.text(), svg, page.note(self.player, self.player.tape.head))
 
     def dot(self) -> Graph:
         """The view as a graph in Graphviz's DOT language. Raises CommandError if it is none."""
@@ -109,22 +110,23 @@ class View:
         bundle = self.widget()._repr_mimebundle_(**kwargs)
         data, meta = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         # A page without a kernel shows these words in place of the widget.
-        return {**data, "text/plain": repr(self)}, meta
+        return {**data, "text/plain": repr(self), **page.note(self.player)}, meta
 
 
 class Picture:
     """A still of a view."""
 
-    def __init__(self, name: str, text: str, svg: str) -> None:
+    def __init__(self, name: str, text: str, svg: str, more: dict[str, Any] | None = None) -> None:
         self.name = name
         self.text = text
         self.svg = svg
+        self._more = more or {}
 
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": self.text, "image/svg+xml": self.svg}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"text/plain": self.text, "image/svg+xml": self.svg, **self._more}
 
 
 class Graph(str):

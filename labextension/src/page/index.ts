@@ -12,15 +12,25 @@ const { signal } = new AbortController(); // a page has no end of its own
 const desks = new Map<string, Desk>();
 const reels = new Map<string, Reel>();
 
+/** The tape up to an event: a still that was taken there knows no more. */
+function until(track: Track, to: number): Track {
+  const pubs = track.pubs.filter(([n]) => n <= to);
+  const signs = track.signs.filter(({ n }) => n <= to);
+  const t1 = Math.max(track.t0, ...pubs.map(([, t]) => t), ...signs.map(({ t }) => t));
+  return { ...track, head: to, t1, pubs, signs };
+}
+
 for (const place of document.querySelectorAll<HTMLElement>('.natslab-place')) {
   const { reel = '', tape = '', to } = place.dataset;
-  let desk = desks.get(tape);
+  // Pictures of one moment move together; those of another moment of the page stay where they are.
+  const moment = `${tape} ${to ?? ''}`;
+  let desk = desks.get(moment);
   if (!desk) {
-    desk = new Desk(carried<Track>(tape), signal);
-    desks.set(tape, desk);
+    const track = carried<Track>(tape);
+    desk = new Desk(to === undefined ? track : until(track, Number(to)), signal);
+    desks.set(moment, desk);
   }
   const scenes = reels.get(reel) ?? carried<Reel>(reel);
   reels.set(reel, scenes);
-  place.replaceChildren();
-  new Stage(new ReelModel(scenes, desk, Number(to ?? desk.track.head), signal), place, signal);
+  new Stage(new ReelModel(scenes, desk, signal), place, signal);
 }

@@ -31,6 +31,11 @@ export function presses(mark: Mark): boolean {
   return Boolean(mark.actions?.length) && (mark.classes ?? '').split(' ').includes('button');
 }
 
+/** Whether the picture itself draws what there is to say of a mark, once it is selected. */
+export function carded(mark: Mark): boolean {
+  return (mark.classes ?? '').split(' ').includes('card');
+}
+
 function easeOut(u: number): number {
   return 1 - (1 - u) ** 3;
 }

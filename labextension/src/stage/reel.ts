@@ -142,7 +142,7 @@ function step(frames: ReelFrame[], n: number, by: 1 | -1, burst: boolean): numbe
   return way[end].n;
 }
 
-/** The model of one picture: `to` is the newest event that it knows. */
+/** The model of one picture. */
 export class ReelModel implements Model {
   private heard = new Set<(content: unknown) => void>();
   private shown: Picture | null = null;
@@ -155,10 +155,9 @@ export class ReelModel implements Model {
   constructor(
     private reel: Reel,
     private desk: Desk,
-    private to: number,
     signal: AbortSignal
   ) {
-    this.frames = reel.frames.filter(({ n }) => n <= to);
+    this.frames = reel.frames.filter(({ n }) => n <= desk.track.head);
     desk.know(this.frames);
     const stop = desk.listen(() => this.show());
     signal.addEventListener('abort', stop, { once: true });
@@ -168,8 +167,10 @@ export class ReelModel implements Model {
     return undefined;
   }
 
-  on(_event: string, heard: (content: unknown) => void): void {
-    this.heard.add(heard);
+  on(event: string, heard: (content: unknown) => void): void {
+    if (event === 'msg:custom') {
+      this.heard.add(heard);
+    }
   }
 
   off(_event: string, heard: (content: unknown) => void): void {
@@ -200,15 +201,14 @@ export class ReelModel implements Model {
   }
 
   private cursor(): Cursor {
-    const { desk, to } = this;
-    const { mode, speed, selection, track } = desk;
-    const n = Math.min(desk.n, to);
+    const { desk } = this;
+    const { mode, n, speed, selection, track } = desk;
     const t = mode === 'live' ? track.t1 : desk.time(n);
     return { mode, n, first: track.n0, head: track.head, t, now: track.t1, speed, selection, over: true, recorded: true };
   }
 
   private show(): void {
-    const n = Math.min(this.desk.n, this.to);
+    const { n } = this.desk;
     let i = this.frames.findIndex(frame => frame.n > n) - 1;
     i = i === -2 ? this.frames.length - 1 : Math.max(0, i);
     const { shown } = this;

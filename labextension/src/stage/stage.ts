@@ -8,7 +8,7 @@ import { Focus } from './focus';
 import { Inspector } from './inspector';
 import { keyRow, press, type Keys } from './keys';
 import { Legend } from './legend';
-import { opens, presses, type Item } from './marks';
+import { carded, opens, presses, type Item } from './marks';
 import { Picture } from './picture';
 import type { Ring } from './rings';
 import { Scrubber } from './scrubber';
@@ -340,6 +340,15 @@ export class Stage {
   // --- the inspector ---
 
   private inspect(item: Item): void {
+    if (carded(item.mark)) {
+      if (this.inspector.open) {
+        this.close();
+      }
+      this.bubble.hide();
+      this.focus.stopAt(item);
+      this.send({ op: 'select', key: this.cursor?.selection === item.key ? '' : item.key });
+      return;
+    }
     if (this.inspector.key !== item.key) {
       this.send({ op: 'select', key: item.key });
     }
@@ -409,6 +418,8 @@ export class Stage {
     leave: () => {
       if (this.inspector.open) {
         this.close();
+      } else if (this.cursor?.selection) {
+        this.send({ op: 'select', key: '' });
       } else {
         (this.focus.active as HTMLElement | null)?.blur();
       }
@@ -525,6 +536,8 @@ export class Stage {
           this.open(item);
         } else if (this.inspector.open) {
           this.close();
+        } else if (this.cursor?.selection && !(event.target as Element).closest('[data-key^="card/"]')) {
+          this.send({ op: 'select', key: '' });
         }
       },
       on
