@@ -40,8 +40,9 @@ PAINT = frozenset("fill edge on none base-ground base-floor base-panel base-pane
 TYPE = frozenset("t11 t12 t13 t14 t15 t16 t20 mono w5 w6 num middle end strike under".split())
 #: Everything else. halo: a ground-coloured outline keeps it legible; way: a path a message takes;
 #: ring: the selection; ghost: removed or not yet; wall: a cut wire; faint: 30 %; later: 50 %;
-#: button: a click does the mark's first action; level: moves on evenly until the next frame.
-ROLES = frozenset("halo way ring ghost wall faint later shadow dash dots round button level".split())
+#: button: a click does the mark's first action; level: moves on evenly until the next frame;
+#: card: a click selects the mark, and the picture itself draws what there is to say of it.
+ROLES = frozenset("halo way ring ghost wall faint later shadow dash dots round button level card".split())
 CLASSES = STATES | PROVENANCE | NEUTRALS | PAINT | TYPE | ROLES
 
 

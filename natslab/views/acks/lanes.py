@@ -422,6 +422,7 @@ class Lanes:
                 state["client"] = cell.last.client
         return Group(
             key=key,
+            classes="card",
             marks=marks,
             title=self.story(consumer, seq, cell, status),
             state=state,
