@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -153,7 +156,12 @@ class TestAdd:
     def test_without_subjects_its_name_is_the_subject(self, go: Go) -> None:
         made = go("js stream add my_stream")
         assert made.config.subjects == ["my_stream"]
-        assert "it takes messages to the subject my_stream" in repr(made)
+        assert "it takes messages to the subject my_stream only" in repr(made)
+
+    def test_a_mirror_of_nothing(self, go: Go) -> None:
+        made = go("js stream add M --mirror NOPE")
+        assert made.notes == ["there is no stream NOPE yet; nothing comes until there is."]
+        assert go("nats js stream ls").names == ["M"]
 
     def test_dry_run(self, go: Go) -> None:
         said = go("js stream add ORDERS --subjects orders.new --dry-run")
@@ -214,6 +222,10 @@ class TestAdd:
             ("js stream add B --config x.yaml", "a: b", "in the cell body and one in --config", ""),
             ("js stream add B --config no.yaml", None, "'no.yaml' cannot be read", ""),
             ("js stream ad B", "subjects: [b]", "no verb 'ad'", "add"),
+            ("js stream add B --max-msgs 99999999999999999999", None, "is too large", ""),
+            ("js stream add B --max-bytes 99999999TB", None, "is too large", ""),
+            ("js stream B", "max_msgs: 99999999999999999999", "999 is too large", ""),
+            ("js stream purge ORDERS --subject 'a b' -f", None, "white space", "a.b"),
             ("js stream ls B", None, "cannot use the words 'B'", ""),
             ("js stream info B", "x", "takes no cell body", ""),
         ],
@@ -586,6 +598,34 @@ class TestTrouble:
         assert "n1 is down" in error.what
         server.restart()
         assert go("js stream ls").names == ["S"]
+
+    def test_killed_in_mid_call(self, go: Go, lab: Lab, tmp_path: Path) -> None:
+        go("js stream add S --subjects s")
+        server = lab.server("n1")
+        server.freeze()  # the requests wait until it is killed
+        threading.Timer(0.3, server.kill).start()
+        for line in ("js stream edit S --max-msgs 5", f"js stream backup S {tmp_path / 'b'}"):
+            error = refusal(go, f"{line} --timeout 30s")
+            assert isinstance(error, ServerError)
+            assert "n1" in error.what
+            assert "down" in error.what
+        assert list(tmp_path.iterdir()) == []
+        server.restart()
+        assert go("js stream info S").config.max_msgs == -1
+
+
+def test_in_a_terminal(go: Go, lab: Lab) -> None:
+    def natslab(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "natslab", "nats", "--server", lab.url, *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    made = natslab("stream", "add", "T", "--subjects", "t.>")
+    assert made.stdout.startswith("Stream T was created")
+    assert natslab("stream", "ls", "-n").stdout == "T\n"
+    wrong = natslab("stream", "info", "X")
+    assert wrong.returncode != 0
+    assert "There is no stream X (error 10059)." in wrong.stderr
+    assert "Traceback" not in wrong.stderr
 
 
 class TestCodes:

@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from natslab.commands.flags import seconds, size
+from natslab.commands.flags import LARGEST, seconds, size
 from natslab.errors import CommandError
 
 _LARGEST = 1_000_000  # characters of a body
@@ -373,6 +373,8 @@ def _value(value: Any, kind: Any, where: str, what: str) -> Any:
         return [_value(v, kind.of, f"{where}[{i}]", what) for i, v in enumerate(value)]
     assert isinstance(kind, Kind)
     found = _scalar(value, kind)
+    if isinstance(found, int) and abs(found) > LARGEST:
+        raise CommandError(f"{where}: {_shape(value)} is too large.", f"At most {LARGEST}.")
     if found is not None:
         return found
     if kind is TEXT and value == "":

@@ -17,6 +17,7 @@ _UNITS = {
 }  # fmt: skip
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|M|y|Y)")
 _LONGEST = 1e9  # seconds; more is a slip of the finger
+LARGEST = 2**63 - 1  # the server's largest whole number
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d{1,18})\s*([KMGT]?)(?:I?B)?", re.IGNORECASE | re.ASCII)
 
@@ -71,6 +72,8 @@ class Number(click.ParamType[int]):
             number = int(str(value)[:32])
         except ValueError:
             self.fail(f"{str(value)!r} is not a whole number.", param, ctx)
+        if number > LARGEST:
+            self.fail(f"{str(value)[:32]} is too large.", param, ctx)
         if number < self.low:
             self.fail(f"{number} is less than {self.low}.", param, ctx)
         return number
@@ -88,6 +91,8 @@ class Size(click.ParamType[int]):
         found = size(value)
         if found is None:
             self.fail(f"{value!r} is not a size; write 512, 10KB or 1MB.", param, ctx)
+        if found > LARGEST:
+            self.fail(f"{value!r} is too large.", param, ctx)
         return found
 
 

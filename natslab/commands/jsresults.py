@@ -591,4 +591,4 @@ def difference(diff: Mapping[str, tuple[Any, Any]], known: Known) -> list[str]:
 def _shown(name: str, value: Any, known: Known) -> str:
     if name.startswith("max_") and isinstance(value, int) and value <= 0:
         return "unlimited"
-    return shown(value, known.get(name))
+    return one_line(shown(value, known.get(name)), 120)

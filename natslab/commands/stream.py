@@ -30,6 +30,7 @@ from natslab.commands.tree import NATS, impossible
 from natslab.errors import CommandError
 from natslab.servers.disk import write
 from natslab.servers.jsapi import Api, JetStreamError
+from natslab.servers.subject import check_subject
 
 STREAM = NATS.group("stream", "str", "st", "ms", "s", says="Streams: what JetStream stores.")
 
@@ -116,14 +117,22 @@ async def create(api: Api, wanted: dict[str, Any]) -> Result:
     if before is None:
         made = StreamInfo(await api.call(f"STREAM.CREATE.{name}", wanted))
         made.heading = f"Stream {name} was created"
-        _remark(made, wanted)
+        await _remark(api, made, bool(wanted.get("subjects")))
         return made
     return await update(api, before, wanted)
 
 
-def _remark(made: StreamInfo, wanted: Mapping[str, Any]) -> None:
-    if not any(wanted.get(k) for k in ("subjects", "mirror", "sources")):
-        made.notes.append(f"it takes messages to the subject {one_line(made.name)}; --subjects says others.")
+async def _remark(api: Api, made: StreamInfo, said: bool) -> None:
+    """Say what a person may not have meant."""
+    config = made.config
+    if config.subjects == [made.name] and not said:
+        made.notes.append(
+            f"it takes messages to the subject {one_line(made.name)} only; --subjects says others."
+        )
+    origins = [config.mirror] if config.get("mirror") else config.sources
+    for one in origins:
+        if not one.get("external") and await found(api, one.name) is None:
+            made.notes.append(f"there is no stream {one_line(one.name)} yet; nothing comes until there is.")
 
 
 async def update(api: Api, before: dict[str, Any], wanted: dict[str, Any]) -> Change:
@@ -353,6 +362,8 @@ async def purge(
     """Remove messages and keep the stream; its sequence goes on."""
     if seq is not None and keep is not None:
         raise CommandError("--seq and --keep are two ways to say what stays.", "Use one of them.")
+    if subject is not None:
+        check_subject(subject, wildcards=True)
     ask = {"filter": subject, "seq": seq, "keep": keep}
     body = {k: v for k, v in ask.items() if v is not None}
     async with line.jetstream() as api:

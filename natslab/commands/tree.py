@@ -289,6 +289,8 @@ def read(
     root = NATS
     if said and said[0] in ROOTS:
         root, said = ROOTS[said[0]], said[1:]
+    if root is NATS and said[:1] == ["js"]:
+        root, said = JS, said[1:]
     if body and root is not NATSLAB:
         said = _with_add(said)
     if python:
