@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import click
 import pytest
 
 import natslab
-from natslab.commands import parse
+from natslab.commands import parse, tree
 from natslab.errors import ClientError, CommandError
 from natslab.lab import Lab
 from natslab.servers.jsapi import Api, JetStreamError
@@ -18,6 +19,9 @@ from natslab.servers.keyvalue import KeyValue
 from natslab.tape import event
 
 Go = Callable[..., Any]
+
+tree.load()
+VERBS = {" ".join(path): verb for path, verb in tree.NATS.walk()}
 
 
 @pytest.fixture(scope="module")
@@ -429,3 +433,32 @@ class TestWatch:
         go("kv add CFG")
         go("kv watch CFG").stop()
         assert go("kv info CFG").stream.state.consumer_count == 0
+
+
+@pytest.mark.parametrize("path", sorted(p for p in VERBS if p.split()[0] in ("kv", "object", "counter")))
+def test_explanations(path: str) -> None:
+    """They need no lab and send nothing."""
+    words = {
+        "BUCKET": "CFG", "KEY": "a", "VALUE": "1", "REVISION": "7", "SUBJECT": "hits", "FILE": "f",
+    }  # fmt: skip
+    needed = [a.name for a in VERBS[path].params if isinstance(a, click.Argument) and a.required]
+    said = parse(f"{path} {' '.join(words[str(n).upper()] for n in needed)} --explain").run()
+    assert said.why and said.bytes
+    assert all(line.startswith(("PUB ", "HPUB ", "(for", "NATS", "{", "…")) or ": " in line or len(line) <= 9
+               for line in said.bytes)  # fmt: skip
+
+
+def test_the_bytes_of_a_compare_and_set() -> None:
+    said = parse("kv update CFG a new 7 --explain").run()
+    assert said.bytes[2:] == [
+        "HPUB $KV.CFG.a _INBOX.… 52 55",
+        "NATS/1.0",
+        "Nats-Expected-Last-Subject-Sequence: 7",
+        "",
+        "new",
+    ]
+    assert (
+        "Nats-Schedule: @every 2s"
+        in parse("pub a x --schedule-every 2s --schedule-dest b --explain").run().bytes
+    )
+    assert "Nats-Batch-Commit: 1" in parse("pub a x --atomic --explain").run().bytes

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from natslab.commands import explain_consumer, explain_stream, words
+from natslab.commands import explain_buckets, explain_consumer, explain_stream, words
 from natslab.commands.consumer_sub import asked
 from natslab.commands.results import Result, one_line
+from natslab.commands.schedule import Schedule
 from natslab.commands.templates import Template
+from natslab.commands.wire_lines import frame
 from natslab.errors import CommandError
 
 _WHY = {
@@ -20,6 +22,16 @@ _WHY = {
         "A JetStream publish is a request: the stream that captures the subject stores the message and "
         "answers with its sequence, the PubAck. Without such a stream the server says at once that nobody "
         "is there."
+    ),
+    "publish --atomic": (
+        "Each message says to which batch it belongs and which one it is; the stream keeps them aside and "
+        "answers with an empty message. The last one says commit: then all of them are stored at once, with "
+        "consecutive sequences, or, when anything is wrong, none."
+    ),
+    "publish --schedule": (
+        "The message is stored like any other, and its headers tell the stream when to publish it, and to "
+        "which of its own subjects. What the stream publishes then goes into the stream and from there to "
+        "consumers; a plain subscription does not hear it. One schedule is kept for each subject."
     ),
     "subscribe": (
         "The client tells the server what it wants to hear and gives the subscription a number (sid). From "
@@ -72,13 +84,19 @@ class Explanation(Result):
 
 def explain(path: str, values: dict[str, Any], body: str | None) -> Explanation:
     """What the verb at `path` ("publish", "server list") would do with these values."""
-    key = "publish -J" if path == "publish" and values.get("jetstream") else path
+    key = path
+    if path == "publish":
+        planned = Schedule.of(values["subject"], values) is not None
+        atomic, stored = values.get("atomic"), values.get("jetstream")
+        key += " --atomic" if atomic else " --schedule" if planned else " -J" if stored else ""
     if path == "subscribe" and asked(values):
         key = "subscribe --stream"
     if key in explain_consumer.WHY:
         return Explanation(path, explain_consumer.WHY[key], explain_consumer.wire(path, values))
     if key in explain_stream.WHY:
         return Explanation(path, explain_stream.WHY[key], explain_stream.wire(path, values, body))
+    if key in explain_buckets.WHY:
+        return Explanation(path, explain_buckets.WHY[key], explain_buckets.wire(path, values, body))
     if key not in _WHY:
         raise CommandError(f"There is no explanation of {path} yet.", f"Help: %nats {path} --help")
     return Explanation(path, _WHY[key], _wire(path, values, body))
@@ -94,14 +112,19 @@ def _wire(path: str, values: dict[str, Any], body: str | None) -> list[str]:
         ]
         reply = values.get("reply") or ""
         lines = []
-        if path == "request" or values.get("jetstream"):
+        planned = Schedule.of(values["subject"], values) if path == "publish" else None
+        if planned is not None:
+            headers += [tuple(h.split(":", 1)) for h in planned.header]
+        if values.get("atomic"):
+            headers += [("Nats-Batch-Id", "…"), ("Nats-Batch-Sequence", "1"), ("Nats-Batch-Commit", "1")]
+        if path == "request" or values.get("jetstream") or values.get("atomic") or planned is not None:
             reply = "_INBOX.…"
             lines.append("SUB _INBOX.… 1")
         if path == "trace":
             headers.append(("Nats-Trace-Dest", "_INBOX.…"))
             if not values.get("deliver"):
                 headers.append(("Nats-Trace-Only", "true"))
-        return lines + _publish(values["subject"], reply, headers, words.as_bytes(text))
+        return lines + frame(values["subject"], reply, headers, words.as_bytes(text))
     if path == "subscribe":
         group = values.get("queue")
         subjects = values.get("subjects") or ("_INBOX.…",)
@@ -135,19 +158,3 @@ def _wire(path: str, values: dict[str, Any], body: str | None) -> list[str]:
             lines.append(f"SUB $JS.EVENT.METRIC.> {len(lines) + 1}")
         return lines
     return fixed.get(path, [])
-
-
-def _publish(subject: str, reply: str, headers: list[tuple[str, ...]], payload: bytes) -> list[str]:
-    reply = f" {reply}" if reply else ""
-    shown = one_line(payload)
-    if not headers:
-        return [f"PUB {one_line(subject)}{reply} {len(payload)}", shown]
-    block = "NATS/1.0\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers) + "\r\n"
-    size = len(block.encode("utf-8", "replace"))
-    return [
-        f"HPUB {one_line(subject)}{reply} {size} {size + len(payload)}",
-        "NATS/1.0",
-        *(one_line(f"{k}: {v}") for k, v in headers),
-        "",
-        shown,
-    ]
