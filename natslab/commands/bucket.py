@@ -12,7 +12,9 @@ import click
 
 from natslab.commands.config_body import KV, OBJECT, Known, read_config, span
 from natslab.commands.flags import NANOS, SIZE, Number, flag, many
-from natslab.commands.jsresults import STREAM_INFO, Info, Pairs, limit, title_case, wrapped
+from natslab.commands.jsnode import wrapped
+from natslab.commands.jspairs import limit, title_case
+from natslab.commands.jsresults import STREAM_INFO, Info, Pairs
 from natslab.commands.results import one_line
 from natslab.commands.server import size
 from natslab.commands.stream_flags import metadata_pairs
