@@ -359,9 +359,17 @@ class TestKeys:
 
     def test_too_large_a_value(self, go: Go) -> None:
         go("kv add CFG --max-value-size 10")
-        with pytest.raises(JetStreamError) as caught:
+        with pytest.raises(
+            JetStreamError, match="The value has 11 bytes, and the bucket CFG takes 10"
+        ) as caught:
             go("kv put CFG a 12345678901")
         assert caught.value.code == 10054
+
+    def test_a_full_bucket(self, go: Go) -> None:
+        go("kv add CFG --max-bucket-size 200")
+        with pytest.raises(JetStreamError, match=r"The bucket CFG is full \(200 bytes\)") as caught:
+            go(f"kv put CFG a {'x' * 300}")
+        assert caught.value.code == 10077 and "kv edit CFG --max-bucket-size" in caught.value.hint
 
     def test_trace(self, go: Go) -> None:
         go("kv add CFG")
@@ -393,6 +401,10 @@ class TestWatch:
         ]
         assert h.ended and len(h.messages) == 4
         assert h.entries[0].created.tzinfo is not None
+
+    def test_its_name_is_the_one_in_the_line(self, go: Go) -> None:
+        go("kv add CFG")
+        assert go("kv watch CFG --as web").name == "web"
 
     def test_where_it_begins(self, go: Go) -> None:
         go("kv add CFG --history 5")

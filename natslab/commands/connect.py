@@ -126,10 +126,15 @@ class Line:
         return str(chosen)
 
     @contextlib.asynccontextmanager
-    async def client(self, default: str = "you") -> AsyncIterator[Client]:
-        """A connection for one command: the lab's client of that name, or one elsewhere, closed after."""
+    async def client(self, default: str = "you", *, named: bool = True) -> AsyncIterator[Client]:
+        """A connection for one command: the lab's client of that name, or one elsewhere, closed after.
+
+        Not `named`: it is called `default` whatever the line says, because the name in the line is that
+        of the handle which the command begins.
+        """
+        name = self.name(default) if named else default
         if self.elsewhere or self.common.get("on") or self.common.get("inbox_prefix"):
-            made = await self.open(self.name(default))
+            made = await self.open(name)
             try:
                 yield made
             finally:
@@ -138,13 +143,13 @@ class Line:
         else:
             self.alive()
             async with asyncio.timeout(self.timeout):
-                kept = await self.lab.client(self.name(default))
+                kept = await self.lab.client(name)
             yield kept
 
     @contextlib.asynccontextmanager
-    async def jetstream(self, default: str = "you") -> AsyncIterator[Api]:
-        """The JetStream API over the connection of this line; --trace shows what passes."""
-        async with self.client(default) as client:
+    async def jetstream(self, default: str = "you", *, named: bool = True) -> AsyncIterator[Api]:
+        """The JetStream API over the connection of this line, as `client`; --trace shows what passes."""
+        async with self.client(default, named=named) as client:
             yield self.api(client)
 
     def api(self, client: Client) -> Api:

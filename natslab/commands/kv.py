@@ -38,10 +38,10 @@ FORCE = switch("--force", "-f", help="do it without being asked")
 
 
 @contextlib.asynccontextmanager
-async def opened(line: Line, bucket: str) -> AsyncIterator[KeyValue]:
+async def opened(line: Line, bucket: str, *, named: bool = True) -> AsyncIterator[KeyValue]:
     """The bucket, over the connection of this line."""
     check_bucket(bucket)
-    async with line.jetstream() as api:
+    async with line.jetstream(named=named) as api:
         yield await KeyValue.open(api, bucket)
 
 
@@ -283,7 +283,7 @@ async def watch(
     ways = [n for n, v in (("--history", history), ("--updates", updates), ("--revision", revision)) if v]
     if len(ways) > 1:
         raise CommandError(f"{' and '.join(ways)} exclude each other.", "Use one of them.")
-    async with opened(line, bucket) as kv:
+    async with opened(line, bucket, named=False) as kv:
         handle = Watch(line, kv, key, count or 0, deletes)
     policy = "all" if history else "new" if updates else "last_per_subject"
     await handle.follow(policy, revision or 0)

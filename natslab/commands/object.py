@@ -43,10 +43,10 @@ PROGRESS = switch("--progress", default=True, help="accepted; nothing is drawn h
 
 
 @contextlib.asynccontextmanager
-async def opened(line: Line, bucket: str) -> AsyncIterator[ObjectStore]:
+async def opened(line: Line, bucket: str, *, named: bool = True) -> AsyncIterator[ObjectStore]:
     """The object store, over the connection of this line."""
     check_bucket(bucket, "object store")
-    async with line.jetstream() as api:
+    async with line.jetstream(named=named) as api:
         yield await ObjectStore.open(api, bucket)
 
 
@@ -335,7 +335,7 @@ async def watch(line: Line, bucket: str, count: int | None, wait: float | None) 
 
     First comes every object that is there, then every change.
     """
-    async with opened(line, bucket) as objects:
+    async with opened(line, bucket, named=False) as objects:
         handle = ObjectWatch(line, objects, count or 0)
     await handle.follow()
     await handle.waited(wait)

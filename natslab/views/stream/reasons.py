@@ -24,7 +24,7 @@ LONG = {
     "max_age": "fell to max_age",
     "max_msgs": "fell to max_msgs",
     "max_bytes": "fell to max_bytes",
-    "max_msgs_per_subject": "made room on their shelf",
+    "max_msgs_per_subject": "made room on the shelf",
     "ttl": "reached their own TTL",
     "rollup": "rolled up",
     "acked": "acked",
