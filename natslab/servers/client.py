@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import json
 import re
 import time
 from collections import deque
@@ -54,6 +55,9 @@ QUIET = 8192  # reply subjects of requests to JetStream itself whose answers are
 STALLED = 5.0  # seconds without progress after which publish_many gives up
 
 _REFUSED_TRACE = re.compile(r'publish to "_natslab\.\d+\.(\d+)"', re.IGNORECASE)
+
+
+_MAKES = re.compile(r"\$JS(?:\.[^.]+)?\.API\.STREAM\.(?:CREATE|UPDATE|RESTORE)\.[^.]+")
 
 
 class Client(Connection):
@@ -460,6 +464,9 @@ class Client(Connection):
         finally:
             asking.reset(token)
         self._tell_outcome(ask, "answered", 1)
+        if _MAKES.fullmatch(subject):
+            # What a stream stores must not carry a trace; the next publish may come before any report.
+            self.hub.captured(_subjects(answer.data))
         return answer
 
     async def gather(
@@ -568,3 +575,12 @@ class Client(Connection):
             self.hub.tell(storing.stored(told, stream, 0, code=code, error=error))
         else:
             self._stores.other(stream, code, error)
+
+
+def _subjects(answer: bytes) -> list[str]:
+    """What the stream takes that an answer of the JetStream API is about."""
+    try:
+        said = json.loads(answer)
+        return [str(subject) for subject in said["config"].get("subjects") or []]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return []

@@ -38,6 +38,8 @@ class Hub:
         self.clients: dict[str, Client] = {}
         #: Whether messages to this subject may be traced: not what a stream would store.
         self.traceable: Callable[[str], bool] = _no_dollar
+        #: Told the subjects of a stream that a client of this lab has just made; a source sets it.
+        self.captured: Callable[[list[str]], None] = lambda subjects: None
         #: Hands the reports over now; a source sets it.
         self.flush: Callable[[], None] = lambda: None
         #: Traced messages whose trace was not yet seen: id -> when published (time.time()).

@@ -105,6 +105,7 @@ class Monitor:
         self._mappings: dict[str, dict[str, list[str]]] = {}  # server -> source -> targets
         self._streams: dict[str, set[str]] = {}  # server -> subjects of its streams
         self._details: dict[str, int] = {}  # server -> how many streams
+        self._fresh: frozenset[str] = frozenset()  # subjects of streams that no report has shown yet
         self._kept: tuple[str, ...] = ()  # patterns of what a stream would store
         self._verdicts: dict[str, bool] = {}
         self._readers: Listeners[[str, list[dict[str, Any]]]] = Listeners()
@@ -121,6 +122,7 @@ class Monitor:
         """
         self._stopped = False
         self._hub.traceable = self._traceable
+        self._hub.captured = self._captured
         if self._fleet.store is not None:
             await self._listen()
             await self.poll()
@@ -199,6 +201,7 @@ class Monitor:
             return
         if state == "frozen":
             return
+        fresh = self._fresh
         connz, varz, accountz, jsz = await asyncio.gather(
             self._ask(server, "connz", acc=LEARNER, auth=True, subscriptions_detail=True, limit=10_000),
             self._ask(server, "varz"),
@@ -210,6 +213,7 @@ class Monitor:
         if accountz is not None:
             self._accounts(server, accountz.get("account_detail") or {})
         if jsz is not None:
+            self._fresh -= fresh  # this report knows them
             self._jetstream(server, jsz)
         if connz is not None:
             await self._connections(server, connz.get("connections") or [])
@@ -262,7 +266,7 @@ class Monitor:
 
     def _learn(self) -> None:
         """What a stream stores, directly or after a mapping, must not carry a trace header."""
-        stored = set().union(*self._streams.values()) if self._streams else set()
+        stored = set(self._fresh).union(*self._streams.values())
         led = {
             source
             for mappings in self._mappings.values()
@@ -272,6 +276,11 @@ class Monitor:
         kept = tuple(sorted(stored | led))
         if kept != self._kept:
             self._kept, self._verdicts = kept, {}
+
+    def _captured(self, subjects: list[str]) -> None:
+        """A client has made a stream for these: known from now on, on any thread."""
+        self._fresh |= frozenset(subjects)
+        self._learn()
 
     def _traceable(self, subject: str) -> bool:
         verdicts = self._verdicts
