@@ -218,6 +218,22 @@ def test_deleted_and_made_again() -> None:
     assert story.words().startswith("ORDERS keeps the one message that came.")
 
 
+def test_a_late_report_of_a_deletion_takes_nothing_of_the_new_stream() -> None:
+    story = Story()
+    story.made()
+    story.store(1, 2, 3)
+    story.tell(Snap(what="advisory", data={"type": "stream_action", "stream": "ORDERS", "action": "delete"}))
+    assert not story.state.streams["ORDERS"].exists
+    story.store(1, client="shop")
+    story.tell(Snap(what="stream", data={"name": "ORDERS", "gone": True}))
+    orders = story.made(max_msgs=1)
+    assert orders.kept == [1] and orders.answers["orders.new"].seq == 1
+    story.tell(Snap(what="advisory", data={"type": "stream_action", "stream": "ORDERS", "action": "delete"}))
+    story.store(2, t=0.0)
+    story.tell(Snap(what="stream", data={"name": "ORDERS", "gone": True}))
+    assert not story.state.streams["ORDERS"].exists
+
+
 def test_a_deleted_stream_is_gone_from_the_picture_of_all() -> None:
     story = Story()
     story.made()

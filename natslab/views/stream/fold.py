@@ -69,6 +69,10 @@ def _stream(state: State, name: str) -> Stream:
 
 
 def _store(state: State, stream: Stream, event: Store) -> None:
+    if stream.ended:
+        if event.t < stream.ended:
+            return  # it went with the one that was deleted
+        stream.renewed = True
     if event.client or event.code:
         _answer(stream, event)
     if event.code or event.error:
@@ -368,6 +372,14 @@ def _snap(state: State, event: Snap) -> None:
     data = event.data
     if event.what == "stream" and _wanted(state, str(data.get("name", ""))):
         _report(state, event, str(data["name"]))
+    elif event.what == "advisory":
+        if (
+            data.get("action") == "delete"
+            and not data.get("consumer")
+            and data.get("stream") in state.streams
+        ):
+            # A report says so later: by then one of that name may be there again.
+            _end(state, str(data["stream"]), event.t)
     elif event.what in ("consumer", "pending") and str(data.get("stream", "")) in state.streams:
         stream = state.streams[str(data["stream"])]
         name = str(data.get("name" if event.what == "consumer" else "consumer", ""))
@@ -381,9 +393,10 @@ def _snap(state: State, event: Snap) -> None:
 def _report(state: State, event: Snap, name: str) -> None:
     data = event.data
     if data.get("gone"):
-        if name in state.streams:
-            # What it kept went with it; that it was there is still worth a word.
-            state.streams[name] = Stream(name=name, limits=state.streams[name].limits, exists=False)
+        if name in state.streams and state.streams[name].renewed:
+            state.streams[name].ended, state.streams[name].renewed = 0.0, False
+        elif name in state.streams:
+            _end(state, name, 0.0)
         return
     stream = _stream(state, name)
     stream.exists = True
@@ -413,6 +426,11 @@ def _report(state: State, event: Snap, name: str) -> None:
     )
     stream.missing = stream.told - (stream.counted - newer)
     stream.last_seq = max(stream.last_seq, last)
+
+
+def _end(state: State, name: str, ended: float) -> None:
+    """What a stream kept went with it; that it was there is still worth a word."""
+    state.streams[name] = Stream(name=name, limits=state.streams[name].limits, exists=False, ended=ended)
 
 
 def _leave(stream: Stream, slot: Slot, why: str, t: float) -> None:
