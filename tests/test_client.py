@@ -19,6 +19,7 @@ from natslab.servers.client import Client, TooLarge, untraced
 from natslab.servers.config import User
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
+from natslab.servers.meter import Stores
 from natslab.servers.topology import single
 
 R = TypeVar("R", bound=report.Base)
@@ -200,6 +201,71 @@ def test_jetstream_stores_no_trace_header() -> None:
         assert not any(r.traced for r in it.all(report.Published) if not r.subject.startswith("_INBOX"))
 
     in_lab(go)
+
+
+def test_what_is_held_says_so_and_who_acked_is_known() -> None:
+    async def go(it: Lab) -> None:
+        a = await it.connect("a")
+        js = a.jetstream()
+        await js.add_stream(name="S", subjects=["s.>"])
+        await js.add_consumer("S", durable_name="C", ack_policy="explicit")
+        for _ in range(3):
+            await a.store("s.1", b"x", {"Nats-Msg-Id": "1", "Other": "y"} if _ < 2 else None)
+        sub = await js.pull_subscribe_bind("C", stream="S")
+        (first,) = await sub.fetch(1)
+        a.holds = True
+        (second,) = await sub.fetch(1)
+        await first.ack()
+        await second.nak()
+        assert it.hub.ackers == {first.reply: "a", second.reply: "a"}
+        told = it.all(report.Delivered, client="a")
+        assert [(d.subject, d.held) for d in told] == [("s.1", False), ("s.1", True)]
+        stored = it.all(report.Stored)
+        assert [(s.seq, s.duplicate, s.headers) for s in stored] == [
+            (1, False, (("Nats-Msg-Id", "1"),)),
+            (1, True, (("Nats-Msg-Id", "1"),)),
+            (2, False, ()),
+        ]
+        published = it.all(report.Published)
+        assert [p.id for p in published] == [s.id for s in stored]
+        assert not it.all(report.Outcome)
+
+    in_lab(go)
+
+
+def test_not_every_ack_is_remembered() -> None:
+    hub = Hub()
+    for i in range(50_000):
+        hub.acked(f"$JS.ACK.S.C.1.{i}.{i}.0.0", "a")
+    assert len(hub.ackers) <= 20_000
+    assert "$JS.ACK.S.C.1.49999.49999.0.0" in hub.ackers
+
+
+def test_runs_of_stored_messages_are_exact() -> None:
+    stores = Stores("a")
+    for seq in (1, 2, 3, 7, 8, 20):
+        stores.add("S", "s.1", seq, 10)
+    stores.add("T", "t.1", 1, 5)
+    stores.add("S", "s.2", 21, 1)
+    stores.other("S", 10077, "full")
+    stores.other("S", 10077, "full")
+    stores.other("S", 0, "")
+    told = stores.collect(time.time(), force=True)
+    assert [(s.stream, s.subject, s.seq, s.count, s.size, s.code, s.duplicate) for s in told] == [
+        ("S", "s.1", 3, 3, 30, 0, False),
+        ("S", "s.1", 8, 2, 20, 0, False),
+        ("S", "", 21, 2, 11, 0, False),
+        ("T", "t.1", 1, 1, 5, 0, False),
+        ("S", "", 0, 2, 0, 10077, False),
+        ("S", "", 0, 1, 0, 0, True),
+    ]
+    assert stores.collect(time.time(), force=True) == []
+    stores.add("S", "s.2", 22, 1)
+    assert [(s.seq, s.count) for s in stores.collect(time.time(), force=True)] == [(22, 1)]
+    for seq in range(100, 10_000, 2):
+        stores.add("S", "s.2", seq, 1)
+    many = stores.collect(time.time(), force=True)
+    assert len(many) < 150 and sum(s.count for s in many) == 4950 and max(s.seq for s in many) == 9998
 
 
 # --- requests -----------------------------------------------------------------------------------

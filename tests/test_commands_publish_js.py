@@ -195,8 +195,9 @@ class TestAtomic:
         with pytest.raises(JetStreamError, match="10199"):
             go("pub none.a x --atomic --count 1001")
         stream("PLAIN")
-        with pytest.raises(JetStreamError, match="10174"):
+        with pytest.raises(JetStreamError, match="10174") as caught:
             go("pub plain.a x --atomic --count 2")
+        assert "%js stream edit PLAIN --allow-batch" in caught.value.hint
         with pytest.raises(ClientError, match="No stream"):
             go("pub nowhere.a x --atomic")
         with pytest.raises(CommandError, match="waits for nothing"):

@@ -172,7 +172,27 @@ class KeyValue:
 
     async def _write(self, key: str, value: bytes, headers: dict[str, str] | None = None) -> int:
         subject = self._into + check_key(key)
-        return (await store(self.api.client, subject, value, headers, self.api.timeout, self.api.heard)).seq
+        try:
+            ack = await store(self.api.client, subject, value, headers, self.api.timeout, self.api.heard)
+        except JetStreamError as e:
+            raise self._full(e, len(value)) from None
+        return ack.seq
+
+    def _full(self, error: JetStreamError, size: int) -> JetStreamError:
+        if error.code == 10077:
+            return _changed(
+                error,
+                f"The bucket {self.name} is full ({self.config['max_bytes']:,} bytes): nothing was written.",
+                f"Raise its limit: %js kv edit {self.name} --max-bucket-size SIZE; or purge keys.",
+            )
+        if error.code == 10054:
+            return _changed(
+                error,
+                f"The value has {size:,} bytes, and the bucket {self.name} takes "
+                f"{self.config['max_msg_size']:,}: nothing was written.",
+                f"Raise its limit: %js kv edit {self.name} --max-value-size SIZE",
+            )
+        return error
 
     async def put(self, key: str, value: bytes) -> int:
         """Write a key; returns the revision."""

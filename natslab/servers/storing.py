@@ -188,19 +188,21 @@ def _read(client: NatsClient, ask: Ask, subject: str, headers: dict[str, str], d
             "A subscriber answers there. Publish without -J.",
         ) from None
     if said.error is not None:
-        error = refused(subject, headers, said.error)
+        error = refused(subject, headers, said.error, said.stream)
         if isinstance(client, Tells):
             client.tell_refused(ask, said.stream, error.code, error.description)
         raise error
     return PubAck(said.stream, said.seq, said.duplicate, said.domain, said.val, said.batch, said.count)
 
 
-def refused(subject: str, headers: dict[str, str], error: dict[str, Any]) -> JetStreamError:
-    """The exception for the `error` that a stream answered with to a message with these headers."""
+def refused(subject: str, headers: dict[str, str], error: dict[str, Any], stream: str) -> JetStreamError:
+    """The exception for the `error` that `stream` answered with to a message with these headers."""
     made = refusal(subject, dict(headers), error)
     sentence = explain(made.code, subject, headers, made.description)
-    if sentence is not None:
-        made.what, made.hint = made.args = sentence
+    if sentence is None:
+        # The general sentences know no name.
+        sentence = made.what, made.hint.replace(" NAME ", f" {stream} ") if stream else made.hint
+    made.what, made.hint = made.args = sentence
     return made
 
 
