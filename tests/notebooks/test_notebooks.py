@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-LIMIT = 25  # seconds for a whole lesson, on two busy cores
+LIMIT = 40  # seconds for a whole lesson, on two busy cores
 
 
 def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
