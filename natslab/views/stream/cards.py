@@ -12,7 +12,7 @@ from natslab.views.stream.belt import Row, reader_rows
 from natslab.views.stream.plan import CARD, END, LABEL, READERS, Column, belt_of, columns_of, gone_at
 from natslab.views.stream.reasons import LONG
 from natslab.views.stream.state import State, Stream
-from natslab.views.stream.words import CARDS, KINDS, limits_in_words, size_of, waits
+from natslab.views.stream.words import CARDS, KINDS, limits_in_words, size_of, unwanted, waits
 from natslab.views.wording import amount, count_of, fit, listed, short_name, wide
 
 TOP = 122.5
@@ -157,9 +157,15 @@ class Cards:
         left = "; ".join(parts)
         right = ""
         if stream.limits.retention == "workqueue":
-            idle = [s.seq for s in stream.slots.values() if not waits(stream, s)]
-            if idle:
-                right = f"{spans(idle)} {'waits' if len(idle) == 1 else 'wait'} for a pull"
+            idle = [s for s in stream.slots.values() if not waits(stream, s)]
+            for seqs, what in (
+                ([s.seq for s in idle if not unwanted(stream, s)], "for a pull"),
+                ([s.seq for s in idle if unwanted(stream, s)], "for a consumer"),
+            ):
+                if seqs:
+                    right += (
+                        f"{'; ' if right else ''}{spans(seqs)} {'waits' if len(seqs) == 1 else 'wait'} {what}"
+                    )
         elif stream.limits.retention == "interest" and stream.slots and stream.readers:
             right = f"{count_of(stream.messages, 'message')} with a tab left"
         elif stream.missing > 0 and stream.by_events:

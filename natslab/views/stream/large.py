@@ -86,8 +86,9 @@ class Large:
         y = self.bottom + 18
         low = y + 16 * max(0, len(self.blades) - 1)
         if self.window():
-            marks += self.window_marks(y + 20)
-            low = max(low, y + 30)
+            under = y + 16 * max(0, len(self.blades) - 2)  # the blades' words
+            marks += self.window_marks(under + 20)
+            low = max(low, under + 30)
         gauges, gauge_low = self.gauges(y)
         marks += gauges
         readers: list[Mark] = []
@@ -320,11 +321,11 @@ class Large:
                         key=one, x=round(end, 2), y=y, runs=[("last ", "t12 ink2 end"), (last, "t12 num w6")]
                     )
                 )
-        elif stream.came:
+        elif stream.came and belt.left + wide(f"next {amount(stream.last + 1)}", "t12 w6") < RIGHT:
             marks.append(
                 Text(
                     key=f"last/{stream.name}",
-                    x=round(min(belt.left, RIGHT - 90), 2),
+                    x=round(belt.left, 2),
                     y=y,
                     runs=[("next ", "t12 ink2"), (amount(stream.last + 1), "t12 num w6")],
                 )

@@ -196,7 +196,7 @@ def _notes_of_all(state: State, streams: list[Stream]) -> Iterator[str]:
         and len({s.limits.retention for s in streams}) > 1
         and streams[0].came
     ):
-        yield "The same messages came to all; what is kept depends on who has acked."
+        yield "As many messages came to each; its retention policy decides what it keeps."
     for s in streams:
         yield from _origin(s)
     if len(streams) > CARDS:
@@ -291,8 +291,19 @@ def _policy(stream: Stream) -> Iterator[str]:
 def queue_of(stream: Stream) -> str:
     """What the jobs of a work queue wait for."""
     out = sum(waits(stream, s) for s in stream.slots.values())
+    nobody = sum(unwanted(stream, s) for s in stream.slots.values())
     wait = "waits" if out == 1 else "wait"
-    return f"{count_of(out, 'job')} {wait} for an ack, {amount(stream.messages - out)} for a pull"
+    words = f"{count_of(out, 'job')} {wait} for an ack, {amount(stream.messages - out - nobody)} for a pull"
+    return (
+        f"{words}, {amount(nobody)} for a consumer that takes {'it' if nobody == 1 else 'them'}"
+        if nobody
+        else words
+    )
+
+
+def unwanted(stream: Stream, slot: Slot) -> bool:
+    """Whether no consumer takes a message of that subject."""
+    return not any(r.wants(slot.subject) for r in stream.readers.values())
 
 
 def waits(stream: Stream, slot: Slot) -> bool:
@@ -410,6 +421,7 @@ def table_rows(stream: Stream, columns: list[Column], large: bool) -> Iterator[t
         ends = f"first {amount(stream.first)}, last {amount(stream.last)}; "
     if stream.limits.retention == "workqueue" and stream.messages and stream.readers:
         why += f"; {queue_of(stream)}"
+    why = why.removeprefix("; ")
     told = f"; the slots say {amount(stream.counted)}" if stream.differs else ""
     yield f"stream/{stream.name}", [
         name, limits_in_words(stream), ", ".join(plain(s) for s in stream.limits.subjects),
