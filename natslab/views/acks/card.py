@@ -67,7 +67,7 @@ class Card:
         for action in reversed(actions):
             wide = text_width(action.label, "mono t11") + 20.5
             x -= wide
-            key = f"msg/{self.consumer.stream}/{self.seq}@{self.consumer.name}/{action.label}"
+            key = f"{self.key}/{action.label}"
             buttons.append(
                 Group(
                     key=key,
@@ -94,11 +94,11 @@ class Card:
         title = f"Message {amount(self.seq)} for {short_name(self.consumer.name)}"
         runs = [(title, "t13 w6")]
         if cell is not None:
-            runs.append((f"   attempt {attempt_words(self.consumer, cell.attempt)}", "t13"))
+            runs.append((f"\u2002attempt {attempt_words(self.consumer, cell.attempt)}", "t13"))
         room = x - X0 - sum(text_width(t, c) for t, c in runs) - 20
         subject = self.state.streams[self.consumer.stream].subjects.get(self.seq, "")
         if subject and room > 50:
-            runs.append(("   " + fit(subject, room - 20, "mono t12"), "mono t12 ink3"))
+            runs.append(("\u2002" + fit(subject, room - 20, "mono t12"), "mono t12 ink3"))
         return [Text(key=f"{self.key}/title", x=X0, y=y, runs=runs), *buttons]
 
     def why(self) -> str:
@@ -244,7 +244,7 @@ class Card:
         by = f" by {short_name(a.by)}" if a.by else ""
         if a.end == "expired":
             what = "backoff" if self.consumer.backoff else "ack_wait"
-            return f"{what} ends in silence  ≈ {a.since + self.consumer.wait(a.n):.2f}"
+            return f"{what} ends in silence\u2002≈ {a.since + self.consumer.wait(a.n):.2f}"
         if a.end == "nak":
             delay = f", {a.delay:g} s later" if a.delay else ""
             return f"-NAK{by}{delay} {at}"
@@ -353,7 +353,7 @@ def _under(wants: list[tuple[float, str, str, str]], y: float) -> list[Mark]:
     for x, text, classes, key in wants:
         wide = text_width(text, classes)
         a = x - wide if "end" in classes.split() else x - wide / 2 if "middle" in classes.split() else x
-        short = text.rsplit("  ", 1)[-1] if "  " in text else text.rsplit(" ", 1)[-1]
+        short = text.rsplit("\u2002", 1)[-1] if "\u2002" in text else text.rsplit(" ", 1)[-1]
         bare = " ".join(c for c in classes.split() if c not in ("middle", "end"))
         tries = []
         for words in dict.fromkeys((text, short)):

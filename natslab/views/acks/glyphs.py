@@ -30,8 +30,10 @@ def glyph(
     if state == "flight":
         return _flight(key, x, y, r, level)
     if state == "unseen":
-        return [Circle(key=f"{key}/o", x=x, y=y, r=r * 0.75, classes="edge ink3 none", dash="2 2")]
-    return [Circle(key=f"{key}/o", x=x, y=y, r=round(r * 0.75, 2), classes="edge stored none", width=1.75)]
+        return [Circle(key=f"{key}/o", x=x, y=y, r=r * 0.75, classes="edge ink3 base-ground", dash="2 2")]
+    return [
+        Circle(key=f"{key}/o", x=x, y=y, r=round(r * 0.75, 2), classes="edge stored base-ground", width=1.75)
+    ]
 
 
 def _done(key: str, x: float, y: float, r: float, *, tick: bool) -> list[Mark]:
@@ -105,25 +107,27 @@ def _retry(key: str, state: str, x: float, y: float, r: float, level: float | No
     foot = 1.04 * r
     full = f"M{n(x - half)} {n(cut)}L{n(x + half)} {n(cut)}L{n(x + foot)} {n(low)}L{n(x - foot)} {n(low)}Z"
     return [
+        Path(key=f"{key}/o", d=triangle(x, y, r), classes="retry edge base-ground round", width=width),
         Path(key=f"{key}/level", d=full, classes="retry fill level"),
-        Path(key=f"{key}/o", d=triangle(x, y, r), classes="retry edge none round", width=width),
     ]
 
 
 def _flight(key: str, x: float, y: float, r: float, level: float | None) -> list[Mark]:
-    ring = Circle(key=f"{key}/o", x=x, y=y, r=r, classes="flight edge none", width=1.75 if r >= 6 else 1.25)
+    ring = Circle(
+        key=f"{key}/o", x=x, y=y, r=r, classes="flight edge base-ground", width=1.75 if r >= 6 else 1.25
+    )
     if level is None:
-        return [Circle(key=f"{key}/level", x=x, y=y, r=r, classes="flight fill inferred"), ring]
+        return [ring, Circle(key=f"{key}/level", x=x, y=y, r=r, classes="flight fill inferred")]
     level = min(1.0, max(0.0, level))
     if level >= 0.985:
-        return [Circle(key=f"{key}/level", x=x, y=y, r=r, classes="flight fill"), ring]
+        return [ring, Circle(key=f"{key}/level", x=x, y=y, r=r, classes="flight fill")]
     if level <= 0.015:
         return [ring]
     height = y + r - 2 * r * level  # where the surface is
     half = math.sqrt(max(0.0, r * r - (height - y) ** 2))
     large = 1 if level > 0.5 else 0
     d = f"M{n(x - half)} {n(height)}A{n(r)} {n(r)} 0 {large} 0 {n(x + half)} {n(height)}Z"
-    return [Path(key=f"{key}/level", d=d, classes="flight fill level"), ring]
+    return [ring, Path(key=f"{key}/level", d=d, classes="flight fill level")]
 
 
 def refill(key: str, x: float, y: float) -> list[Mark]:

@@ -246,7 +246,7 @@ class Lanes:
             for cell in pins(self.state, self.plan, consumer):
                 x = max(self.plan.edge(cell.seq), right)
                 right = x + 12
-                marks.append(self.mark(consumer, cell.seq, cell, x, y + 17, 4.6))
+                marks += self.mark(consumer, cell.seq, cell, x, y + 17, 4.6)
         else:
             seqs = self.shown(consumer)
             for seq in seqs:
@@ -329,6 +329,10 @@ class Lanes:
         """The key of a cell."""
         return f"msg/{consumer.stream}/{seq}@{consumer.name}"
 
+    def side(self, consumer: Consumer, seq: int) -> str:
+        """The key of what belongs to a cell and is not the cell."""
+        return f"try/{consumer.stream}/{seq}@{consumer.name}"
+
     def level(self, consumer: Consumer, cell: Cell, shown: str) -> float | None:
         """How much of its time a cell has left, 0 to 1."""
         last, now = cell.last, self.state.now
@@ -346,20 +350,23 @@ class Lanes:
         cell = consumer.cells.get(seq)
         below = seq <= consumer.floor
         if cell is None or len(rows) == 1 or (below and cell.state != "exhausted"):
-            return [self.mark(consumer, seq, cell, x, rows[0], r)]
+            return self.mark(consumer, seq, cell, x, rows[0], r)
         marks: list[Mark] = []
         current = min(cell.attempt, len(rows))
         known = {a.n: a for a in cell.attempts}
         for i in range(1, current):
             # With more attempts than rows the last row is the newest one, and the others are the first.
             attempt = known.get(i)
-            marks += self.earlier(key, consumer, cell, i, attempt, x, rows[i - 1], r)
+            marks += self.earlier(consumer, cell, i, attempt, x, rows[i - 1], r)
             stop = rows[i] - (18 if self.is_selected(consumer, seq) and i + 1 == current else 13)
             marks.append(
-                Path(key=f"{key}/{i}/link", d=f"M{n(x)} {n(rows[i - 1] + 12)}V{n(stop)}", classes="edge ink3")
+                Path(
+                    key=f"{self.side(consumer, seq)}/{i}/link",
+                    d=f"M{n(x)} {n(rows[i - 1] + 12)}V{n(stop)}",
+                    classes="edge ink3",
+                )
             )
-        marks.append(self.mark(consumer, seq, cell, x, rows[current - 1], r))
-        return marks
+        return [*marks, *self.mark(consumer, seq, cell, x, rows[current - 1], r)]
 
     def is_selected(self, consumer: Consumer, seq: int) -> bool:
         """Whether that cell is the selected one."""
@@ -367,7 +374,6 @@ class Lanes:
 
     def earlier(
         self,
-        key: str,
         consumer: Consumer,
         cell: Cell,
         i: int,
@@ -380,6 +386,7 @@ class Lanes:
         state = attempt.end if attempt is not None and attempt.end else "expired" if attempt else "unseen"
         if attempt is not None and attempt.end == "acked":
             state = "acked"
+        side = f"{self.side(consumer, cell.seq)}/{i}"
         title = f"Message {amount(cell.seq)}, attempt {i}: "
         if attempt is None:
             title += "nobody saw it."
@@ -388,15 +395,16 @@ class Lanes:
             title += f"{STATES[state]}."
         return [
             Group(
-                key=f"{key}/{i}",
-                marks=glyph(f"{key}/{i}", state, x, y, r),
+                key=side,
+                marks=glyph(side, state, x, y, r),
                 title=title,
-                light=[key],
             )
         ]
 
-    def mark(self, consumer: Consumer, seq: int, cell: Cell | None, x: float, y: float, r: float) -> Mark:
-        """The current mark of a message."""
+    def mark(
+        self, consumer: Consumer, seq: int, cell: Cell | None, x: float, y: float, r: float
+    ) -> list[Mark]:
+        """The current mark of a message, and the signs beside it."""
         key = self.key(consumer, seq)
         self.places[key] = (x, y)
         below = seq <= consumer.floor
@@ -405,30 +413,27 @@ class Lanes:
         )
         level = self.level(consumer, cell, status) if cell is not None else None
         small = status in ("settled", "acked", "terminated") and below
-        marks = glyph(key, status, x, y, r, level=level, small=small)
+        # The stage draws a ring around the mark, so signs beside it are none of it.
+        drawn, side = glyph(key, status, x, y, r, level=level, small=small), self.side(consumer, seq)
+        marks: list[Mark] = [m for m in drawn if not isinstance(m, Text)]
+        signs: list[Mark] = [m for m in drawn if isinstance(m, Text)]
         if cell is not None and status == "flight" and cell.last is not None and cell.last.wpi and r >= 7:
             off = 4.5 if self.is_selected(consumer, seq) else 0
-            marks += refill(key, x + off, y - off)
-        if self.is_selected(consumer, seq):
-            marks.append(
-                Path(key=f"{key}/ring", classes="edge ink none", width=3,
-                     d=f"M{n(x - r - 4)} {n(y)}A{n(r + 4)} {n(r + 4)} 0 1 1 {n(x + r + 4)} {n(y)}"
-                       f"A{n(r + 4)} {n(r + 4)} 0 1 1 {n(x - r - 4)} {n(y)}Z")
-            )  # fmt: skip
+            signs += refill(side, x + off, y - off)
         state: dict[str, object] = {"state": STATES[status]}
         if cell is not None:
             state["attempt"] = attempt_words(consumer, cell.attempt)
             if cell.last is not None and cell.last.client:
                 state["client"] = cell.last.client
-        return Group(
+        group = Group(
             key=key,
             classes="card",
             marks=marks,
             title=self.story(consumer, seq, cell, status),
             state=state,
             actions=answers(consumer, cell),
-            light=[self.key(c, seq) for c, _, _ in self.tops if c is not consumer],
         )
+        return [group, *signs]
 
     def story(self, consumer: Consumer, seq: int, cell: Cell | None, status: str) -> str:
         """What happened to a message at a consumer, in a sentence."""

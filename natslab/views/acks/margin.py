@@ -71,10 +71,7 @@ def settings(consumer: Consumer) -> list[tuple[str, str]]:
     if consumer.ack == "none":
         return [("ack_policy", "none")]
     if consumer.backoff:
-        words = ", ".join(f"{b:g}" for b in consumer.backoff)
-        while text_width(words, "t12 w6") > 62 and "," in words:
-            words = words.rpartition(",")[0].removesuffix(", …") + ", …"
-        rows = [("backoff", f"{words} s")]
+        rows = [("backoff", _steps(consumer.backoff))]
     else:
         wait = consumer.ack_wait
         rows = [("ack_wait", f"{wait:g} s" if wait < 120 else f"{wait / 60:g} min")]
@@ -82,6 +79,16 @@ def settings(consumer: Consumer) -> list[tuple[str, str]]:
     if consumer.ack == "all":
         rows.append(("ack_policy", "all"))
     return rows
+
+
+def _steps(backoff: list[float]) -> str:
+    """As many of its steps as have room beside the word."""
+    room = END - MARGIN - text_width("backoff", "t12") - 4
+    for many in range(len(backoff), 0, -1):
+        words = ", ".join(f"{b:g}" for b in backoff[:many]) + (", …" if many < len(backoff) else "") + " s"
+        if text_width(words, "t12 w6") <= room:
+            break
+    return words
 
 
 def row(key: str, y: float, word: str, value: str) -> Mark:

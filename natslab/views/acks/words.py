@@ -167,6 +167,7 @@ def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> t
         return fitting(*(f"{listed(way)}." for way in ways)), note
     totals = [(c, totals_of(state, c)) for c in consumers]
     given = [c for c, t in totals if t.exhausted]
+    done = "acked or terminated" if any(t.terminated for _, t in totals) else "acked"
     rest = [(c, t) for c, t in totals if t.stored]
     fresh = [c for c in consumers if not c.dseq and not c.cells]
     if fresh and len(fresh) == len(consumers):
@@ -190,10 +191,10 @@ def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> t
         seqs = facts.exhausted(given[0])
         sentence = (
             f"{messages_of(seqs)} used all attempts of {short_name(given[0].name)}; "
-            "everything else that was handed out is acked."
+            f"everything else that was handed out is {done}."
         )
     else:
-        sentence = f"Everything that {who} handed out is acked."
+        sentence = f"Everything that {who} handed out is {done}."
     notes = [
         f"{count_of(t.stored, 'message waits', 'messages wait')} for {short_name(c.name)}"
         for c, t in rest[:2]
