@@ -383,7 +383,6 @@ def test_many(shop: Shop) -> None:
     shop.say("ack", *held[::2])
     state = shop.quiet("billing", "every", "idle")
     assert state.totals("ORDERS", "billing").ack_pending > 1500
-    assert state.totals("ORDERS", "every").ack_pending == 499
     assert state.totals("ORDERS", "idle").stored == 100_000
     scene = look(state)
     assert len(msgspec.json.encode(scene)) < 256 * 1024

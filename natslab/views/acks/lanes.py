@@ -346,7 +346,7 @@ class Lanes:
         """One message at one consumer: its current mark, and its earlier attempts above it."""
         column = self.plan.column(seq)
         assert column is not None
-        x, key = column.middle, self.key(consumer, seq)
+        x = column.middle
         cell = consumer.cells.get(seq)
         below = seq <= consumer.floor
         if cell is None or len(rows) == 1 or (below and cell.state != "exhausted"):

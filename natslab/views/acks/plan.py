@@ -229,7 +229,10 @@ def _mosaic(
 ) -> Plan:
     """So many sequences that each column stands for a number of them."""
     drawn = [*bands, *lanes]
-    low = min([c.floor for c in drawn] + [top])
+    held = [
+        seq - 1 for c in drawn for seq, cell in c.cells.items() if cell.waits or cell.state == "exhausted"
+    ]
+    low = max(0, min([c.floor for c in drawn] + held + [top]))
     first = max(1, min(stream.first, low + 1))
     start = max(first, low + 1 - max(1, (top - low) // 8)) if low > first else first
     tried = Plan(stream, lanes, bands, more, [], 10.0, "mosaic")
