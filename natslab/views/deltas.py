@@ -45,7 +45,11 @@ class Deltas:
         strip = self._strip_of(scene)
         full = self.scene is None
         flown = {k: d for k, d in flights.items() if self._flights.get(k) != d}
-        room = (FULL if full else FRAME) - 4_000 - sum(map(len, flown.values()))
+        # Beside the marks that changed travel flights, the strip around the picture, and keys: what goes,
+        # and the order of what stays.
+        keys = sum(len(k) + 3 for k in (*encoded, *self._sent, *self._flights))
+        room = (FULL if full else FRAME) - 1_000 - keys - len(_json.encode(strip))
+        room -= sum(map(len, flown.values()))
         changed: dict[str, bytes] = {}
         self.left_out = False
         for key, data in encoded.items():

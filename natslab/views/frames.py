@@ -31,6 +31,8 @@ TRACK_PERIOD = 0.5  # seconds between two pictures of the scrubber
 
 _json = msgspec.json.Encoder()
 
+_drawing = 0  # stages that are open; all of them draw on the one loop
+
 
 class Frames:
     """Sends what a view looks like to one stage, and does what the stage asks for.
@@ -134,18 +136,22 @@ class Frames:
     # --- to the stage, on the loop -----------------------------------------------------------
 
     def _begin(self) -> None:
+        global _drawing
         if self._task is None:
             self._unlisten = [
                 self._player.tape.listen(self._awake.set),
                 self._cursor.listen(lambda: loop().post(self._awake.set)),
             ]
             self._task = loop().spawn(self._pump())
+            _drawing += 1
             self._watched(1)
 
     def _end(self) -> None:
+        global _drawing
         if self._task is not None:
             self._task.cancel()
             self._task = None
+            _drawing -= 1
             for stop in self._unlisten:
                 stop()
             self._watched(-1)
@@ -179,9 +185,9 @@ class Frames:
             if self._period > PERIOD and began - self._eased > EASE:
                 self._period = max(PERIOD, self._period / 2)
                 self._eased = began
-            # Whatever a picture costs, half of the time is left for the lab.
+            # Whatever pictures cost, half of the time is left for the lab, however many are open.
             calm = self._cursor.mode == "live" or self._period > PERIOD
-            await asyncio.sleep(max((self._period if calm else SCRUB) - took, took))
+            await asyncio.sleep(max((self._period if calm else SCRUB) - took, took * (2 * _drawing - 1)))
 
     def _frame(self) -> None:
         cursor = self._cursor
