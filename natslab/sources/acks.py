@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
+import nats.errors
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
+from natslab.errors import NatslabError
 from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
@@ -39,6 +41,7 @@ GUESSES = 200  # deliveries to others that are told one by one at a time
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9.]+)(ns|us|µs|ms|s|m|h)")
 
+_ALL = f"{LEARNER}.$JS.ACK.>"
 Verb = Literal["nak", "term"]
 _Key = tuple[str, str]  # stream, consumer
 
@@ -57,7 +60,9 @@ class _Consumer:
         self.window = 0.0
         self.acks = 0  # in this window
         self.sent: deque[int] = deque(maxlen=MOST)  # naks and terms that were told: consumer seqs
-        self.counted = 0  # acks that were not told singly
+        self.hot = False  # too fast to be told singly
+        self.told_hot = False
+        self.rated = (0.0, 0)  # when the server's report was looked at, and its deliveries and acks by then
         self.unseen: dict[int, float] = {}  # pending, told by no client: seq -> since when
 
     def single(self, now: float) -> bool:
@@ -67,15 +72,25 @@ class _Consumer:
         self.acks += 1
         return self.acks <= SINGLES
 
+    def rate(self, now: float) -> float:
+        """Deliveries and acks a second since the report before, by the server's counters."""
+        done = sum(
+            int((self.report.get(pair) or {}).get("consumer_seq", 0)) for pair in ("delivered", "ack_floor")
+        )
+        at, before = self.rated
+        self.rated = now, done
+        return (done - before) / max(now - at, 0.001)
+
 
 class Acks:
     """Puts on the tape what became of deliveries.
 
-    An Ack for every ack, nak, term and wpi that a client sent; above 2 000 a second of one consumer only
-    how many: `counted` in the next Snap "pending". That Snap is a consumer's own state file, when it
-    changed. Inferred: an Ack "expired" when ack_wait (or backoff) passed, and a Deliver where only the state
-    file or an answer tells of it; its client is not one of ours, or too fast to tell singly. A client that
-    did not read for a while tells its own Deliver later: (stream, consumer, cseq) identifies it.
+    An Ack for every ack, nak, term and wpi that a client sent. A consumer with more than 2 000 of them
+    a second is not listened to until it is slower: `singly` is False in its Snap "pending". That Snap is
+    a consumer's own state file, when it changed. Inferred: an Ack "expired" when ack_wait (or backoff)
+    passed, and a Deliver where only the state file or an answer tells of it; its client is not one of
+    ours, or too fast to tell singly. A client that did not read for a while tells its own Deliver later:
+    (stream, consumer, cseq) identifies it.
     """
 
     def __init__(self, fleet: Fleet, hub: Hub, tape: Tape, monitor: Monitor) -> None:
@@ -83,7 +98,10 @@ class Acks:
         self._hub = hub
         self._tape = tape
         self._monitor = monitor
+        # One subscription for all; while some consumer is too fast, one for each of the others.
         self._sub: Subscription | None = None
+        self._each: dict[_Key, Subscription] = {}
+        self._turning = False
         self._heard: list[tuple[float, str, Attempt, bytes]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._consumers: dict[_Key, _Consumer] = {}
@@ -102,7 +120,7 @@ class Acks:
         self._stopped = False
         self._read = self._tape.head
         watcher = await self._fleet.watcher()
-        self._sub = await watcher.subscribe(f"{LEARNER}.$JS.ACK.>", cb=self._hear)
+        self._sub = await watcher.subscribe(_ALL, cb=self._hear)
         for _ in range(2):
             await watcher.flush()
         self._ends.append(self._monitor.read(self._reported))
@@ -114,10 +132,11 @@ class Acks:
         for end in self._ends:
             end()
         self._ends.clear()
-        if self._sub is not None:
+        for sub in filter(None, (self._sub, *self._each.values())):
             with contextlib.suppress(Exception):  # the connection may be gone
-                await self._sub.unsubscribe()
-            self._sub = None
+                await sub.unsubscribe()
+        self._sub = None
+        self._each.clear()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -134,12 +153,38 @@ class Acks:
         if attempt is None:
             return
         one = self._of(attempt.stream, attempt.consumer)
-        if not one.single(now):
-            one.counted += 1
+        if one.hot or not one.single(now):
             self._hub.ackers.pop(reply, None)
+            if not one.hot:
+                one.hot = True
+                await self._turn()
             return
         self._heard.append((now, reply, attempt, msg.data))
         self._later()
+
+    async def _turn(self) -> None:
+        """Listen to all consumers, or to each that is not too fast."""
+        hot = any(one.hot for one in self._consumers.values())
+        wanted = {key for key, one in self._consumers.items() if not one.hot} if hot else set()
+        if self._turning or (hot == (self._sub is None) and wanted == self._each.keys()):
+            return
+        self._turning = True
+        try:
+            watcher = await self._fleet.watcher()
+            if hot and self._sub is not None:
+                ended, self._sub = self._sub, None
+                await ended.unsubscribe()
+            for key in self._each.keys() - wanted:
+                await self._each.pop(key).unsubscribe()
+            for key in wanted - self._each.keys():
+                subject = f"{LEARNER}.$JS.ACK.{key[0]}.{key[1]}.>"
+                self._each[key] = await watcher.subscribe(subject, cb=self._hear)
+            if not hot and self._sub is None:
+                self._sub = await watcher.subscribe(_ALL, cb=self._hear)
+        except (NatslabError, nats.errors.Error, OSError):
+            pass  # again with the next look
+        finally:
+            self._turning = False
 
     def _later(self) -> None:
         if self._timer is None:
@@ -183,7 +228,7 @@ class Acks:
     ) -> None:
         """The server announced a nak or a term; tell it, if it was not heard on the wire."""
         one = self._of(stream, consumer)
-        if cseq in one.sent or one.counted or not one.single(time.time()):
+        if cseq in one.sent or one.hot or not one.single(time.time()):
             return
         self._events()
         if not one.attempts.seen(cseq):
@@ -294,6 +339,8 @@ class Acks:
         for event in found:
             if isinstance(event, Deliver):
                 one = self._of(event.stream, event.consumer)
+                if one.hot:
+                    continue
                 one.attempts.deliver(event.seq, event.cseq, event.attempt, event.t, event.client)
             elif isinstance(event, Ack):
                 one = self._of(event.stream, event.consumer)
@@ -317,6 +364,8 @@ class Acks:
                 one.all = config.get("ack_policy") == "all"
                 one.attempts.configure(config)
                 one.report = said
+                if one.rate(time.monotonic()) < 2 * SINGLES / WINDOW and one.hot and one.told_hot:
+                    one.hot = False
         for key in [key for key, one in self._consumers.items() if one.made and key not in there]:
             del self._consumers[key]
 
@@ -337,6 +386,7 @@ class Acks:
             for key in tuple(self._consumers):
                 self._look(key)
                 await asyncio.sleep(0)
+            await self._turn()
             self.expire()
             await asyncio.sleep(max(PACE, 5 * (time.monotonic() - began)))
 
@@ -355,11 +405,16 @@ class Acks:
                 state = one.file.changed()
             except ValueError:
                 one.file = None
-        if one.counted or (state is not None and state != one.state):
+        if one.hot != one.told_hot or (state is not None and state != one.state):
+            one.told_hot = one.hot
             self._pending(key, one, state)
+        if one.hot:
+            one.attempts = Attempts()  # nobody knows when these end
+            one.attempts.configure(one.report.get("config") or {})
         if state is not None:
             one.state = state
-            self._compare(one, state)
+            if not one.hot:
+                self._compare(one, state)
         if one.unseen:
             self._others(key, one)
 
@@ -378,8 +433,8 @@ class Acks:
             left = len(state.pending) + len(state.redelivered) - len(pending) - len(redelivered)
             if left:
                 data["left_out"] = left
-        if one.counted:
-            data["counted"], one.counted = one.counted, 0
+        if one.hot:
+            data["singly"] = False
         self._tape.append(Snap(t=self._tape.now(), source="acks", place=one.place, what="pending", data=data))
 
     def _compare(self, one: _Consumer, state: State) -> None:

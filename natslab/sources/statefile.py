@@ -9,6 +9,8 @@ A private format, measured with nats-server 2.15.1: `<stream's folder>/obs/<cons
              (uv stream seq - floor, uv consumer seq - floor, sv base - time)
     uv R     how many were redelivered, R x (uv stream seq - floor, uv deliveries - 1)
 
+A difference is one of unsigned 64 bits: what was given up stays in the list when the floor has passed it.
+
 The consumer seq is that of the first delivery, also when more followed, and the time is that at which the
 message was stored, whole seconds: when it was delivered is not in the file.
 """
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAGIC, VERSION = 22, 2
+_MASK = (1 << 64) - 1
 
 
 class State(NamedTuple):
@@ -61,7 +64,7 @@ def decode(data: bytes) -> State:
                 pending[seq] = (cseq, base - back)
         redelivered: dict[int, int] = {}
         for _ in range(uv()):
-            seq = uv() + floor[1]
+            seq = (uv() + floor[1]) & _MASK
             redelivered[seq] = uv()
     except IndexError:
         raise ValueError("half of a consumer's state") from None

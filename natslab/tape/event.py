@@ -166,9 +166,9 @@ class Drop(Base, tag="drop", kw_only=True, omit_defaults=True):
     id: str = ""
     client: str = ""
     stream: str = ""
-    seq: int = 0
-    count: int = 1  # messages `seq` ... that are gone; of those only what was there counts
-    last: int = 0  # the last of them, where it is more than one
+    seq: int = 0  # the first; 0: it is not known which
+    count: int = 1  # how many went
+    last: int = 0  # the last, where it is more than one; of `seq` ... `last` nothing is left
 
 
 class Deliver(Base, tag="deliver", kw_only=True, omit_defaults=True):
@@ -221,8 +221,8 @@ class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):
     num_ack_pending, num_redelivered, num_waiting, num_pending, paused, push_bound; or gone=True.
     pending: the consumer's own state file: stream, consumer, floor and delivered (each [consumer seq,
     stream seq]), pending ([[seq, cseq of the first delivery, unix seconds when it was stored], ...]),
-    redelivered ([[seq, deliveries - 1], ...]), `left_out` where lists were cut, and `counted`: acks that were
-    too many to be told singly since the last one. Of a consumer in memory at most stream, consumer, counted.
+    redelivered ([[seq, deliveries - 1], ...]), `left_out` where lists were cut, and singly=False while the
+    consumer is too fast to be told attempt by attempt. Of a consumer in memory only stream, consumer, singly.
     advisory: what a server published on $JS.EVENT.>, with `type`. Of the audit of API requests those that
     changed something: subject, request, client, and `purged`, how many messages a purge took.
     """
