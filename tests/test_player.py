@@ -78,7 +78,8 @@ def test_looking_changes_nothing_that_is_known(name: str, tape: Tape) -> None:
 def test_a_long_tape_has_few_keyframes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(player_module, "WORTH", 0.0)
     monkeypatch.setattr(player_module, "MOST", 0.0)
-    monkeypatch.setattr(player_module, "KEPT", 800_000)
+    monkeypatch.setattr(player_module, "KEPT", 300_000)
+    monkeypatch.setattr(player_module, "SQUEEZED", 200_000)
     tape = Tape()
     for event in life(5, 400):
         tape.append(event)
@@ -87,10 +88,11 @@ def test_a_long_tape_has_few_keyframes(monkeypatch: pytest.MonkeyPatch) -> None:
     for n in range(0, tape.head + 1, 3):
         player.at(n)
         kept = sum(map(len, player._keyframes.values()))
-        assert kept <= 800_000 + len(player._keyframes[player._places[-1]])
+        assert kept == player._size <= 300_000 + len(player._keyframes[player._places[-1]])
         assert player._places == sorted(player._keyframes)
         most = max(most, len(player._keyframes))
     assert 8 < len(player._keyframes) < most, "some were let go"
+    assert player._squeezed, "and some were compressed"
     for n in (tape.head, 5, tape.head // 2, 1, tape.head - 1, tape.head // 3):
         assert msgspec.json.encode(player.at(n)) == msgspec.json.encode(Player(tape, "queue").at(n))
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import bisect
 import contextlib
+import gc
+import itertools
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,6 +26,7 @@ WORTH = 0.008  # seconds of folding between two keyframes, at first
 RATIO = 6  # so much longer than the making of a keyframe the folding must be that it spares,
 MOST = 3 * WORTH  # up to here
 KEPT = 24_000_000  # bytes of keyframes; above that every other one goes, and later ones lie further apart
+SQUEEZED = KEPT // 2  # bytes above which old ones are compressed
 
 
 class Player:
@@ -50,7 +54,8 @@ class Player:
         # Places of the tape in order, and the state there.
         self._places: list[int] = [0]
         self._keyframes: dict[int, bytes] = {0: self._encoder.encode(self._state)}
-        self._size = 0  # bytes of all keyframes
+        self._size = len(self._keyframes[0])  # bytes of all keyframes
+        self._squeezed: set[int] = set()
         self._worth = self._due = WORTH
         self._spent = 0.0  # seconds of folding since the last keyframe
 
@@ -108,8 +113,7 @@ class Player:
             self._let_go(self.tape.cut)
         start = self._places[bisect.bisect_right(self._places, target) - 1]
         if target < self._n or start > self._n:
-            self._state = self._decoder.decode(self._keyframes[start])
-            self._n, self._spent = start, 0.0
+            self._go_on_from(start)
         while self._n < target:
             step = min(target, self._n + READ)
             events = self.tape.between(self._n, step)
@@ -121,11 +125,21 @@ class Player:
     def _let_go(self, cut: int) -> None:
         """The tape no longer has what led to these states: views that open now cannot know it either."""
         self._cut = cut
-        for n in [n for n in self._places if 0 < n < cut]:
-            self._places.remove(n)
-            self._size -= len(self._keyframes.pop(n))
+        self._drop([n for n in self._places if 0 < n < cut])
         if self._n < cut:
-            self._state, self._n = self._decoder.decode(self._keyframes[0]), 0
+            self._go_on_from(0)
+
+    def _go_on_from(self, n: int) -> None:
+        data = self._keyframes[n]
+        # It makes many objects at once and no garbage: to look for some costs three times as much (measured).
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            self._state = self._decoder.decode(zlib.decompress(data) if n in self._squeezed else data)
+        finally:
+            if collects:
+                gc.enable()
+        self._n, self._spent = n, 0.0
 
     def _fold(self, events: list[Event]) -> None:
         """Fold on, and keep what it led to where folding up to here again would take long."""
@@ -145,11 +159,23 @@ class Player:
         data = self._encoder.encode(self._state)
         took = time.perf_counter() - began
         self._places.append(self._n)
-        self._keyframes[self._n] = data
-        self._size += len(data)
+        self._put(self._n, data)
+        if self._size > SQUEEZED:
+            plain = (n for n in self._places if n not in self._squeezed)
+            for n in list(itertools.islice(plain, 2)):
+                self._put(n, zlib.compress(self._keyframes[n], 1))
+                self._squeezed.add(n)
         if self._size > KEPT:
             self._worth *= 2
-            for n in self._places[1::2]:
-                self._size -= len(self._keyframes.pop(n))
-            del self._places[1::2]
+            self._drop(self._places[1::2])
         self._due = max(self._worth, min(RATIO * took, MOST))
+
+    def _put(self, n: int, data: bytes) -> None:
+        self._size += len(data) - len(self._keyframes.get(n, b""))
+        self._keyframes[n] = data
+
+    def _drop(self, gone: list[int]) -> None:
+        for n in gone:
+            self._size -= len(self._keyframes.pop(n))
+        self._squeezed.difference_update(gone)
+        self._places = [n for n in self._places if n in self._keyframes]
