@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from natslab.tape.event import (
     Ack,
@@ -24,6 +24,9 @@ from natslab.tape.event import (
 )
 
 DAY = {"max_msgs": 400, "retention": "limits", "storage": "file", "subjects": ["orders.>"], "num_replicas": 1}
+
+_Verb: TypeAlias = Literal["ack", "nak", "term", "wpi", "expired"]
+_VERBS: list[_Verb] = ["ack", "ack", "ack", "ack", "ack", "ack", "ack", "nak", "term", "wpi", "expired"]
 
 
 def core(seed: int, messages: int) -> Iterator[Event]:
@@ -78,11 +81,16 @@ def jetstream(seed: int, messages: int) -> Iterator[Event]:
             handed[name] += 1
             one: dict[str, Any] = {"stream": "ORDERS", "consumer": name, "seq": n, "cseq": handed[name]}
             yield Deliver(**one, client=f"{name}-1", subject=subject, size=40, t=t + 0.001)
-            verb = dice.choice(["ack"] * 7 + ["nak", "term", "wpi", ""])
-            if verb:
+            verb = dice.choice(_VERBS)
+            if verb == "wpi":
+                yield Ack(**one, verb="wpi", client=f"{name}-1", t=t + 0.002)
+                yield Ack(**one, verb="ack", client=f"{name}-1", t=t + 0.003)
+            elif verb == "expired":
+                yield Ack(**one, verb="expired", how="inferred", t=t + 0.004)
+            else:
                 yield Ack(**one, verb=verb, client=f"{name}-1", t=t + 0.002)
-            if verb == "nak":
+            if verb in ("nak", "expired"):
                 handed[name] += 1
                 again = {**one, "cseq": handed[name], "attempt": 2}
-                yield Deliver(**again, client=f"{name}-1", subject=subject, size=40, t=t + 0.003)
-                yield Ack(**again, verb="ack", client=f"{name}-1", t=t + 0.004)
+                yield Deliver(**again, client=f"{name}-1", subject=subject, size=40, t=t + 0.005)
+                yield Ack(**again, verb="ack", client=f"{name}-1", t=t + 0.006)
