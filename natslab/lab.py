@@ -312,12 +312,12 @@ class Lab:
             return known
 
     def kill_client(self, label: str) -> None:
-        """Cut the connection of one of natslab's own clients without a word, as if its program died.
+        """Cut the connection of a client of this lab without a word, as if its program died.
 
         Returns when the server has noticed. Raises CommandError when there is no such client.
         """
         client = self.hub.clients.get(label)
-        if client is None or client.loop is not loop().asyncio:
+        if client is None:
             names = ", ".join(sorted([*self.fleet.servers, *self.hub.clients]))
             raise CommandError(
                 f"There is neither a server nor a client called {label!r} here.", f"There is {names}."
@@ -326,7 +326,10 @@ class Lab:
 
     async def _sever(self, client: Client) -> None:
         place, cid = client.server, client.client_id
-        await client.sever()
+        if client.loop is loop().asyncio:
+            await client.sever()
+        else:
+            client.sever_from_outside()
         self._reports.flush()
         server = self.fleet.servers.get(place)
         for _ in range(100):

@@ -121,7 +121,7 @@ _BODY = {"ack": b"", "nak": b"-NAK", "term": b"+TERM"}
 @switch("--nak", help="refuse each message: it comes again")
 @switch("--term", help="terminate each message: it does not come again")
 @switch("--raw", "-r", help="show only the payloads")
-@flag("--wait", type=DURATION, help="wait for all of them so long; without: take what is there")
+@flag("--wait", type=DURATION, help="for all of them, so long (0s: not at all); without: what is there")
 @flag("--count", type=COUNT, default=1, show_default=True, help="so many messages")
 @switch("--hold", help="keep them: %natslab ack, nak, wpi or term answers one")
 @flag("--group", help="the priority group to ask for")

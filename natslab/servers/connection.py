@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import threading
 import time
 from collections import deque
@@ -192,17 +193,30 @@ class Connection(NatsClient):
 
         What is on the wire at this instant is lost.
         """
-        self.options["allow_reconnect"] = False
+        self._cut()
         if self._reading_task is not None:
             self._reading_task.cancel()  # nothing is counted after the end is told
-        self._end("its connection was cut")
-        self._pending.clear()
-        self._pending_data_size = 0
         transport = getattr(self._transport, "_io_writer", None)
         if transport is not None:
             transport.transport.abort()
         with contextlib.suppress(Exception):
             await self.close()
+
+    def sever_from_outside(self) -> None:
+        """The same from another thread than its loop's, which may be busy: the server hears it at once."""
+        self._cut()
+        transport = getattr(self._transport, "_io_writer", None)
+        if transport is not None:
+            with contextlib.suppress(OSError):
+                transport.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(RuntimeError):  # its loop has ended
+            asyncio.run_coroutine_threadsafe(self.sever(), self.loop)
+
+    def _cut(self) -> None:
+        self.options["allow_reconnect"] = False
+        self._end("its connection was cut")
+        self._pending.clear()
+        self._pending_data_size = 0
 
     def orphaned(self) -> None:
         """Its loop was closed under it, as at the end of `asyncio.run`: it can do nothing any more."""
