@@ -253,6 +253,7 @@ class Lanes:
                 marks += self.cell(consumer, seq, rows, self.plan.r)
             marks += self.gaps(consumer, rows[0])
             marks += self.beside(consumer, seqs, rows)
+            marks += self.receivers(consumer, seqs, rows[0])
             if expanded:
                 for i, row in enumerate(rows):
                     words = f"attempt {i + 1}"
@@ -531,6 +532,40 @@ class Lanes:
             ends = plan.edge(consumer.delivered)
             marks += self.asides(consumer, seqs, rows, [b for b in boxes if not b[0] < ends < b[2]])
         return marks
+
+    def receivers(self, consumer: Consumer, seqs: list[int], row: float) -> list[Mark]:
+        """Under the cells of a shared consumer: which client got which messages, where it fits."""
+        if len(consumer.clients) < 2:
+            return []
+        runs: list[tuple[str, list[int]]] = []
+        for seq in seqs:
+            cell = consumer.cells.get(seq)
+            last = cell.last if cell is not None and not cell.waits else None  # seconds stand there
+            who = last.client if last is not None and self.places[self.key(consumer, seq)][1] == row else ""
+            if runs and runs[-1][0] == who and self.plan.pitch * 1.5 > self._x(seq) - self._x(runs[-1][1][-1]):
+                runs[-1][1].append(seq)
+            else:
+                runs.append((who, [seq]))
+        marks: list[Mark] = []
+        for who, of in runs:
+            a, b = self._x(of[0]), self._x(of[-1])
+            words = fit(who, b - a + self.plan.pitch - 2, "t11")
+            if not who or (words != who and len(words) < 4):
+                continue
+            key = f"{self.side(consumer, of[0])}/to"
+            if b > a:
+                d = f"M{n(a - 5)} {n(row + 12)}V{n(row + 15)}H{n(b + 5)}V{n(row + 12)}"
+                marks.append(Path(key=f"{key}/span", d=d, classes="edge ink3 none"))
+            marks.append(label(key, (a + b) / 2, row + (28 if b > a else 25), words, "t11 ink2 middle"))
+        if marks and not any(c.waits for c in consumer.cells.values()):
+            marks.append(label(f"lane/{consumer.key}/to", 24, row + 28, "handed to", "t11 ink3"))
+        return marks
+
+    def _x(self, seq: int) -> float:
+        """The middle of a message's column."""
+        column = self.plan.column(seq)
+        assert column is not None
+        return column.middle
 
     def asides(
         self,

@@ -59,6 +59,7 @@ def consumer_report(state: State, event: Snap) -> None:
         int(delivered.get("consumer_seq", 0)),
         int(delivered.get("stream_seq", 0)),
         int(floor.get("stream_seq", 0)),
+        live=event.t >= consumer.changed,
     )
     consumer.says = {
         "pending": int(data.get("num_ack_pending", 0)),
@@ -68,8 +69,7 @@ def consumer_report(state: State, event: Snap) -> None:
         "bound": int(bool(data.get("push_bound"))),
     }
     consumer.says_t = event.t
-    if consumer.doubts and consumer.says["pending"] == consumer.file_pending != consumer.pending:
-        _resolve(state, consumer, event.t)  # two witnesses against what the events told
+    _witnesses(state, consumer, event.t)
     if consumer.file_t < 0:
         _reconstruct(state, consumer, event.t)
 
@@ -92,8 +92,10 @@ def _configure(state: State, consumer: Consumer, config: dict[str, Any]) -> None
         consumer.first = int(config["opt_start_seq"])
 
 
-def _place(state: State, consumer: Consumer, t: float, dseq: int, delivered: int, floor: int) -> None:
-    """Where the server says that its two lines are."""
+def _place(
+    state: State, consumer: Consumer, t: float, dseq: int, delivered: int, floor: int, *, live: bool = False
+) -> None:
+    """Where the server says that its two lines are; `live`: surely newer than the events so far."""
     fresh = t - consumer.changed > LAG
     if not consumer.first and dseq == 0:
         consumer.first = delivered + 1
@@ -102,9 +104,9 @@ def _place(state: State, consumer: Consumer, t: float, dseq: int, delivered: int
         for seq in [s for s in consumer.cells if s > delivered]:
             put(consumer, consumer.cells.pop(seq), "gone")
         consumer.runs = [[a, min(b, delivered)] for a, b in consumer.runs if a <= delivered]
-        consumer.dseq, consumer.delivered = dseq, delivered
+        consumer.dseq, consumer.delivered, consumer.told = dseq, delivered, dseq
     consumer.dseq, consumer.delivered = max(consumer.dseq, dseq), max(consumer.delivered, delivered)
-    consumer.floor = floor if fresh else max(consumer.floor, floor)
+    consumer.floor = floor if fresh or live else max(consumer.floor, floor)
     if floor:
         for cell in consumer.cells.values():
             if cell.seq <= floor and cell.waits:
@@ -138,6 +140,7 @@ def file_report(state: State, event: Snap) -> None:
     horizon = max(pending, default=0) if left_out else int(delivered[1])
     consumer.file_t, consumer.file_pending = event.t, len(pending) + left_out
     consumer.file_dseq = int(delivered[0])
+    consumer.told = max(consumer.told, consumer.file_dseq)
     consumer.doubts.clear()
     for seq in [s for s, c in consumer.cells.items() if s > horizon and c.waits and left_out]:
         put(consumer, consumer.cells.pop(seq), "gone")  # counted with those that are left out
@@ -147,6 +150,7 @@ def file_report(state: State, event: Snap) -> None:
         _given_up(state, consumer, event.t, pending, again)
     consumer.beyond, consumer.horizon = left_out, horizon
     consumer.again = sum(1 for seq in again if seq not in consumer.cells)
+    _witnesses(state, consumer, event.t)
 
 
 def _waits(
@@ -190,7 +194,8 @@ def _over(consumer: Consumer, t: float, pending: dict[int, int], horizon: int) -
     """What the server waits for no longer, as far as the file was read: acked, or given up."""
     for seq, cell in consumer.cells.items():
         if cell.waits and seq <= horizon and seq not in pending:
-            if t - cell.t < LAG:
+            counted = cell.last is not None and 0 < cell.last.cseq <= consumer.file_dseq
+            if t - cell.t < LAG and not counted:  # perhaps the file is older than the delivery
                 consumer.doubts[seq] = "over"
             else:
                 _end(consumer, cell, t, consumer.last_chance(cell) and cell.state != "flight")
@@ -222,6 +227,14 @@ def _end(consumer: Consumer, cell: Cell, t: float, again: bool) -> None:
         cell.guessed = True
     else:
         settle(consumer, cell, t, guessed=True)
+
+
+def _witnesses(state: State, consumer: Consumer, t: float) -> None:
+    """Where file and counters agree, and the counters are newer than the events, the events are wrong."""
+    if consumer.says_t < consumer.changed or consumer.says.get("pending") != consumer.file_pending:
+        return
+    if consumer.doubts and consumer.pending != consumer.file_pending:
+        _resolve(state, consumer, t)
 
 
 def _resolve(state: State, consumer: Consumer, t: float) -> None:

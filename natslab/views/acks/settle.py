@@ -57,6 +57,7 @@ def arrive(state: State, consumer: Consumer, event: Deliver) -> None:
         cell = cell_for(state, consumer, event.seq)
         if cell is None:
             if not old:
+                consumer.told += 1
                 _join(consumer, event.seq)
             return
         put(consumer, cell, "acked" if old else "flight")
@@ -67,6 +68,7 @@ def arrive(state: State, consumer: Consumer, event: Deliver) -> None:
         if before is not None and before.n < event.attempt and not before.end:
             # It came again: the time of the attempt before was over.
             before.end, before.ended = "expired", min(event.t, before.since + consumer.wait(before.n))
+        consumer.told += event.cseq > consumer.file_dseq or not event.cseq
         attempt = Attempt(n=event.attempt, t=event.t, inferred=event.how == "inferred")
         cell.attempts = sorted([*cell.attempts[-ATTEMPTS + 1 :], attempt], key=lambda a: a.n)
     elif event.how == "observed" and attempt.inferred:
@@ -149,7 +151,7 @@ def wide_ack(consumer: Consumer, event: Ack) -> None:
             consumer.runs.remove(run)
             if run[1] > event.seq:
                 consumer.runs.insert(0, [event.seq + 1, run[1]])
-    consumer.floor = max(consumer.floor, min(event.seq - 1, consumer.delivered))
+    consumer.floor = max(consumer.floor, min(event.seq, consumer.delivered))
 
 
 def settle(consumer: Consumer, cell: Cell, t: float, *, guessed: bool) -> None:
@@ -162,10 +164,10 @@ def settle(consumer: Consumer, cell: Cell, t: float, *, guessed: bool) -> None:
 
 def _advance(consumer: Consumer) -> None:
     """Move the floor as the server does: to the newest delivery when nothing waits, else up to what does."""
-    if consumer.ack == "none" or (not consumer.waiting and not consumer.runs and not consumer.beyond):
+    if consumer.beyond or consumer.told < consumer.dseq:
+        return  # the server knows of more than we do
+    if consumer.ack == "none" or (not consumer.waiting and not consumer.runs):
         consumer.floor = consumer.delivered
-        return
-    if consumer.beyond:
         return
     stop = consumer.delivered
     if consumer.runs:

@@ -104,6 +104,7 @@ class Consumer(msgspec.Struct, omit_defaults=True):
     floor: int = 0
     delivered: int = 0
     dseq: int = 0  # deliveries so far, attempts of all messages
+    told: int = 0  # of these, those that an event or the state file told of
     cells: dict[int, Cell] = {}
     waiting: int = 0  # cells the server waits for
     runs: list[list[int]] = []  # pending ones that are not known singly: [first, last]
