@@ -12,7 +12,7 @@ from natslab.views.stream.belt import Row, reader_rows
 from natslab.views.stream.plan import CARD, END, LABEL, READERS, Column, belt_of, columns_of, gone_at
 from natslab.views.stream.reasons import LONG
 from natslab.views.stream.state import State, Stream
-from natslab.views.stream.words import CARDS, KINDS, limits_in_words, size_of, unwanted, waits
+from natslab.views.stream.words import CARDS, KINDS, given_up, limits_in_words, size_of, unwanted, waits
 from natslab.views.wording import amount, count_of, fit, listed, short_name, wide
 
 TOP = 122.5
@@ -158,14 +158,19 @@ class Cards:
         right = ""
         if stream.limits.retention == "workqueue":
             idle = [s for s in stream.slots.values() if not waits(stream, s)]
-            for seqs, what in (
-                ([s.seq for s in idle if not unwanted(stream, s)], "for a pull"),
-                ([s.seq for s in idle if unwanted(stream, s)], "for a consumer"),
-            ):
-                if seqs:
-                    right += (
-                        f"{'; ' if right else ''}{spans(seqs)} {'waits' if len(seqs) == 1 else 'wait'} {what}"
-                    )
+            lost = [s.seq for s in idle if given_up(stream, s)]
+            nobody = [s.seq for s in idle if unwanted(stream, s)]
+            due = [s.seq for s in idle if s.seq not in {*lost, *nobody}]
+            said = [
+                f"{spans(seqs)} {one if len(seqs) == 1 else many}"
+                for seqs, one, many in (
+                    (due, "waits for a pull", "wait for a pull"),
+                    (nobody, "waits for a consumer", "wait for a consumer"),
+                    (lost, "was given up", "were given up"),
+                )
+                if seqs
+            ]
+            right = "; ".join(said)
         elif stream.limits.retention == "interest" and stream.slots and stream.readers:
             right = f"{count_of(stream.messages, 'message')} with a tab left"
         elif stream.missing > 0 and stream.by_events:

@@ -100,7 +100,7 @@ def _legend(state: State, columns: dict[str, list[Column]]) -> list[Legend]:
 def _handed(shown: list[Stream], columns: dict[str, list[Column]]) -> list[Legend]:
     """Acks of work queues and tabs of interest, where they are drawn."""
     out: list[Legend] = []
-    waiting = acked = tabs = 0
+    waiting = acked = lost = tabs = 0
     for stream in shown:
         seqs = {c.first for c in columns.get(stream.name, []) if c.kind in ("slot", "gone")}
         for reader in stream.readers.values():
@@ -109,6 +109,7 @@ def _handed(shown: list[Stream], columns: dict[str, list[Column]]) -> list[Legen
                     if seq in seqs:
                         done = hand.state == "acked" or seq not in stream.slots
                         acked, waiting = acked + done, waiting + (not done and hand.state == "out")
+                        lost += not done and hand.state == "exhausted"
             elif stream.limits.retention == "interest":
                 tabs += sum(
                     seq in stream.slots
@@ -120,6 +121,8 @@ def _handed(shown: list[Stream], columns: dict[str, list[Column]]) -> list[Legen
         out.append(Legend("flight fill", "circle", "delivered, not acked", waiting))
     if acked:
         out.append(Legend("done fill", "circle", "acked", acked))
+    if lost:
+        out.append(Legend("dead fill", "square", "given up", lost))
     if tabs:
         out.append(Legend("line fill", "square", "still wanted", tabs))
     return out

@@ -131,6 +131,8 @@ class Reader(msgspec.Struct, omit_defaults=True):
         if self.ack == "none":
             return seq <= self.delivered
         hand = self.hands.get(seq)
+        if hand is not None and hand.state == "exhausted":
+            return False  # the floor may pass it: giving up is no answer
         return seq <= self.floor or (hand is not None and hand.state in ("acked", "term"))
 
 

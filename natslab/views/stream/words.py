@@ -290,25 +290,41 @@ def _policy(stream: Stream) -> Iterator[str]:
 
 def queue_of(stream: Stream) -> str:
     """What the jobs of a work queue wait for."""
-    out = sum(waits(stream, s) for s in stream.slots.values())
-    nobody = sum(unwanted(stream, s) for s in stream.slots.values())
-    wait = "waits" if out == 1 else "wait"
-    words = f"{count_of(out, 'job')} {wait} for an ack, {amount(stream.messages - out - nobody)} for a pull"
-    return (
-        f"{words}, {amount(nobody)} for a consumer that takes {'it' if nobody == 1 else 'them'}"
-        if nobody
-        else words
+    slots = stream.slots.values()
+    out, lost, nobody = (sum(f(stream, s) for s in slots) for f in (waits, given_up, unwanted))
+    due = stream.messages - out - lost - nobody
+    found = [
+        (out, "for an ack"),
+        (due, "for a pull"),
+        (nobody, f"for a consumer that takes {'its subject' if nobody == 1 else 'their subjects'}"),
+    ]
+    parts = [(n, what) for n, what in found if n > 0]
+    words = ", ".join(f"{amount(n)} {what}" for n, what in parts[1:])
+    if parts:
+        n, what = parts[0]
+        start = f"{count_of(n, 'job')} {'waits' if n == 1 else 'wait'} {what}"
+        words = f"{start}, {words}" if words else start
+    if not lost:
+        return words
+    up = f"{'was' if lost == 1 else 'were'} given up"
+    return f"{words}, {amount(lost)} {up}" if words else f"{count_of(lost, 'job')} {up}"
+
+
+def waits(stream: Stream, slot: Slot) -> bool:
+    """Whether a message was handed out, and the consumer still expects an answer."""
+    return not given_up(stream, slot) and any(
+        slot.seq in r.hands and not r.settled(slot.seq) for r in stream.readers.values()
     )
+
+
+def given_up(stream: Stream, slot: Slot) -> bool:
+    """Whether a consumer handed a message out as often as it may, without an answer."""
+    return any(r.hands[slot.seq].state == "exhausted" for r in stream.readers.values() if slot.seq in r.hands)
 
 
 def unwanted(stream: Stream, slot: Slot) -> bool:
     """Whether no consumer takes a message of that subject."""
     return not any(r.wants(slot.subject) for r in stream.readers.values())
-
-
-def waits(stream: Stream, slot: Slot) -> bool:
-    """Whether a message was handed out and is not settled."""
-    return any(slot.seq in r.hands and not r.settled(slot.seq) for r in stream.readers.values())
 
 
 def next_to_fall(stream: Stream) -> Slot | None:
@@ -387,6 +403,8 @@ def slot_words(stream: Stream, slot: Slot) -> str:
             continue
         if reader.settled(slot.seq):
             parts.append(f"{short_name(reader.name)} acked")
+        elif hand is not None and hand.state == "exhausted":
+            parts.append(f"{short_name(reader.name)} gave it up")
         elif hand is not None:
             who = f" by {short_name(hand.client)}" if hand.client else ""
             parts.append(f"handed out{who}" if stream.limits.retention == "workqueue"
