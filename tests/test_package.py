@@ -31,7 +31,7 @@ def test_the_wheel_is_complete(wheel: Path) -> None:
     assert lessons <= set(names)
     assert {
         "natslab/py.typed", "natslab/notebooks/sanitize.cfg", "natslab/views/static/stage.js",
-        "natslab/views/static/stage.css", "natslab/views/static/chrome.css",
+        "natslab/views/static/page.js", "natslab/views/static/stage.css", "natslab/views/static/chrome.css",
         "natslab/servers/supervisor_child.py",
     } <= set(names)  # fmt: skip
     assert any(n.endswith("labextensions/natslab/package.json") for n in names)

@@ -163,8 +163,9 @@ export class ReelModel implements Model {
     signal.addEventListener('abort', stop, { once: true });
   }
 
-  get(): unknown {
-    return undefined;
+  /** `carried`: there is no kernel behind it. */
+  get(name: string): unknown {
+    return name === 'carried' ? true : undefined;
   }
 
   on(event: string, heard: (content: unknown) => void): void {

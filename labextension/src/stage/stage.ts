@@ -340,7 +340,8 @@ export class Stage {
   // --- the inspector ---
 
   private inspect(item: Item): void {
-    if (carded(item.mark)) {
+    // A page without a kernel cannot draw the card: it has the scenes in which nothing is selected.
+    if (carded(item.mark) && this.model.get('carried') !== true) {
       if (this.inspector.open) {
         this.close();
       }
