@@ -73,6 +73,7 @@ class Book:
         self._subjects: dict[str, deque[int]] = {}
         self._deleted: dict[int, float] = {}
         self._purges: deque[Purge] = deque(maxlen=20)
+        self._unread: dict[int, float] = {}  # the same of what was never read
         self._puzzling = 0  # missing in the last report, and not told
         self._erased: dict[int, float] = {}  # taken out, the reason may still be told: seq -> when noticed
 
@@ -120,20 +121,13 @@ class Book:
         self.last = max(self.last, last)
         self.messages += count
 
-    def missed(self, last: int) -> list[Gone]:
-        """What came up to `last` has gone before it was read."""
-        first = self.last + 1
-        if last < first:
-            return []
-        self.last = last
-        return [Gone(seq, seq, 1, *self._reason(seq)) for seq in range(max(first, last - KNOWN), last + 1)]
-
-    def skipped(self, seq: int) -> Gone:
-        """That sequence was given away, but the message is not kept."""
-        self.first = self.first or seq
-        self.last = max(self.last, seq)
-        interest = self.config.get("retention") == "interest"
-        return Gone(seq, seq, 1, "no interest" if interest else "deleted", "inferred")
+    def missed(self, last: int) -> None:
+        """What came up to `last` had gone, or was not kept, before it was read; `settle` says why."""
+        first = max(self.last + 1, last - KNOWN)
+        if last >= first:
+            now = time.time()
+            self._unread |= dict.fromkeys(range(first, last + 1), now)
+            self.first, self.last = self.first or first, last
 
     def erased(self, seq: int) -> None:
         """The message was taken out; `settle` says why, when it is known or was waited for."""
@@ -151,7 +145,13 @@ class Book:
             del self._erased[seq]
             self._take(seq, why)
             out.append(Gone(seq, seq, 1, why, how))
-        return merged(out)
+        for seq, at in tuple(self._unread.items()):
+            why, how = self._reason(seq)
+            if how == "inferred" and why == "deleted" and now - at < patience:
+                continue
+            del self._unread[seq]
+            out.append(Gone(seq, seq, 1, why, how))
+        return merged(sorted(out))
 
     def reconcile(self, state: dict[str, Any]) -> list[Gone]:
         """What went according to the server's counters, for everything up to their last_seq."""
@@ -188,13 +188,13 @@ class Book:
             below = min(first, min(self.known, default=first))
             fits = below - self.first >= excess
             self.messages -= excess
-            out.insert(0, Gone(self.first if fits else 0, below - 1 if fits else 0, excess, why, how))
+            out.append(Gone(self.first if fits else 0, below - 1 if fits else 0, excess, why, how))
         self.first = max(self.first, first)
         return out
 
     def settles(self, messages: int, last: int) -> bool:
         """Whether nothing that went is untold, by a report of so many messages up to `last`."""
-        return not self._erased and (self.last > last or self.messages == messages)
+        return not self._erased and not self._unread and (self.last > last or self.messages == messages)
 
     # --- how ---------------------------------------------------------------------------------
 

@@ -110,6 +110,7 @@ class Monitor:
         self._verdicts: dict[str, bool] = {}
         self._readers: Listeners[[str, list[dict[str, Any]]]] = Listeners()
         self._wake = asyncio.Event()
+        self._looking = False  # at what it was woken for
         self._one = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._subs: list[Subscription] = []
@@ -153,7 +154,7 @@ class Monitor:
     @property
     def streaming(self) -> bool:
         """Whether there are streams, or news that were not looked at yet."""
-        return self._wake.is_set() or any(self._details.values())
+        return self._wake.is_set() or self._looking or any(self._details.values())
 
     def watch(self, by: int) -> None:
         """So many live views more, or fewer: while one is open polls are four times as frequent."""
@@ -186,10 +187,12 @@ class Monitor:
                 async with asyncio.timeout(QUICK if self.watching else SLOW):
                     await self._wake.wait()
                 await asyncio.sleep(0.02)  # several reasons to wake are one
+            self._looking = True
             self._wake.clear()
             with contextlib.suppress(NatslabError, nats.errors.Error):  # again with the next poll
                 await self._listen()
             await self.poll()
+            self._looking = False
 
     async def _woken(self, _: Msg) -> None:
         self._wake.set()

@@ -18,7 +18,7 @@ from natslab.servers.hub import Hub
 from natslab.servers.report import Delivered
 from natslab.sources.ackreply import Attempt
 from natslab.sources.blocks import ERASED, MESSAGE, TOMB, VERSIONS, Blocks, Raw, opened
-from natslab.sources.book import Book, Gone, Known, Purge, merged
+from natslab.sources.book import Book, Gone, Known, Purge
 from natslab.sources.monitor import Monitor
 from natslab.tape.event import Ack, Drop, Event, Snap, Store
 from natslab.tape.tape import Tape
@@ -172,6 +172,8 @@ class Streams:
 
     def _heard(self, server: str, streams: list[dict[str, Any]]) -> None:
         there: dict[tuple[str, ...], tuple[str, str, dict[str, Any]]] = {}
+        if streams:
+            self._hub.flush()  # what clients know of is not told as unknown
         self._events()
         for said in streams:
             name = str(said["name"])
@@ -256,10 +258,8 @@ class Streams:
         """Of a stream that is known from events: tell what nobody told, up to the report before this."""
         if one.base < 0:
             one.base = 0
-        start, told = one.base + 1, sorted(seq for seq in one.ahead if seq > one.base)
+        start, told = one.base + 1, sorted(seq for seq in one.ahead if one.base < seq <= one.last)
         for seq in [*told, one.last + 1]:
-            if seq > one.last + 1:
-                break
             if start < seq:
                 self._count(name, one, seq - 1, seq - start)
             start = seq + 1
@@ -363,12 +363,12 @@ class Streams:
             if raw.seq > done:
                 if not one.began:
                     # What an earlier sequence had is gone, without having been read.
-                    gone += merged(one.book.missed(raw.seq if raw.kind == TOMB else raw.seq - 1))
+                    one.book.missed(raw.seq if raw.kind == TOMB else raw.seq - 1)
                 if raw.kind == MESSAGE:
                     self._drop(name, one, gone)
                     gone = self._one(name, one, raw)
                 elif raw.kind == ERASED:
-                    gone.append(one.book.skipped(raw.seq))
+                    one.book.missed(raw.seq)
             if raw.kind == TOMB and (not blocks.again or raw.seq in one.book.known):
                 one.book.erased(raw.seq)
         self._drop(name, one, gone)
