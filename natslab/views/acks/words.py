@@ -174,9 +174,11 @@ def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> t
         one = consumers[0]
         stream = short_name(one.stream)
         held = plan.stream.messages
+        # With a filter not all of them are the consumer's.
+        some = count_of(held, "message") if any(t.stored == held for _, t in totals) else "messages"
         who = short_name(one.name) if len(consumers) == 1 else "each consumer"
         return (
-            f"{stream} has {count_of(held, 'message')}; {who} has handed out none yet.",
+            f"{stream} has {some}; {who} has handed out none yet.",
             f"Fetch some: %js consumer next {one.stream} {one.name}"
             if not one.push
             else "It hands them out as soon as somebody subscribes.",
