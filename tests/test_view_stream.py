@@ -349,6 +349,15 @@ def test_duplicate() -> None:
     assert "A second message with the id of 1 was not stored." in story.words()
 
 
+def test_duplicate_of_a_message_that_was_not_seen_yet() -> None:
+    story = Story()
+    orders = story.made()
+    story.store(1, duplicate=True, client="shop")  # its first publish waited for no answer
+    story.store(1, headers=[("Nats-Msg-Id", "a")])
+    assert orders.duplicates == 1 and orders.slots[1].twice == 1 and orders.messages == 1
+    assert "msg/ORDERS/1/twice" in marks(story.draw())
+
+
 def test_three_retentions_side_by_side() -> None:
     story = Story("LIMITS", "WORK", "INTEREST")
     for name, retention in (("LIMITS", "limits"), ("WORK", "workqueue"), ("INTEREST", "interest")):

@@ -119,6 +119,9 @@ def _one(state: State, stream: Stream, event: Store) -> None:
         if _went(stream, event):
             return
         known = Slot(seq, event.subject, event.t, event.size)
+        answer = stream.answers.get(event.subject)
+        if answer is not None and answer.what == "duplicate" and answer.seq == seq:
+            known.twice = answer.count  # the answer came before the message was read from the stream
         _arrive(stream, seq, event.t)
         ordered = not stream.slots or seq > next(reversed(stream.slots))
         stream.slots[seq] = known
