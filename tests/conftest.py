@@ -13,7 +13,6 @@ from natslab.loop import run
 from natslab.servers.fleet import Fleet
 from natslab.servers.topology import single
 
-
 pytest.register_assert_rewrite("tests.agreeing")
 
 
