@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from natslab.loop import loop
-from natslab.tape.event import Pub, Sub
+from natslab.tape.event import Ack, Pub, Sub
 from natslab.tape.tape import Tape
 from natslab.views.frames import PERIOD, Frames
 from natslab.views.player import Player
@@ -137,4 +137,16 @@ def test_a_view_that_cannot_be_drawn_says_so_and_goes_on(monkeypatch: pytest.Mon
     broken[0] = False
     wait("scene")
     frames.end()
+    tape.close()
+
+
+def test_what_becomes_of_messages_is_on_the_scrubber_too() -> None:
+    tape = Tape()
+    track = Track(tape)
+    for i in range(5 * BINS):
+        tape.append(Ack(stream="ORDERS", consumer="billing", seq=i, verb="ack", t=i / 5))
+        beats = track.painted()["beats"]
+        assert len(beats) <= 2 * BINS
+    assert len(beats) > BINS / 2
+    assert beats[-1] == [tape.head, (tape.head - 1) / 5]
     tape.close()

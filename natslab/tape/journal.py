@@ -18,7 +18,7 @@ import msgspec
 from natslab.tape.event import Conn, Event, Server, Snap, Sub
 
 LIMIT = 256_000_000  # bytes on disk
-STRIDE = 1_000  # events between two remembered places
+STRIDE = 250  # events between two remembered places
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)

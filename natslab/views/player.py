@@ -24,7 +24,7 @@ BATCH = 50  # events between two looks at the clock
 READ = 2_000  # events that are taken from the tape at once
 WORTH = 0.008  # seconds of folding between two keyframes, at first
 RATIO = 6  # so much longer than the making of a keyframe the folding must be that it spares,
-MOST = 3 * WORTH  # up to here
+MOST = 2 * WORTH  # up to here
 KEPT = 24_000_000  # bytes of keyframes; above that every other one goes, and later ones lie further apart
 SQUEEZED = KEPT // 2  # bytes above which old ones are compressed
 

@@ -15,9 +15,10 @@ const reels = new Map<string, Reel>();
 /** The tape up to an event: a still that was taken there knows no more. */
 function until(track: Track, to: number): Track {
   const pubs = track.pubs.filter(([n]) => n <= to);
+  const beats = track.beats?.filter(([n]) => n <= to);
   const signs = track.signs.filter(({ n }) => n <= to);
-  const t1 = Math.max(track.t0, ...pubs.map(([, t]) => t), ...signs.map(({ t }) => t));
-  return { ...track, head: to, t1, pubs, signs };
+  const t1 = Math.max(track.t0, ...pubs.map(([, t]) => t), ...(beats ?? []).map(([, t]) => t), ...signs.map(({ t }) => t));
+  return { ...track, head: to, t1, pubs, beats, signs };
 }
 
 for (const place of document.querySelectorAll<HTMLElement>('.natslab-place')) {

@@ -14,7 +14,8 @@ interface Piece {
 
 /** Where nothing happened: longer than two seconds and than three times the usual distance. */
 function gapsOf(track: Track): [t0: number, t1: number][] {
-  const times = [...track.pubs.map(([, t]) => t), ...track.signs.map(({ t }) => t)].sort((a, b) => a - b);
+  const beats = track.beats ?? [];
+  const times = [...track.pubs, ...beats].map(([, t]) => t).concat(track.signs.map(({ t }) => t)).sort((a, b) => a - b);
   const steps = times.slice(1).map((t, i) => t - times[i]);
   const median = [...steps].sort((a, b) => a - b)[steps.length >> 1] ?? 0;
   const least = Math.max(2, 3 * median);
@@ -60,7 +61,7 @@ export class Timeline {
     if (end > t0) {
       add(end, (end - t0) * scale, false);
     }
-    this.known = [...track.pubs.map(([n, t]): [number, number] => [t, n])];
+    this.known = [...track.pubs, ...(track.beats ?? [])].map(([n, t]): [number, number] => [t, n]);
     this.known.push(...track.signs.map(({ n, t }): [number, number] => [t, n]), [track.t1, track.head]);
     this.known.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   }

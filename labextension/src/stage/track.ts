@@ -22,6 +22,7 @@ export function paint(timeline: Timeline): SVGElement[] {
   const stems = signs.map(({ x }) => x);
   return [
     baseline(timeline.width),
+    ...ticks(timeline),
     ...bars(timeline, stems),
     ...zigzags(timeline),
     ...signs.map(({ sign, x }, i) => drawSign(sign, x, Math.min(stems[i + 1] ?? timeline.width, timeline.foldAfter(x))))
@@ -66,6 +67,12 @@ function bars(timeline: Timeline, stems: number[]): SVGElement[] {
       const box = { x: short(x - 1), y: short(LINE - tall), width: 2, height: short(tall) };
       return s('rect', { ...box, class: 'fill ink3', 'data-t': t });
     });
+}
+
+/** What became of messages that were there already: a short tick each. */
+function ticks(timeline: Timeline): SVGElement[] {
+  const found = new Map((timeline.track.beats ?? []).map(([, t]) => [Math.round(timeline.x(t) / PITCH) * PITCH, t]));
+  return [...found].map(([x, t]) => s('rect', { x: short(x - 0.5), y: LINE + 2, width: 1, height: 3, class: 'fill ink3', 'data-t': t }));
 }
 
 function zigzags(timeline: Timeline): SVGElement[] {

@@ -99,6 +99,7 @@ export interface Track {
   t0: number;
   t1: number;
   pubs: [n: number, t: number, count: number][];
+  beats?: [n: number, t: number][];
   signs: Sign[];
 }
 

@@ -23,7 +23,7 @@ WAITING = ("flight", "nak", "expired")
 SETTLED = ("acked", "terminated")
 
 
-class Attempt(msgspec.Struct, omit_defaults=True):
+class Attempt(msgspec.Struct, omit_defaults=True, gc=False):
     """One delivery of one message, and what became of it."""
 
     n: int
@@ -48,7 +48,7 @@ class Attempt(msgspec.Struct, omit_defaults=True):
         return self.wpi[-1] if self.wpi else self.t
 
 
-class Cell(msgspec.Struct, omit_defaults=True):
+class Cell(msgspec.Struct, omit_defaults=True, gc=False):
     """One message at one consumer."""
 
     seq: int
