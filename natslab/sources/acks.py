@@ -20,6 +20,7 @@ from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
 from natslab.servers.report import Delivered
+from natslab.servers.server import Change
 from natslab.sources.ackreply import Attempt, parse
 from natslab.sources.attempts import Attempts
 from natslab.sources.blocks import VERSIONS
@@ -110,7 +111,7 @@ class Acks:
         self._up: dict[
             str, float
         ] = {}  # server -> since when it runs, tape seconds; missing while it does not
-        self._ids: dict[str, str] = {}  # server -> what it called itself when it was seen last
+        self._frozen: set[str] = set()
         self._ends: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
@@ -123,7 +124,10 @@ class Acks:
         self._sub = await watcher.subscribe(_ALL, cb=self._hear)
         for _ in range(2):
             await watcher.flush()
-        self._ends.append(self._monitor.read(self._reported))
+        for server in self._fleet.servers.values():
+            if server.state in ("up", "lame duck"):
+                self._up[server.name] = self._tape.now()
+        self._ends += [self._monitor.read(self._reported), self._fleet.listen(self._changed)]
         self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:
@@ -154,7 +158,6 @@ class Acks:
             return
         one = self._of(attempt.stream, attempt.consumer)
         if one.hot or not one.single(now):
-            self._hub.ackers.pop(reply, None)
             if not one.hot:
                 one.hot = True
                 await self._turn()
@@ -213,7 +216,8 @@ class Acks:
         """A client's delivery is about to be put on the tape: first what became of the attempt before."""
         if attempt.attempt < 2:
             return
-        self._tell_until(said.at)
+        self._events()
+        self._tell_of(attempt)
         self._events()
         one = self._consumers.get((attempt.stream, attempt.consumer))
         before = one.attempts.open.get(attempt.seq) if one is not None else None
@@ -222,6 +226,17 @@ class Acks:
             return
         if before.due <= at + GRACE:  # else it was sent back, which is still to be heard
             self._expired(attempt.stream, attempt.consumer, one, before.seq, min(before.due, at))
+
+    def _tell_of(self, attempt: Attempt) -> None:
+        """Tell the answers to earlier attempts of this message."""
+        theirs = [
+            heard
+            for heard in self._heard
+            if heard[2][:2] == attempt[:2] and heard[2].seq == attempt.seq and heard[2].cseq < attempt.cseq
+        ]
+        for one in theirs:
+            self._heard.remove(one)
+            self._answered(*one)
 
     def confirmed(
         self, t: float, stream: str, consumer: str, seq: int, cseq: int, tries: int, verb: Verb, reason: str
@@ -255,19 +270,21 @@ class Acks:
         ready, self._heard = self._heard[:some], self._heard[some:]
         if ready:
             self._events()
-        for at, reply, attempt, body in ready:
-            said = answer(body)
-            if said is not None:
-                self._tell(at - self._tape.started, reply, attempt, body, said)
+        for heard in ready:
+            self._answered(*heard)
 
-    def _tell(self, t: float, reply: str, attempt: Attempt, body: bytes, said: dict[str, Any]) -> None:
+    def _answered(self, at: float, reply: str, attempt: Attempt, body: bytes) -> None:
+        said = answer(body)
+        if said is None:
+            return
+        t = at - self._tape.started
         one = self._of(attempt.stream, attempt.consumer)
         stream, consumer, tries, seq, cseq = attempt[:5]
         if not one.attempts.seen(cseq):
             self._guess(stream, consumer, one, seq, cseq, tries, t)
         if said["verb"] in ("nak", "term"):
             one.sent.append(cseq)
-        client = self._hub.ackers.pop(reply, "")
+        client = self._hub.ackers.get(reply, "")
         self._tape.append(
             Ack(
                 t=t,
@@ -487,14 +504,6 @@ class Acks:
     def expire(self) -> None:
         """Tell whose wait is over; where the server runs, for a server that does not lets nothing pass."""
         now = self._tape.now()
-        for server in self._fleet.servers.values():
-            if server.state not in ("up", "lame duck"):
-                self._up.pop(server.name, None)
-            elif server.name not in self._up:
-                self._up[server.name] = now
-                if self._ids.setdefault(server.name, server.id) != server.id:
-                    self._ids[server.name] = server.id
-                    self._restarted(server.name, now)
         due = []
         self._events()
         for key, one in self._consumers.items():
@@ -510,9 +519,23 @@ class Acks:
             if gone is not None and gone.due == at and not gone.over:
                 self._expired(*key, one, seq, max(at, self._up[one.place]))
 
-    def _restarted(self, server: str, now: float) -> None:
+    def _changed(self, change: Change) -> None:
+        """A server changed state."""
+        if change.state == "frozen":
+            self._frozen.add(change.name)
+        if change.state not in ("up", "lame duck"):
+            self._up.pop(change.name, None)
+            if change.state != "frozen":
+                self._frozen.discard(change.name)
+            return
+        if change.name in self._up:
+            return
+        now = self._up[change.name] = change.at - self._tape.started
+        if change.name in self._frozen:
+            self._frozen.discard(change.name)
+            return
         for one in self._consumers.values():
-            if one.place == server and one.state is not None:
+            if one.place == change.name and one.state is not None:
                 stored = {seq: at - self._tape.started for seq, (_, at) in one.state.pending.items()}
                 one.attempts.restarted(now, stored)
 

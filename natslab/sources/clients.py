@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 from typing import TypedDict
 
@@ -16,6 +17,7 @@ from natslab.tape import event
 from natslab.tape.tape import Tape
 
 PACE = 0.05  # seconds between two looks at the hub
+AGE = 0.015  # seconds in which a nak may still come that is older than the delivery it caused
 
 
 class _Common(TypedDict):
@@ -39,6 +41,7 @@ class Clients:
         self._tape = tape
         #: Told of a delivery before it goes on the tape, so that its causes come first.
         self.delivering: tuple[Callable[[Attempt, report.Delivered], None], ...] = ()
+        self._waiting: list[report.Report] = []
         self._places: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -68,11 +71,17 @@ class Clients:
             self._take(force=False)
 
     def _take(self, force: bool) -> None:
-        for said in self._hub.drain_reports(force=force):
+        waiting, self._waiting = self._waiting, []
+        for said in (drained := iter([*waiting, *self._hub.drain_reports(force=force)])):
             if isinstance(said, report.Connection) and said.server:
                 self._places[said.client] = said.server
+            attempt = parse(said.reply) if isinstance(said, report.Delivered) else None
+            if attempt is not None and attempt.attempt > 1 and not force and said.at > time.time() - AGE:
+                # The nak that caused it comes another way: nobody waits, so it can.
+                self._waiting = [said, *drained]
+                return
             self._tape.append(self._event(said))
-            if isinstance(said, report.Delivered) and (attempt := parse(said.reply)) is not None:
+            if isinstance(said, report.Delivered) and attempt is not None:
                 for cause in self.delivering:
                     cause(attempt, said)
                 self._tape.append(self._deliver(said, attempt))
