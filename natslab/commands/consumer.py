@@ -204,7 +204,8 @@ async def _deaf(api: Api, stream: str, config: Mapping[str, Any]) -> list[str]:
         return []
     with contextlib.suppress(NatslabError):
         of = (await api.call(f"STREAM.INFO.{stream}"))["config"]
-        for one in matches_nothing(config, of.get("subjects") or []):
+        stored = [] if of.get("subject_transform") else of.get("subjects")  # a filter sees what is stored
+        for one in matches_nothing(config, stored or []):
             there = ", ".join(map(one_line, of["subjects"][:5]))
             return [f"no message of {stream} can match the filter {one_line(one)}: its subjects are {there}."]
     return []

@@ -42,6 +42,8 @@ def arrive(state: State, consumer: Consumer, event: Deliver) -> None:
     """A delivery: a new attempt."""
     consumer.changed = max(consumer.changed, event.t)
     consumer.dseq = max(consumer.dseq, event.cseq)
+    if not consumer.first and event.cseq == 1:
+        consumer.first = event.seq  # what came before its first delivery was never for it
     if event.client and (event.client in consumer.clients or len(consumer.clients) < _CLIENTS):
         consumer.clients[event.client] = consumer.clients.get(event.client, 0) + 1
     cell = consumer.cells.get(event.seq)
