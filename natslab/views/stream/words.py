@@ -144,7 +144,7 @@ def _one(stream: Stream) -> str:
 
 
 def _all(n: int) -> str:
-    return f"all {amount(n)} messages" if n > 1 else "its message"
+    return f"all {amount(n)} messages" if n > 2 else "both messages" if n == 2 else "its message"
 
 
 def _gone(why: str, n: int) -> str:
