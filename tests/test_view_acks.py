@@ -199,6 +199,23 @@ def test_silence_then_exhausted(shop: Shop) -> None:
     assert "holds billing’s ack floor at 0" in acks.describe(state)[1]
 
 
+def test_a_shared_consumer_says_who_got_what(shop: Shop) -> None:
+    """Under settled cells stands which client got them, and only where there are two."""
+    shop.consumer()
+    shop.publish(7)
+    shop.say("ack", *shop.fetch(3, "ann"))
+    assert "ann" not in names(look(shop.quiet()))
+    shop.say("ack", *shop.fetch(2, "bob"))
+    shop.fetch(1, "bob")  # it waits for an ack, and the seconds stand there
+    assert names(look(shop.quiet())) == ["ann", "bob"]
+
+
+def names(scene: Scene) -> list[str]:
+    """Who got what, as the words under the cells say."""
+    under = (m for m in walk(scene.marks) if m.key.startswith("try/") and m.key.endswith("/to"))
+    return [t for m in under for t, _ in getattr(m, "runs", [])]
+
+
 def test_a_late_ack_counts(shop: Shop) -> None:
     """What the first worker answers after the message went to the second ends it all the same."""
     shop.consumer(ack_wait=0.3)

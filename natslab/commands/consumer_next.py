@@ -23,6 +23,7 @@ _PIN = ("Nats-Pin-Id",)  # differs from run to run
 HOLDER = "hold"  # the lab's client that keeps what it fetches
 
 _MOST = 100_000
+_AT_LEAST = 0.2  # seconds of a request: a busy server needs some to hand out what is there; 0 = for ever
 
 
 class Fetched(Result):
@@ -170,7 +171,7 @@ async def next_(
         result.answer = say
         pull = Pull(
             _room(about, count) if wait is None else count,
-            line.timeout if wait is None else max(wait, 0.001),  # 0 would be for ever
+            line.timeout if wait is None else max(wait, _AT_LEAST),
             now=not wait,
             group=group,
             id=pin,

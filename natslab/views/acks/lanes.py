@@ -180,7 +180,7 @@ class Lanes:
                 ": they share it, each message goes to one of them." if shared else "."
             )
             words = ("shared: " if shared else "to ") + ", ".join(readers)
-            if shared and text_width(words, "t11") > 92:
+            if shared and text_width(words, "t11") > 88:
                 words = f"{len(readers)} share it"
             if not band:
                 marks.append(label(f"{key}/who", 24, y + 14, fit(words, 88, "t11"), "t11 ink3"))
@@ -542,7 +542,11 @@ class Lanes:
             cell = consumer.cells.get(seq)
             last = cell.last if cell is not None and not cell.waits else None  # seconds stand there
             who = last.client if last is not None and self.places[self.key(consumer, seq)][1] == row else ""
-            if runs and runs[-1][0] == who and self.plan.pitch * 1.5 > self._x(seq) - self._x(runs[-1][1][-1]):
+            if (
+                runs
+                and runs[-1][0] == who
+                and self.plan.pitch * 1.5 > self._x(seq) - self._x(runs[-1][1][-1])
+            ):
                 runs[-1][1].append(seq)
             else:
                 runs.append((who, [seq]))
@@ -556,7 +560,7 @@ class Lanes:
             if b > a:
                 d = f"M{n(a - 5)} {n(row + 12)}V{n(row + 15)}H{n(b + 5)}V{n(row + 12)}"
                 marks.append(Path(key=f"{key}/span", d=d, classes="edge ink3 none"))
-            marks.append(label(key, (a + b) / 2, row + (28 if b > a else 25), words, "t11 ink2 middle"))
+            marks.append(label(key, (a + b) / 2, row + 28, words, "t11 ink2 middle"))
         if marks and not any(c.waits for c in consumer.cells.values()):
             marks.append(label(f"lane/{consumer.key}/to", 24, row + 28, "handed to", "t11 ink3"))
         return marks

@@ -289,7 +289,7 @@ def reader_rows(row: Row, y: float, name_x: float, room: float, end: float) -> t
             marks.append(row.cursor(reader, y, name_x, room, end))
         y += 22
     if len(readers) > READERS:
-        words = f"and {len(readers) - READERS} more consumers"
+        words = f"and {count_of(len(readers) - READERS, 'more consumer')}"
         marks.append(label(f"reader/{stream.name}", name_x, y + 4, words, "t12 ink3"))
         y += 22
     return marks, y
