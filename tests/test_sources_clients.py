@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from nats.aio.msg import Msg
 
 from natslab.loop import run
 from natslab.sources.clients import Clients
@@ -175,5 +176,25 @@ def test_a_dry_run(flag: str) -> None:
             assert [p.dry for p in w.all(Pub)] == [True]
             assert w.all(Recv) == []
             assert [(e.outcome, e.count) for e in w.all(End)] == [("delivered", 1)]
+
+    run(go())
+
+
+def test_an_answer_that_says_it_failed() -> None:
+    async def go() -> None:
+        async with watching() as w:
+            a, b = await w.connect("a"), await w.connect("b")
+
+            async def fail(msg: Msg) -> None:
+                headers = {"Nats-Service-Error": "no price", "Nats-Service-Error-Code": "404"}
+                await msg._client.publish(msg.reply, b"", headers=headers)
+
+            await b.subscribe("price", cb=fail)
+            await w.hub.sync()
+            await a.request("price", timeout=5)
+            await a.gather("price", replies=1, timeout=5)
+            await w.settle()
+            told = [(e.outcome, e.count, e.error) for e in w.all(End, of="request")]
+            assert told == [("error", 1, "404 no price")] * 2
 
     run(go())

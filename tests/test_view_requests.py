@@ -288,6 +288,22 @@ def test_the_server_itself_answers() -> None:
     assert story.last.answers == 1 and "by the server itself" in texts(hold(story))
 
 
+def test_an_answer_that_says_it_failed() -> None:
+    story = Story()
+    story.sub("price-1", "price")
+    story.tell(Pub(id="c/1/1", client="web", subject="price", reply="_INBOX.a", timeout=5))
+    story.tell(Recv(id="c/1/1", client="price-1", sid=1, subject="price", reply="_INBOX.a"), 1.001)
+    story.tell(Pub(id="c/2/1", client="price-1", subject="_INBOX.a"), 1.002)
+    story.tell(Recv(id="c/2/1", client="web", sid=2, subject="_INBOX.a"), 1.003)
+    told = End(of="request", id="c/1/1", client="web", outcome="error", count=1, took=0.003, error="500 no")
+    story.tell(told, 1.003)
+    assert story.last.answers == 1 and story.state.outcomes == {"error": 1}
+    assert story.words().startswith("1 request: answered with an error. An error is an answer too")
+    said = texts(hold(story))
+    assert any("500 no" in text for text in said), said
+    assert any(text.startswith("failed in ") for text in said)
+
+
 def test_still_waiting_and_abandoned() -> None:
     story = price()
     story.ask("price.get", pick="price-1", work=None, ends=False)

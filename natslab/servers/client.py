@@ -463,7 +463,7 @@ class Client(Connection):
             raise
         finally:
             asking.reset(token)
-        self._tell_outcome(ask, "answered", 1)
+        self._tell_outcome(ask, "answered", 1, answer)
         if _MAKES.fullmatch(subject):
             # What a stream stores must not carry a trace; the next publish may come before any report.
             self.hub.captured(_subjects(answer.data))
@@ -520,12 +520,20 @@ class Client(Connection):
                 with contextlib.suppress(nats.errors.Error):
                     await sub.unsubscribe()
         enough = len(answers) >= max(1, replies)
-        self._tell_outcome(ask, "answered" if enough else "timeout", len(answers))
+        failed = answers[0] if len(answers) == 1 else None
+        self._tell_outcome(ask, "answered" if enough else "timeout", len(answers), failed)
         return answers
 
-    def _tell_outcome(self, ask: Ask, outcome: Any, count: int) -> None:
+    def _tell_outcome(self, ask: Ask, outcome: Any, count: int, answer: Msg | None = None) -> None:
         if ask.stored or not ask.id:
             return  # what the stream says is told; or asked too fast to be told singly
+        # A service says so when it failed (ADR-32).
+        said = (answer.headers or {}) if answer is not None else {}
+        error = " ".join(
+            str(said[name]) for name in ("Nats-Service-Error-Code", "Nats-Service-Error") if name in said
+        )[:KEPT]
+        if error and outcome == "answered":
+            outcome = "error"
         now = time.time()
         self.hub.tell(
             report.Outcome(
@@ -535,6 +543,7 @@ class Client(Connection):
                 outcome=outcome,
                 count=count,
                 took=max(0.0, now - ask.at),
+                error=error,
             )
         )
 

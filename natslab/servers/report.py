@@ -108,9 +108,10 @@ class Outcome(Base, frozen=True, kw_only=True, gc=False):
     """How the request `id` ended, `took` seconds after it was asked."""
 
     id: str
-    outcome: Literal["answered", "no responders", "timeout"]
+    outcome: Literal["answered", "error", "no responders", "timeout"]
     count: int = 0
     took: float = 0.0
+    error: str = ""  # the responder's words, of an answer that says it failed
 
 
 Report: TypeAlias = Connection | Subscription | Published | Delivered | Stored | Bulk | Outcome

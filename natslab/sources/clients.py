@@ -182,6 +182,7 @@ class Clients:
                     outcome=said.outcome,
                     count=said.count,
                     took=said.took,
+                    error=said.error,
                 )
             case report.Stored():
                 return event.Store(

@@ -212,7 +212,9 @@ class Streams:
         config, state = data["config"], data["state"]
         blocks: Blocks | None = None
         at = self._fleet.servers[server]
-        if config.get("storage") == "file" and at.version.startswith(VERSIONS):
+        # A block may be packed before it is read: its messages would look as if they were removed.
+        packed = config.get("compression", "none") not in ("", "none")
+        if config.get("storage") == "file" and not packed and at.version.startswith(VERSIONS):
             blocks = Blocks(at.config.store / "jetstream" / LEARNER / "streams" / name)
             if not blocks.readable:
                 blocks = None

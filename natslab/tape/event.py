@@ -128,9 +128,10 @@ class End(Base, tag="end", kw_only=True, omit_defaults=True):
     of: Literal["trace", "request"]
     id: str
     client: str = ""
-    outcome: Literal["delivered", "nobody", "refused", "answered", "no responders", "timeout"]
+    outcome: Literal["delivered", "nobody", "refused", "answered", "error", "no responders", "timeout"]
     count: int = 0  # trace: receivers reached; request: answers received
     took: float = 0.0  # seconds
+    error: str = ""  # the responder's words, of an answer that says it failed (ADR-32)
 
 
 class Store(Base, tag="store", kw_only=True, omit_defaults=True):

@@ -8,7 +8,7 @@ For lessons:
 
     state.requests          the newest 50, oldest first; of each:
         .id .subject .requester
-        .outcome            "answered" | "no responders" | "timeout" | "waiting" | "abandoned"
+        .outcome            "answered" | "error" | "no responders" | "timeout" | "waiting" | "abandoned"
         .responders         labels of the clients that the server sent it to
         .by                 who gave the first answer, "" if nobody did
         .answers            replies that the requester took

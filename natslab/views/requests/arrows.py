@@ -177,7 +177,8 @@ class Arrows:
             strong = name == "end"
             if name.startswith("came "):
                 fate = band.fates[int(name.split()[1])]
-                marks += sign_of(f"{key}/{name}", "answered" if fate == "answer" else "ignored", x, node.y)
+                sign = "ignored" if fate != "answer" else "error" if r.outcome == "error" else "answered"
+                marks += sign_of(f"{key}/{name}", sign, x, node.y)
             elif name == "refused":
                 marks += sign_of(f"{key}/{name}", "no responders", x, node.y)
             elif strong and r.outcome != "waiting":

@@ -216,6 +216,7 @@ class _Canvas:
         out = [
             Legend("done fill", "circle", "answered", count["answered"]),
             Legend("dead fill", "square", "refused", count["no responders"]),
+            Legend("dead fill", "square", "failed", count["error"]),
             Legend("ink edge none", "square", "timed out", count["timeout"] + count["abandoned"]),
             Legend("flight edge none", "ring", "waiting", count["waiting"]),
             Legend("flight edge", "line", "reply ignored", ignored),

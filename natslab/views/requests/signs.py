@@ -27,7 +27,7 @@ def sign_of(key: str, outcome: str, x: float, y: float) -> list[Mark]:
             sc.Circle(key=f"{key}/sign", x=x, y=y, r=7.5, classes="done fill"),
             sc.Path(key=f"{key}/check", d=check, width=1.5, classes="edge ground round none"),
         ]
-    if outcome in ("no responders", "ignored"):
+    if outcome in ("no responders", "ignored", "error"):
         cross = f"M{x - 3:g} {y - 3:g}L{x + 3:g} {y + 3:g}M{x + 3:g} {y - 3:g}L{x - 3:g} {y + 3:g}"
         return [
             sc.Rect(key=f"{key}/sign", x=x - 6.75, y=y - 6.75, w=13.5, h=13.5, r=1.5, classes="dead fill"),

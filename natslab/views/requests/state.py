@@ -57,6 +57,7 @@ class Request(msgspec.Struct, omit_defaults=True):
     refused: float = 0.0  # the server's 503 came
     ended: float = 0.0
     outcome: str = "waiting"
+    error: str = ""  # the responder's words
     took: float = 0.0
     count: int = 0  # replies that the requester took, in its own words
 
@@ -122,6 +123,7 @@ class State(ViewState, kw_only=True):
 #: In the order in which they are told, with the words for them.
 OUTCOMES = {
     "answered": "answered",
+    "error": "answered with an error",
     "no responders": "refused at once (no responders)",
     "timeout": "timed out",
     "abandoned": "abandoned",
@@ -251,4 +253,5 @@ def _end(state: State, event: End) -> None:
     request = state.asked.get(event.id)
     if request is not None and event.of == "request":
         request.outcome, request.ended = event.outcome, event.t
+        request.error = event.error
         request.count, request.took = event.count, event.took or max(0.0, event.t - request.t)

@@ -44,7 +44,7 @@ def lasted(r: Request) -> float:
     if r.outcome == "no responders" and r.refused:
         return r.refused - r.t
     came = sorted(x.came for x, fate in zip(r.replies, r.fates, strict=True) if fate == "answer" and x.came)
-    if r.outcome == "answered" and came:
+    if r.outcome in ("answered", "error") and came:
         return came[-1] - r.t
     return r.took or max(0.0, r.ended - r.t)
 
@@ -75,12 +75,15 @@ def _note(state: State) -> str:
     """One thing to learn from what is there; the rarest first."""
     asked = state.requests
     refused = [r for r in asked if r.outcome == "no responders"]
+    failed = [r for r in asked if r.outcome == "error"]
     silent = [r for r in asked if r.outcome == "timeout"]
     gathered = [r for r in asked if r.answers > 1]
     discarded = sum(r.discarded for r in asked)
     if refused:
         subject = short_name(refused[-1].subject, 24)
         return f"No responders is not a timeout. The server knows at once that nobody listens to {subject}."
+    if failed:
+        return "An error is an answer too: the header Nats-Service-Error says so, the body need not."
     if silent and any(r.late for r in silent):
         return "A late reply is ignored. A timeout says nothing about the work: it may have been done."
     if silent:
@@ -142,6 +145,8 @@ def verdict_of(r: Request) -> tuple[str, str]:
         if reason and rivals > 1:
             reason += f", one of {in_words(rivals)}" if queue else f", the first of {in_words(rivals)}"
         return f"answered in {took}", reason
+    if r.outcome == "error":
+        return f"failed in {took}", short_name(f"{by}: {r.error}" if by else r.error, 44)
     if r.outcome == "no responders":
         return f"refused in {took}", "no responders"
     got = [leg.who for leg in r.legs.values()]
