@@ -217,7 +217,8 @@ class KeyValue:
                     raise _changed(
                         e,
                         f"The key {key} is there already: {self.name} > {key} has revision {revision}.",
-                        f"Change it with its revision: %js kv update {self.name} {key} VALUE {revision}",
+                        f"Somebody was first, and what is there was not touched; read it: "
+                        f"%js kv get {self.name} {key}",
                     ) from None
                 expected = found.revision  # a mark that it is gone: to be replaced, if it is still the last
 
