@@ -9,6 +9,7 @@ import nats
 import nats.errors
 import pytest
 from nats.aio.msg import Msg
+from nats.js.api import ConsumerConfig
 
 from natslab.loop import run
 from natslab.servers.client import TooLarge
@@ -100,10 +101,39 @@ async def outcomes(w: Watched) -> dict[str, Any]:
     told["fetched"] = [(m.data, m.headers) for m in fetched]
     for m in fetched:
         await m.ack_sync()
+
+    # A consumer whose messages are sent back, run out of time, and are given up.
+    config = ConsumerConfig(durable_name="R", ack_policy="explicit", ack_wait=0.2, max_deliver=2)
+    await js.add_consumer("S", config)
+    again = await js.pull_subscribe_bind("R", "S")
+    one, two = await again.fetch(2, timeout=5)
+    await one.nak(delay=0.1)
+    await two.term()
+    (one,) = await again.fetch(1, timeout=5)
+    told["again"] = (one.metadata.sequence, one.metadata.num_delivered)
+    with pytest.raises(nats.errors.TimeoutError):
+        await again.fetch(1, timeout=0.5)
+    await js.publish("s.3", b"three")
+    await js.delete_msg("S", 1)
+    consumer = await js.consumer_info("S", "R")
+    told["consumer"] = [
+        (at.consumer_seq, at.stream_seq) for at in (consumer.delivered, consumer.ack_floor) if at is not None
+    ]
+    told["waiting"] = consumer.num_ack_pending, consumer.num_redelivered
+    told["consumers"] = sorted(c.name for c in await js.consumers_info("S"))
+    # Nothing of natslab's is in the account: no stream, no consumer, no request to the API.
+    jsz = await w.fleet.ask("n1", "jsz", account="A", accounts=True)
+    (account,) = jsz["account_details"]
+    told["API"] = account["api"]["total"], account["storage"], account["memory"]
     told["errors"] = [str(e) for c in (a, b) for e in c.mishaps]
     varz = await w.fleet.ask("n1", "varz")
     told["slow consumers"] = varz["slow_consumers"]
     await alone.close()
+    await w.fleet.servers["n1"].stop()
+    folder = w.fleet.servers["n1"].config.store / "jetstream" / "A" / "streams" / "S"
+    told["files"] = sorted(
+        (str(p.relative_to(folder)), p.stat().st_mode) for p in folder.rglob("*") if p.is_file()
+    )
     return told
 
 

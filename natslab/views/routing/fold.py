@@ -48,7 +48,9 @@ def fold(state: State, event: Event) -> None:
     elif isinstance(event, Conn):
         _conn(state, event)
     elif isinstance(event, Store):
-        if not event.error and state.burst.count and event.stream:
+        # What is read from the stream itself may be of any client, and of another time.
+        here = event.subject in state.burst.subjects or (event.client and not event.subject)
+        if not event.error and here and state.burst.count:
             _kept(state.burst, event.stream)
     elif isinstance(event, Snap):
         _snap(state, event)
