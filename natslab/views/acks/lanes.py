@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from natslab.views.acks import facts, margin
 from natslab.views.acks.glyphs import glyph, n, refill
 from natslab.views.acks.mosaic import bars
@@ -17,6 +19,7 @@ SECONDS = 5.0  # more below the first row, for the seconds
 LANE = 99.0  # a lane with one row
 BAND = 24.0
 PIPS = 16
+Box: TypeAlias = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Lanes:
@@ -252,8 +255,8 @@ class Lanes:
             for seq in seqs:
                 marks += self.cell(consumer, seq, rows, self.plan.r)
             marks += self.gaps(consumer, rows[0])
-            marks += self.beside(consumer, seqs, rows)
-            marks += self.receivers(consumer, seqs, rows[0])
+            words, boxes = self.beside(consumer, seqs, rows)
+            marks += [*words, *self.receivers(consumer, seqs, rows[0], boxes)]
             if expanded:
                 for i, row in enumerate(rows):
                     words = f"attempt {i + 1}"
@@ -462,8 +465,11 @@ class Lanes:
             words += f" ({short_name(last.reason, 60)})"
         return words + "."
 
-    def beside(self, consumer: Consumer, seqs: list[int], rows: list[float]) -> list[Mark]:
-        """Seconds left and attempts, under or beside the cells, where they fit; the most urgent first."""
+    def beside(self, consumer: Consumer, seqs: list[int], rows: list[float]) -> tuple[list[Mark], list[Box]]:
+        """Seconds left and attempts, under or beside the cells, where they fit; the most urgent first.
+
+        And the boxes that are taken then.
+        """
         plan, now = self.plan, self.state.now
         expanded = consumer is plan.expanded
         key = f"lane/{consumer.key}"
@@ -496,7 +502,7 @@ class Lanes:
                     ring = 12 if self.is_selected(consumer, seq) else 4
                     wants.append((left, mine, x + 8 + ring, y + 4, text, "t11 ink2 num"))
         marks: list[Mark] = []
-        boxes: list[tuple[float, float, float, float]] = []
+        boxes: list[Box] = []
         for seq in seqs:
             x, y = self.places[self.key(consumer, seq)]
             boxes.append((x - plan.r - 1, y - plan.r, x + plan.r + 1, y + plan.r))
@@ -513,6 +519,10 @@ class Lanes:
                     boxes.append((x - 2, row, x + 2, row + 27))
         for line in (consumer.floor, consumer.delivered):
             boxes.append((plan.edge(line) - 1.5, rows[0], plan.edge(line) + 1.5, rows[-1] + 30))
+        chosen = facts.selected(self.state)
+        if chosen and (chosen[0], chosen[2]) == (consumer.stream, consumer.name) and chosen[1] in seqs:
+            x, y = self.places[self.key(consumer, chosen[1])]
+            boxes.append((x - 1.5, y + 27, x + 1.5, self.bottom))  # the line down to its card
         few = 2 if plan.pitch < 17 else len(wants)  # where cells are dense, it must be clear whose they are
         for _, mine, x, y, text, classes in sorted(wants)[:few]:
             wide = text_width(text, classes)
@@ -531,10 +541,10 @@ class Lanes:
         if expanded:
             ends = plan.edge(consumer.delivered)
             marks += self.asides(consumer, seqs, rows, [b for b in boxes if not b[0] < ends < b[2]])
-        return marks
+        return marks, boxes
 
-    def receivers(self, consumer: Consumer, seqs: list[int], row: float) -> list[Mark]:
-        """Under the cells of a shared consumer: which client got which messages, where it fits."""
+    def receivers(self, consumer: Consumer, seqs: list[int], row: float, boxes: list[Box]) -> list[Mark]:
+        """Under the cells of a shared consumer: which client got which messages, where it is free."""
         if len(consumer.clients) < 2:
             return []
         runs: list[tuple[str, list[int]]] = []
@@ -556,11 +566,16 @@ class Lanes:
             words = fit(who, b - a + self.plan.pitch - 2, "t11")
             if not who or (words != who and len(words) < 4):
                 continue
+            half, middle = text_width(words, "t11") / 2, (a + b) / 2
+            box = (min(a - 5, middle - half), row + 13, max(b + 5, middle + half), row + 30)
+            if _hits(box, boxes):
+                continue
+            boxes.append(box)
             key = f"{self.side(consumer, of[0])}/to"
             if b > a:
                 d = f"M{n(a - 5)} {n(row + 12)}V{n(row + 15)}H{n(b + 5)}V{n(row + 12)}"
                 marks.append(Path(key=f"{key}/span", d=d, classes="edge ink3 none"))
-            marks.append(label(key, (a + b) / 2, row + 28, words, "t11 ink2 middle"))
+            marks.append(label(key, middle, row + 28, words, "t11 ink2 middle"))
         if marks and not any(c.waits for c in consumer.cells.values()):
             marks.append(label(f"lane/{consumer.key}/to", 24, row + 28, "handed to", "t11 ink3"))
         return marks
@@ -576,7 +591,7 @@ class Lanes:
         consumer: Consumer,
         seqs: list[int],
         rows: list[float],
-        boxes: list[tuple[float, float, float, float]],
+        boxes: list[Box],
     ) -> list[Mark]:
         """Words in the expanded lane: what blocks the floor, what waits for a pull."""
         marks: list[Mark] = []
@@ -632,7 +647,7 @@ class Lanes:
         return marks
 
 
-def _hits(box: tuple[float, float, float, float], boxes: list[tuple[float, float, float, float]]) -> bool:
+def _hits(box: Box, boxes: list[Box]) -> bool:
     """Whether a box lies over one of the others."""
     return any(a < box[2] and box[0] < c and b < box[3] and box[1] < d for a, b, c, d in boxes)
 
