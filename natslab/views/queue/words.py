@@ -60,7 +60,7 @@ def _sentence(group: Group) -> str:
     if not group.total:
         k = len(group.alive)
         return f"{name} has {f'{k} members'[: None if k != 1 else -1]} and no message yet."
-    if len(lanes) == 1:
+    if len(lanes) == 1 and not (group.total == 1 and len(group.lanes) > 1):
         return (
             f"{short_name(lanes[0].label)} is alone in {name}: it got {'all ' * (group.total > 1)}{messages}."
         )
