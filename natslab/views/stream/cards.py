@@ -12,7 +12,16 @@ from natslab.views.stream.belt import Row, reader_rows
 from natslab.views.stream.plan import CARD, END, LABEL, READERS, Column, belt_of, columns_of, gone_at
 from natslab.views.stream.reasons import LONG
 from natslab.views.stream.state import State, Stream
-from natslab.views.stream.words import CARDS, KINDS, given_up, limits_in_words, size_of, unwanted, waits
+from natslab.views.stream.words import (
+    CARDS,
+    KINDS,
+    ended,
+    given_up,
+    limits_in_words,
+    size_of,
+    unwanted,
+    waits,
+)
 from natslab.views.wording import amount, count_of, fit, listed, short_name, wide
 
 TOP = 122.5
@@ -129,7 +138,7 @@ class Cards:
     def how(self, stream: Stream) -> str:
         """What empties a slot here."""
         if not stream.exists:
-            return "It was deleted, and its messages with it."
+            return f"It {ended(stream)}, and its messages with it."
         if stream.limits.retention == "workqueue":
             return "A slot empties when its worker acks."
         if stream.limits.retention == "interest":

@@ -86,7 +86,7 @@ def _store(state: State, stream: Stream, event: Store) -> None:
         return
     if event.seq <= 0:
         return
-    stream.exists = True
+    stream.exists, stream.lost = True, False
     if event.count > 1:
         _many(state, stream, event)
     else:
@@ -402,7 +402,7 @@ def _report(state: State, event: Snap, name: str) -> None:
             _end(state, name, 0.0)
         return
     stream = _stream(state, name)
-    stream.exists = True
+    stream.exists, stream.lost = True, False
     stream.limits = limits_of(data)
     stream.by_events = data.get("kept") == "events"
     counts = data.get("state") or {}
@@ -433,7 +433,9 @@ def _report(state: State, event: Snap, name: str) -> None:
 
 def _end(state: State, name: str, ended: float) -> None:
     """What a stream kept went with it; that it was there is still worth a word."""
-    state.streams[name] = Stream(name=name, limits=state.streams[name].limits, exists=False, ended=ended)
+    was = state.streams[name]
+    lost = was.again and not ended and was.limits.storage == "memory"
+    state.streams[name] = Stream(name=name, limits=was.limits, exists=False, lost=lost, ended=ended)
 
 
 def _leave(stream: Stream, slot: Slot, why: str, t: float) -> None:

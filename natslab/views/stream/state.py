@@ -164,6 +164,7 @@ class Stream(msgspec.Struct, omit_defaults=True):
     ids: bool = False  # some message had a Nats-Msg-Id
     by_events: bool = False  # its messages are known from events alone
     exists: bool = True
+    lost: bool = False  # it was in the memory of a server that started again
     ended: float = 0.0  # when one of this name was deleted, which no report has said yet
     renewed: bool = False  # and messages came since
     hint: str = ""  # why messages went of which it is not known which

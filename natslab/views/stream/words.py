@@ -93,8 +93,13 @@ def _said(state: State) -> tuple[str, Iterator[str]]:
         return _several(shown), _notes_of_all(state, shown)
     stream = shown[0]
     if not stream.exists:
-        return f"{name_of(stream)} was deleted, and its messages with it.", iter([_make(stream.name)])
+        return f"{name_of(stream)} {ended(stream)}, and its messages with it.", iter([_make(stream.name)])
     return _one(stream), _notes(state, stream)
+
+
+def ended(stream: Stream) -> str:
+    """How a stream that is not there any more went."""
+    return "went with the server's memory" if stream.lost else "was deleted"
 
 
 def _make(name: str) -> str:
@@ -184,7 +189,7 @@ def _first(*sentences: str) -> str:
 
 def _several(streams: list[Stream]) -> str:
     parts = [f"{name_of(s, 14)} keeps {amount(s.messages)} of {amount(s.came)}" if s.exists
-             else f"{name_of(s, 14)} was deleted" for s in streams]  # fmt: skip
+             else f"{name_of(s, 14)} {ended(s)}" for s in streams]  # fmt: skip
     total = f"{len(streams)} streams keep {count_of(sum(s.messages for s in streams), 'message')}."
     return _first(f"{', '.join(parts)}.", total)
 
@@ -244,7 +249,8 @@ def _notes(state: State, stream: Stream) -> Iterator[str]:
     if gap is not None:
         yield f"{amount(gap.seq)} was deleted: no message gets that number again."
     if stream.by_events:
-        yield "Kept in memory: its slots are reconstructed from events."
+        where = "Kept in memory" if limits.storage == "memory" else "Its files cannot be read along"
+        yield f"{where}: its slots are reconstructed from events."
     if stream.by_events and stream.missing > 0:
         are = "is" if stream.missing == 1 else "are"
         yield f"{count_of(stream.missing, 'message')} came unseen, and {are} only counted."
@@ -422,7 +428,10 @@ def table_rows(stream: Stream, columns: list[Column], large: bool) -> Iterator[t
     """(key of the mark, cells) of everything that is drawn of a stream."""
     name = plain(stream.name)
     if not stream.exists:
-        yield f"stream/{stream.name}", [name, "stream", "", "deleted", ""]
+        yield (
+            f"stream/{stream.name}",
+            [name, "stream", "", "gone" if stream.lost else "deleted", ended(stream) if stream.lost else ""],
+        )
         return
     why = ", ".join(f"{amount(n)} {LONG.get(w, w)}" for w, n in stream.gap_reasons().most_common() if n > 0)
     came = (
