@@ -255,8 +255,8 @@ class Lanes:
             for seq in seqs:
                 marks += self.cell(consumer, seq, rows, self.plan.r)
             marks += self.gaps(consumer, rows[0])
-            words, boxes = self.beside(consumer, seqs, rows)
-            marks += [*words, *self.receivers(consumer, seqs, rows[0], boxes)]
+            near, boxes = self.beside(consumer, seqs, rows)
+            marks += [*near, *self.receivers(consumer, seqs, rows[0], boxes)]
             if expanded:
                 for i, row in enumerate(rows):
                     words = f"attempt {i + 1}"
