@@ -10,7 +10,7 @@ from typing import Any
 
 import nats
 import pytest
-from nats.js.api import RetentionPolicy, StorageType
+from nats.js.api import RetentionPolicy, StorageType, StoreCompression
 
 from natslab.loop import run
 from natslab.sources.blocks import MESSAGE, Blocks, opened
@@ -334,6 +334,28 @@ def test_more_than_can_be_told_singly_is_counted() -> None:
             assert last == snap.data["state"]["last_seq"] == 30_006
             assert sum(e.size for e in told) == 150_000
             assert len(told) < 10_000
+
+    run(go())
+
+
+def test_what_a_server_packs_is_not_taken_for_deleted() -> None:
+    """A packed block may be there before anybody read it."""
+
+    async def go() -> None:
+        async with watching() as w:
+            a = await w.connect("a")
+            js = a.jetstream()
+            await make(js, max_bytes=120_000, compression=StoreCompression.S2)
+            blocks = w.fleet.servers["n1"].config.store / "jetstream" / "A" / "streams" / S / "msgs"
+            await a.publish_many("s.x", b"0123456789" * 8, 1_000)
+
+            def packed() -> bool:
+                return any(b.read_bytes().startswith(b"cmp") for b in blocks.glob("*.blk"))
+
+            await until(packed)
+            assert await w.jetstream(10)
+            assert w.all(Drop) == []
+            assert sum(e.count for e in w.all(Store, source="streams")) == 1_000
 
     run(go())
 

@@ -253,6 +253,18 @@ def test_memory_is_lost_with_the_server() -> None:
     story.draw()
 
 
+def test_a_memory_stream_that_the_server_forgot_was_not_deleted() -> None:
+    story = Story("ORDERS")
+    story.made(storage="memory", kept="events")
+    story.tell(Server(name="n1", state="up"))
+    story.tell(Snap(what="stream", data={"name": "ORDERS", "gone": True}))
+    assert story.words().startswith("ORDERS went with the server's memory")
+    story.draw()
+    story.made(storage="memory", kept="events")
+    story.tell(Snap(what="stream", data={"name": "ORDERS", "gone": True}))
+    assert story.words().startswith("ORDERS was deleted")
+
+
 def test_unseen_messages_of_a_memory_stream_are_no_disagreement() -> None:
     story = Story()
     orders = story.made(storage="memory", kept="events")
@@ -381,6 +393,22 @@ def test_three_retentions_side_by_side() -> None:
     assert found["msg/INTEREST/3@a"].state["settled"] is True
     assert found["msg/INTEREST/3@b"].state["settled"] is False
     assert found["msg/WORK/3@w"].state["state"] == "acked"
+
+
+def test_a_job_that_was_given_up_and_one_that_nobody_takes() -> None:
+    story = Story()
+    story.made(retention="workqueue", subjects=["orders.>"])
+    story.consumer("w", filter_subject="orders.eu")
+    story.store(1, 2, subject="orders.eu")
+    story.store(3, subject="orders.asia")
+    story.hand(1, "w")
+    story.tell(Ack(stream="ORDERS", consumer="w", seq=1, verb="exhausted"))
+    story.hand(2, "w", ack=True)
+    story.drop("acked", 2)
+    story.consumer("w", delivered=2, floor=2, filter_subject="orders.eu")  # the floor passed what it gave up
+    assert "1 job waits for a consumer that takes its subject, 1 was given up." in story.words()
+    assert any(entry.word == "given up" for entry in story.draw().legend)
+    assert [r[4] for r in stream.table(story.state).rows if r[1] == "1"] == ["w gave it up"]
 
 
 def test_a_held_job_can_be_answered() -> None:
