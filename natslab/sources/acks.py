@@ -37,6 +37,7 @@ UNSEEN = 0.25  # seconds after which a delivery that no client of ours told was 
 WIRE = 256  # characters of a body that are kept
 MOST = 2_000  # entries of a list in a Snap
 WINDOW, SINGLES = 0.1, 200  # seconds, and acks of one consumer in them that are told one by one
+FORGET = 5.0  # seconds after which a consumer that no server reports is forgotten
 GUESSES = 200  # deliveries to others that are told one by one at a time
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -50,8 +51,9 @@ _Key = tuple[str, str]  # stream, consumer
 class _Consumer:
     """One consumer as it is followed."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: float) -> None:
         self.attempts = Attempts()
+        self.began = began
         self.made = ""
         self.place = ""
         self.file: StateFile | None = None
@@ -344,7 +346,7 @@ class Acks:
     def _of(self, stream: str, consumer: str) -> _Consumer:
         one = self._consumers.get((stream, consumer))
         if one is None:
-            one = self._consumers[stream, consumer] = _Consumer()
+            one = self._consumers[stream, consumer] = _Consumer(self._tape.now())
         return one
 
     def _events(self) -> None:
@@ -373,7 +375,7 @@ class Acks:
                 made = str(said.get("created", ""))
                 one = self._consumers.get(key)
                 if one is None or one.made not in ("", made):
-                    one = self._consumers[key] = _Consumer()
+                    one = self._consumers[key] = _Consumer(self._tape.now())
                 if not one.made:
                     one.made, one.place = made, server
                     one.file = self._file(server, stream, said)
@@ -381,10 +383,14 @@ class Acks:
                 one.all = config.get("ack_policy") == "all"
                 one.attempts.configure(config)
                 one.report = said
+                if one.file is None and not said.get("num_ack_pending"):
+                    one.attempts.none(self._tape.now() - FORGET)
                 if one.rate(time.monotonic()) < 2 * SINGLES / WINDOW and one.hot and one.told_hot:
                     one.hot = False
-        for key in [key for key, one in self._consumers.items() if one.made and key not in there]:
-            del self._consumers[key]
+        old = self._tape.now() - FORGET  # one that was answered is reported by then, or is gone
+        for key, one in tuple(self._consumers.items()):
+            if key not in there and (one.made or one.began < old):
+                del self._consumers[key]
 
     def _file(self, server: str, stream: dict[str, Any], said: dict[str, Any]) -> StateFile | None:
         at = self._fleet.servers[server]
@@ -541,7 +547,7 @@ class Acks:
 
     def settled(self) -> bool:
         """Whether every consumer's state file says what the server reports."""
-        return not self._heard and all(_agrees(one) for one in self._consumers.values())
+        return not self._heard and all(not one.unseen and _agrees(one) for one in self._consumers.values())
 
 
 def _agrees(one: _Consumer) -> bool:

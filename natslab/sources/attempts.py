@@ -86,6 +86,11 @@ class Attempts:
         else:
             del self.open[seq]
 
+    def none(self, before: float) -> None:
+        """Nothing that was handed out before then waits any more, by the server's count."""
+        for seq in [seq for seq, one in self.open.items() if one.at < before]:
+            del self.open[seq]
+
     def restarted(self, now: float, stored: dict[int, float]) -> None:
         """The server began anew: it takes the time at which a message was stored for that of its delivery."""
         for seq, one in self.open.items():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 import zlib
 from collections.abc import Callable
 from datetime import datetime
@@ -182,17 +183,21 @@ class Monitor:
     async def _follow(self) -> None:
         # In Python 3.11 wait_for (nats-py's requests use it) swallows a cancellation that comes
         # together with the answer, so that stopping must also be seen here.
+        cost = 0.0
         while not self._stopped:
+            # Many streams and consumers take their time: a fifth of it at most.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(QUICK if self.watching else SLOW):
+                async with asyncio.timeout(max(QUICK if self.watching else SLOW, 5 * cost)):
                     await self._wake.wait()
-                await asyncio.sleep(0.02)  # several reasons to wake are one
+                await asyncio.sleep(max(0.02, 2 * cost))  # several reasons to wake are one
             self._looking = True
             self._wake.clear()
+            began = time.monotonic()
             with contextlib.suppress(NatslabError, nats.errors.Error):  # again with the next poll
                 await self._listen()
             await self.poll()
             self._looking = False
+            cost = min(PATIENCE, time.monotonic() - began)
 
     async def _woken(self, _: Msg) -> None:
         self._wake.set()

@@ -58,7 +58,8 @@ def _stream(state: State, name: str) -> Stream:
 def _drop(state: State, event: Drop) -> None:
     stream = state.streams[event.stream]
     stream.active = event.t
-    lost(stream, event.seq, max(event.seq, event.last or event.seq + event.count - 1))
+    if event.seq:  # else it is not known which
+        lost(stream, event.seq, max(event.seq, event.last))
     if event.why == "purged":
         for consumer in state.of_stream(stream.name):
             for seq in [s for s in consumer.cells if not stream.holds(s)]:
