@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,23 @@ def test_kill_a_client(lab: Lab) -> None:
     go("sub x --as audit")
     go("natslab kill audit")
     assert "audit" not in lab.hub.clients
+
+
+def test_kill_a_client_of_a_cell(lab: Lab) -> None:
+    """Its loop waits for the verb, as a notebook's does; the server knows at once, and it stays dead."""
+
+    async def cell() -> None:
+        client = await lab.connect("worker")
+        cid = client.client_id
+        go("natslab kill worker")
+        assert "worker" not in lab.hub.clients
+        there = lab.server("n1").report("connz")["connections"]
+        assert cid not in {c["cid"] for c in there}
+        async with asyncio.timeout(5):
+            while not client.is_closed:
+                await asyncio.sleep(0.01)
+
+    asyncio.run(cell())
 
 
 def test_conf_and_reload(lab: Lab) -> None:

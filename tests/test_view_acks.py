@@ -446,3 +446,29 @@ def test_held_messages_have_buttons(shop: Shop) -> None:
     assert "%js consumer next ORDERS billing --hold" in texts(acks.draw(state))
     parse(lines[0]).run()
     assert cells(shop.quiet())[2] == "acked"
+
+
+def test_only_what_is_new(shop: Shop) -> None:
+    """What was there before a consumer's first delivery was never for it."""
+    shop.publish(3)
+    shop.consumer(deliver_policy="new")
+    shop.publish(1)
+    shop.say("ack", *shop.fetch(1))
+    state = shop.quiet()
+    assert state.totals("ORDERS", "billing").acked == 1
+    assert [state.status(state.consumers["ORDERS/billing"], seq) for seq in (1, 3, 4)] == ["", "", "acked"]
+
+
+def test_the_floor_passes_what_was_given_up(shop: Shop) -> None:
+    """With the last ack nothing is pending, and the floor goes beyond; the file's numbers wrap then."""
+    shop.consumer(backoff=[0.1, 0.1, 1.2], max_deliver=3)
+    shop.publish(1)
+    for _ in range(3):
+        shop.fetch(1)
+    shop.until(lambda s: shop.fetch(1) or cells(s) == {1: "exhausted"})
+    shop.publish(1)
+    shop.say("ack", *shop.fetch(1))
+    shop.until(lambda s: s.consumers["ORDERS/billing"].file_dseq == 4)
+    state = shop.quiet()
+    assert cells(state) == {1: "exhausted", 2: "acked"}
+    assert "0.1, …" in shop.lab.view("acks").svg(), "as many of the backoff's steps as have room"
