@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -430,8 +431,14 @@ class TestWatch:
     def test_waiting(self, go: Go) -> None:
         go("kv add CFG")
         go("kv put CFG a 1")
-        threading.Timer(0.05, lambda: go("kv put CFG a 2")).start()
-        h = go("kv watch CFG --count 2 --wait 5s")
+
+        def write() -> None:  # once the watcher has what was there before
+            while not go("kv info CFG").stream.state.consumer_count:
+                time.sleep(0.01)
+            go("kv put CFG b 2")
+
+        threading.Thread(target=write).start()
+        h = go("kv watch CFG --count 2 --wait 10s")
         assert [e.value for e in h.entries] == [b"1", b"2"] and h.ended
 
     def test_the_bucket_goes(self, go: Go) -> None:

@@ -144,7 +144,8 @@ def spared(state: State, link: Link) -> int:
     if origin is None or copy is None or not origin.known or link.cut < math.inf or link.external:
         return 0
     if link.mirror and not link.patterns:
-        return max(0, copy.messages - origin.messages + behind(state, link))
+        early = max(0, copy.last - origin.last)  # the report of the origin is the older one
+        return max(0, copy.messages - origin.messages + behind(state, link) - early)
     return sum(not origin.has(a) and copy.has(b) for a, b in link.pairs)
 
 
