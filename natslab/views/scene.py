@@ -144,7 +144,7 @@ class Legend(msgspec.Struct, frozen=True, omit_defaults=True):
     """One entry of the legend: the class it explains, the word, and how many marks there are."""
 
     classes: str
-    glyph: Literal["circle", "square", "diamond", "line", "dashed", "ring", "triangle"]
+    glyph: Literal["circle", "square", "diamond", "line", "twin", "dashed", "ring", "triangle"]
     word: str
     count: int | None = None
 
@@ -280,6 +280,9 @@ def legend_marks(scene: Scene) -> list[Mark]:
             glyph = Path(key=key + "/g", d=f"M{x + 7:g} 16L{x + 13:g} 27.5H{x + 1:g}Z", classes=c)
         elif item.glyph == "diamond":
             glyph = Path(key=key + "/g", d=f"M{x + 7:g} 15L{x + 14:g} 22L{x + 7:g} 29L{x:g} 22Z", classes=c)
+        elif item.glyph == "twin":
+            glyph = Path(key=key + "/g", d=f"M{x + 2:g} 19.5H{x + 12:g}M{x + 2:g} 24.5H{x + 12:g}", classes=c,
+                         width=2)  # fmt: skip
         else:
             glyph = Path(key=key + "/g", d=f"M{x:g} 22H{x + 14:g}", classes=c, width=2.5,
                          dash="4 3" if item.glyph == "dashed" else "")  # fmt: skip

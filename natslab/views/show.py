@@ -71,7 +71,8 @@ class View:
 
     def svg(self, *, patterns: bool = True, theme: str = "") -> str:
         """The picture as one self-contained SVG; `theme` "light" or "dark" fixes its colours."""
-        return to_svg(self.scene(), patterns=patterns, theme=theme)
+        self._settle()
+        return to_svg(self.player.scene(mode="paused"), patterns=patterns, theme=theme)
 
     def text(self) -> str:
         """`[name]`, the sentence and the table."""

@@ -149,7 +149,7 @@ def _next(state: State, consumers: list[Consumer], timed: bool) -> str:
         return ""
     end, consumer, cell = min(ends, key=lambda e: (e[0], e[2].seq))
     who = f" of {short_name(consumer.name)}" if len(consumers) > 1 and consumer is not consumers[0] else ""
-    when = f" in {left_of(end - state.now)}" if timed else ""
+    when = f" in {left_of(end - state.now)}" if timed and end - state.now >= 0.05 else ""
     return f"Next deadline: message {amount(cell.seq)}{who}{when}."
 
 

@@ -201,7 +201,7 @@ def initial(watcher: Watcher) -> str:
     """Whether it has what was there when it came."""
     if watcher.done < 0:
         return "initial values under way"
-    return f"initial values done at {watcher.done}" if watcher.done else "initial values done: none"
+    return f"initial values done at {watcher.done}" if watcher.done else "no initial values to tell"
 
 
 def fate(entry: Entry) -> str:

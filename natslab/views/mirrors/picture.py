@@ -45,7 +45,7 @@ def draw(state: State) -> Scene:
         return scene
     scene.marks = [
         label("head/stream", NAMES, 128, "stream", "t11 ink3"),
-        label("head/scale", GRID, 128, "one scale: the origin's sequence", "t11 ink3"),
+        label("head/scale", GRID, 128, "sequence numbers of the origin, for all its copies", "t11 ink3"),
         label("total/", END, 128, totals(state), "t11 ink3 end"),
     ]
     y = TOP
@@ -200,11 +200,13 @@ class _Block:
                 gone.append((x, WHY.get(why, why)))
                 title = f"Message {seq} is not in {short_name(origin.name, 40)} any more: {gone[-1][1]}."
                 self.slot(where, x, y, str(seq), "gone", title)
-        used = 0.0
+        used, said, end = 0.0, "", 0.0
         for x, why in gone:
-            if x >= used:
+            # Of several in a row with one reason the first says it.
+            if x >= used and not (why == said and x < end):
                 self.marks.append(label(f"{key}/why/{x:g}", x, y + 26, why, "t11 ink3"))
                 used = x + text_width(why, "t11") + 8
+            said, end = why, x + 1.5 * (self.block.x(2) - self.block.x(1))
 
     def what(self) -> str:
         """What an origin listens to, or what it is itself."""

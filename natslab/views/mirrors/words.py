@@ -141,7 +141,7 @@ def standing(state: State, link: Link) -> str:
         return "copies no more"
     words = trouble(state, link)
     if words:
-        return words
+        return f"its origin{words[2:]}" if words in ("it was deleted", "it is not there") else words
     late = behind(state, link)
     return f"{amount(late)} behind" if late else "caught up"
 

@@ -270,6 +270,9 @@ class Large:
             taken.append((x, end, y))
             return label(key, x, y + 4, words, "t12 num w6")
         x = column.x - column.w / 2
+        for a, b, cy in sorted(signs):
+            if cy == y and a < x + wide(words, "t11 w6") + 3 and x - 3 < b:
+                x = b + 4  # beside the sign of a duplicate, not over it
         signs.append((x, x + wide(words, "t11 w6"), y))
         return label(key, x, y - 17, words, "t11 num w6")
 
@@ -409,7 +412,7 @@ class Large:
         if answer.seq not in self.stream.slots:
             fate = fate_of(self.stream, answer.seq)
             return "gone" if fate == "gone" else f"gone: {fate}"
-        return f"for {short_name(answer.client)}" if answer.client else ""
+        return f"from {short_name(answer.client)}" if answer.client else ""
 
     # --- gauges ------------------------------------------------------------------------------
 

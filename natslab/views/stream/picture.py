@@ -93,7 +93,7 @@ def _legend(state: State, columns: dict[str, list[Column]]) -> list[Legend]:
         out.append(Legend("dead fill", "square", "refused", refused))
     twice = sum(s.duplicates for s in shown)
     if twice:
-        out.append(Legend("edge ink", "line", "duplicate, not stored", twice))
+        out.append(Legend("edge ink", "twin", "duplicate, not stored", twice))
     return out
 
 

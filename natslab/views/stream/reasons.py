@@ -9,7 +9,7 @@ SHORT = {
     "max_age": "max_age",
     "max_msgs": "max_msgs",
     "max_bytes": "max_bytes",
-    "max_msgs_per_subject": "per subject",
+    "max_msgs_per_subject": "shelf was full",
     "ttl": "its TTL",
     "rollup": "rollup",
     "acked": "acked",
