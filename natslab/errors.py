@@ -17,6 +17,8 @@ In a notebook they print as these two lines, never as a traceback, and still fai
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class NatslabError(Exception):
     """Something natslab refuses or cannot do.
@@ -81,6 +83,18 @@ class Cancelled(KeyboardInterrupt):
 
     def _render_traceback_(self) -> list[str]:
         return render(self)
+
+
+def there(names: Iterable[str], most: int = 8) -> str:
+    """For a hint: "There is n1." or "There are n1, n2 and n3."; of more than `most` names only these."""
+    said = list(names)
+    if not said:
+        return "There is none."
+    if len(said) > most:
+        return f"There are {', '.join(said[:most])} and {len(said) - most} more."
+    if len(said) == 1:
+        return f"There is {said[0]}."
+    return f"There are {', '.join(said[:-1])} and {said[-1]}."
 
 
 def render(error: NatslabError | Cancelled) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from natslab.errors import CommandError, LabError
+from natslab.errors import CommandError, LabError, there
 from natslab.loop import loop, run
 from natslab.servers.client import Client
 from natslab.servers.fleet import Fleet
@@ -292,8 +292,7 @@ class Lab:
     def server(self, name: str) -> LabServer:
         """The server called `name`. Raises CommandError with the names there are."""
         if name not in self.fleet.servers:
-            names = ", ".join(self.fleet.servers)
-            raise CommandError(f"There is no server called {name!r} in this lab.", f"There is {names}.")
+            raise CommandError(f"There is no server called {name!r} in this lab.", there(self.fleet.servers))
         return LabServer(self, self.fleet.servers[name])
 
     async def connect(self, name: str, **options: Any) -> Client:
@@ -318,10 +317,8 @@ class Lab:
         """
         client = self.hub.clients.get(label)
         if client is None:
-            names = ", ".join(sorted([*self.fleet.servers, *self.hub.clients]))
-            raise CommandError(
-                f"There is neither a server nor a client called {label!r} here.", f"There is {names}."
-            )
+            names = sorted([*self.fleet.servers, *self.hub.clients])
+            raise CommandError(f"There is neither a server nor a client called {label!r} here.", there(names))
         run(self._sever(client))
 
     async def _sever(self, client: Client) -> None:

@@ -325,7 +325,7 @@ class TestChange:
         go("con add {S} two")
         with pytest.raises(CommandError, match="Which consumer") as caught:
             go("con info {S}")
-        assert caught.value.hint == "There is one, two."
+        assert caught.value.hint == "There are one and two."
 
 
 class TestLook:

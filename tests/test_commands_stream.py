@@ -456,7 +456,7 @@ class TestLooking:
         go("js stream add A --subjects a")
         assert go("js stream info").name == "A"
         go("js stream add B --subjects b")
-        assert refusal(go, "js stream info").hint == "There is A, B."
+        assert refusal(go, "js stream info").hint == "There are A and B."
 
     def test_the_wire(self, go: Go) -> None:
         go("js stream add A --subjects a")

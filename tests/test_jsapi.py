@@ -62,7 +62,7 @@ class TestRefusals:
             ("STREAM.INFO.ORDRS", None, 10059, "There is no stream ORDRS (error 10059).",
              "Did you mean ORDERS?"),
             ("STREAM.INFO.orders", None, 10059, "There is no stream orders", "Did you mean ORDERS?"),
-            ("STREAM.INFO.XYZ", None, 10059, "There is no stream XYZ", "There is JOBS, KV_CFG, ORDERS."),
+            ("STREAM.INFO.XYZ", None, 10059, "There is no stream XYZ", "There are JOBS, KV_CFG and ORDERS."),
             ("STREAM.INFO.KV_CFGG", None, 10059, "There is no bucket CFGG", "Did you mean CFG?"),
             ("CONSUMER.INFO.ORDERS.biling", None, 10014, "Stream ORDERS has no consumer biling",
              "Did you mean billing?"),

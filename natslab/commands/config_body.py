@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from natslab.commands.flags import LARGEST, seconds, size
-from natslab.errors import CommandError
+from natslab.errors import CommandError, there
 
 _LARGEST = 1_000_000  # characters of a body
 _SHORTEST = 1_000_000  # ns; a bare number below it was meant as seconds
@@ -353,7 +353,7 @@ def _unknown(key: str, said: dict[Any, Any], known: Known, what: str, path: str)
     close = difflib.get_close_matches(plain, free, 1, 0.6) or difflib.get_close_matches(plain, known, 1, 0.6)
     near = plain if plain in known else also if also in known else close[0] if close else ""
     inside = f" in {path.rstrip('.')}" if path else ""
-    hint = f"Did you mean {near}?" if near else f"There is {', '.join(sorted(known))}."
+    hint = f"Did you mean {near}?" if near else there(sorted(known), most=99)
     key = key if len(key) <= 60 else key[:59] + "…"
     return CommandError(f"The configuration of a {what} has no field {key!r}{inside}.", hint)
 

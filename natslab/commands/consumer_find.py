@@ -8,7 +8,7 @@ from typing import Any
 import nats.errors
 
 from natslab.commands.jsnames import check_name, pick_stream
-from natslab.errors import CommandError, NatslabError
+from natslab.errors import CommandError, NatslabError, there
 from natslab.servers.jsapi import Api, JetStreamError
 
 NO_STREAM, NO_CONSUMER = 10059, 10014
@@ -26,9 +26,7 @@ async def pick(api: Api, stream: str | None, consumer: str | None) -> tuple[str,
         raise CommandError(
             f"{stream} has no consumers.", f"Make one: %js consumer add {stream} billing --pull --defaults"
         )
-    raise CommandError(
-        "Which consumer?", f"There is {', '.join(found[:8])}{', …' if len(found) > 8 else ''}."
-    )
+    raise CommandError("Which consumer?", there(found))
 
 
 async def info(api: Api, stream: str, consumer: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from natslab.commands.jsresults import Info, Listing, Pairs
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.tree import NATS
 from natslab.errors import ClientError, CommandError
+from natslab.errors import there as there_are
 from natslab.servers.direct import Kept, Reader
 from natslab.servers.jsapi import Api, JetStreamError
 from natslab.servers.storing import store
@@ -209,7 +210,7 @@ async def ls(line: Line, subject: str | None, stream: str | None) -> Result:
             counting = sorted(s["name"] for s in streams if s.get("allow_msg_counter"))
             if len(counting) != 1:
                 what = "Which stream?" if counting else "No stream counts yet."
-                there = f"There is {', '.join(counting)}: --stream {counting[0]}" if counting else ""
+                there = f"{there_are(counting)} Name one: --stream {counting[0]}" if counting else ""
                 raise CommandError(
                     what, there or "Make one: %js stream add HITS --subjects 'hits.>' --allow-counter"
                 )

@@ -119,7 +119,8 @@ async def _answer(verb: str, body: bytes, stream: str, consumer: str, seq: int, 
         result.notes.append(f"the consumer's ack policy is all: everything up to {seq} is acknowledged.")
     if before["ack_floor"]["stream_seq"] >= seq or _unchanged(verb, before, after):
         result.words = f"{name}: too late for the {verb}"
-        result.notes.append(_VAIN.format(seq=seq))
+        kept = (await api.call(f"STREAM.INFO.{stream}"))["config"].get("retention", "limits") == "limits"
+        result.notes.append((_VAIN if kept else _TAKEN).format(seq=seq, stream=one_line(stream)))
     elif wait and late > wait:
         result.notes.append(
             f"its ack wait ({span(round(wait * 1e9))}) was over: it was handed out again or about to be, "
@@ -135,6 +136,10 @@ _SAID = {
     "term": "terminated; it does not come again",
 }
 _VAIN = "it changed nothing: {seq} was not waiting for an answer any more (acknowledged or given up before)."
+_TAKEN = (
+    "{seq} was not waiting for an answer any more (acknowledged or given up before); {stream} drops what is "
+    "acknowledged, and so it drops {seq} if it still had it."
+)
 
 
 def _unchanged(verb: str, before: dict[str, Any], after: dict[str, Any]) -> bool:

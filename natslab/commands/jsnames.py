@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from natslab.errors import CommandError
+from natslab.errors import CommandError, there
 from natslab.servers.jsapi import Api
 
 _WRONG = re.compile(r"[.*>/\\\s]|[^\x21-\x7e]")
@@ -47,4 +47,4 @@ async def pick_stream(api: Api, name: str | None) -> str:
         return str(ours[0])
     if not ours:
         raise CommandError("There is no stream yet.", "Make one: %js stream add ORDERS --subjects 'orders.>'")
-    raise CommandError("Which stream?", f"There is {', '.join(ours[:8])}{', …' if len(ours) > 8 else ''}.")
+    raise CommandError("Which stream?", there(ours))

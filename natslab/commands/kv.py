@@ -28,7 +28,7 @@ from natslab.commands.kv_watch import Watch
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import size
 from natslab.commands.tree import NATS
-from natslab.errors import ClientError, CommandError
+from natslab.errors import ClientError, CommandError, there
 from natslab.servers.jsapi import JetStreamError
 from natslab.servers.keyvalue import DEL, PURGE, STREAM, KeyValue, check_bucket, check_key
 
@@ -241,8 +241,8 @@ async def info(line: Line, bucket: str | None) -> BucketInfo:
         if bucket is None:
             names = [s["config"]["name"].removeprefix(STREAM) for s in await _buckets(api)]
             if len(names) != 1:
-                there = f"There is {', '.join(names)}." if names else "Make one: %js kv add CONFIG"
-                raise CommandError("Which bucket?" if names else "There is no bucket yet.", there)
+                hint = there(names) if names else "Make one: %js kv add CONFIG"
+                raise CommandError("Which bucket?" if names else "There is no bucket yet.", hint)
             bucket = str(names[0])
         return BucketInfo("k", bucket, (await KeyValue.open(api, bucket)).info)
 

@@ -18,7 +18,7 @@ from natslab.commands.handle import jobs as running
 from natslab.commands.hold import term_message
 from natslab.commands.results import Rows, Text, one_line
 from natslab.commands.tree import NATSLAB
-from natslab.errors import CommandError, LabError
+from natslab.errors import CommandError, LabError, there
 from natslab.lab import Lab, LabServer
 from natslab.loop import loop
 from natslab.views import view as views
@@ -138,7 +138,7 @@ def _server(name: str | None) -> LabServer:
     lab = labs.current()
     if name is None:
         if len(lab.servers) > 1:
-            raise CommandError("Which server?", f"There is {', '.join(lab.servers)}.")
+            raise CommandError("Which server?", there(lab.servers))
         name = next(iter(lab.servers))
     return lab.server(name)
 
@@ -305,7 +305,7 @@ def picture(line: Line, name: str | None, of: tuple[str, ...]) -> Picture:
 
 def _view(name: str | None, of: tuple[str, ...]) -> View:
     if name is None:
-        raise CommandError("Which view?", f"There is {', '.join(views.names())}: %natslab view routing")
+        raise CommandError("Which view?", f"{there(views.names())} For example: %natslab view routing")
     views.load(name)
     return labs.current().view(name, *of)
 

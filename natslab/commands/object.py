@@ -31,7 +31,7 @@ from natslab.commands.outgoing import HEADER, header_of
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import size
 from natslab.commands.tree import NATS
-from natslab.errors import ClientError, CommandError
+from natslab.errors import ClientError, CommandError, there
 from natslab.servers.jsapi import JetStreamError
 from natslab.servers.keyvalue import check_bucket
 from natslab.servers.objectstore import CHUNK, STREAM, ObjectInfo, ObjectStore, check_name
@@ -271,8 +271,8 @@ async def info(line: Line, bucket: str | None, file: str | None) -> Result:
         if bucket is None:
             names = [str(s["config"]["name"]).removeprefix(STREAM) for s in await _stores(api)]
             if len(names) != 1:
-                there = f"There is {', '.join(names)}." if names else "Make one: %js object add FILES"
-                raise CommandError("Which object store?" if names else "There is no object store yet.", there)
+                hint = there(names) if names else "Make one: %js object add FILES"
+                raise CommandError("Which object store?" if names else "There is no object store yet.", hint)
             bucket = names[0]
         objects = await ObjectStore.open(api, bucket)
         if file is None:

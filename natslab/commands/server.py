@@ -15,7 +15,7 @@ from natslab.commands.flags import NUMBER, flag, switch
 from natslab.commands.mapping import Mapping
 from natslab.commands.results import Facts, Rows, Text
 from natslab.commands.tree import NATS, impossible
-from natslab.errors import ClientError, CommandError, ServerError
+from natslab.errors import ClientError, CommandError, ServerError, there
 from natslab.servers.subject import check_subject
 
 SERVER = NATS.group("server", "srv", "sys", "system", says="What the servers say about themselves.")
@@ -218,8 +218,8 @@ async def info(line: Line, server: str | None, archive: str | None) -> Facts:
     wanted = server or line.on
     found = next((r for r in records if not wanted or wanted in (r["name"], r["id"])), None)
     if found is None:
-        names = ", ".join(str(r["name"]) for r in records) or "none"
-        raise CommandError(f"There is no server called {wanted!r}.", f"There is {names}.")
+        names = [str(r["name"]) for r in records]
+        raise CommandError(f"There is no server called {wanted!r}.", there(names))
     return _info(found)
 
 

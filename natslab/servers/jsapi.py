@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from natslab.errors import ClientError, NatslabError, NoResponders, Timeout
+from natslab.errors import there as there_are
 from natslab.servers.asking import untraced
 from natslab.servers.jserrors import explain, named_in
 
@@ -164,7 +165,7 @@ def nearest(name: str, there: list[str], what: str, all_of_them: str) -> str:
     if near:
         return f"Did you mean {folded[near[0]]}?"
     if len(there) <= 8:
-        return f"There is {', '.join(sorted(there))}."
+        return there_are(sorted(there))
     return f"Which there are: {all_of_them}"
 
 
@@ -219,7 +220,7 @@ async def _sharers(api: Api, error: JetStreamError, subject: str, body: dict[str
     names = sorted(await api.pages(f"CONSUMER.NAMES.{stream}", "consumers"))
     if not names:
         return None
-    return error.what, f"There is {', '.join(names)}. {error.hint}"
+    return error.what, f"{there_are(names)} {error.hint}"
 
 
 _WHAT_IS_THERE: dict[

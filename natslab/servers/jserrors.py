@@ -188,7 +188,7 @@ MEANINGS: dict[int, tuple[str, str]] = {
     10083: ("A heartbeat more often than every 100 ms is refused", "Use --heartbeat 100ms or more."),
     10084: (
         "{Place} is a work queue: a pull consumer of it must acknowledge each message",
-        "Use --ack explicit.",
+        "Make the consumer with --ack explicit.",
     ),
     10085: ("A pull consumer needs a name", "Give it one."),
     10086: ("A pull consumer takes as fast as it asks", "Leave out the rate limit, or use --target."),
@@ -212,7 +212,10 @@ MEANINGS: dict[int, tuple[str, str]] = {
     10095: ("The sampling cannot be read: {said}", "Write a percentage: --sample 50"),
     10096: ("{Place} is not usable", "%natslab log shows why."),
     10097: ("The headers are larger than 64 kB", "Put it into the payload."),
-    10098: ("{Place} is a work queue: each message must be acknowledged", "Use --ack explicit."),
+    10098: (
+        "{Place} is a work queue: each message must be acknowledged",
+        "Make the consumer with --ack explicit.",
+    ),
     10099: (
         "{Place} is a work queue: each message goes to one consumer, and one that takes all is there already",
         "Share that consumer, or give each a filter that does not overlap: --filter orders.eu.>",
