@@ -90,7 +90,7 @@ def test_what_is_read(text: str, want: dict[str, Any]) -> None:
         ("max-age: 1h", "no field 'max-age'", "Did you mean max_age?"),
         ("replicas: 3", "no field 'replicas'", "Did you mean num_replicas?"),
         ("dupe_window: 1m", "no field", "Did you mean duplicate_window?"),
-        ("frobnicate: 1", "no field 'frobnicate'", "There is allow_atomic"),
+        ("frobnicate: 1", "no field 'frobnicate'", "There are allow_atomic"),
         ("placement: {tag: [x]}", "no field 'tag' in placement", "Did you mean tags?"),
         ("sources: [{name: A}, {nam: B}]", "no field 'nam' in sources[1]", "Did you mean name?"),
         ("max_msgs: 1\nmax_msgs: 2", "max_msgs is there twice", "Leave one"),
