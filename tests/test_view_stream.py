@@ -16,7 +16,7 @@ from natslab.lab import Lab
 from natslab.servers.jsapi import Api
 from natslab.tape.event import Ack, Deliver, Drop, Event, Server, Snap, Store
 from natslab.views import stream
-from natslab.views.scene import Group, Path, Rect, Scene, walk
+from natslab.views.scene import Group, Path, Rect, Scene, Text, walk
 from natslab.views.stream import State, Stream
 from natslab.views.stream.plan import columns_of
 from natslab.views.stream.state import SLOTS
@@ -623,6 +623,31 @@ def test_any_story_makes_a_picture(seed: int) -> None:
     for event in any_story(seed):
         story.tell(event, story.state.now + 0.1)
     story.draw()
+
+
+def test_what_follows_from_a_file_is_not_counted_twice() -> None:
+    story = Story("ORDERS")
+    story.made()
+    story.store(*range(1, 9))
+    story.consumer("billing", delivered=4, floor=2)
+    billing = story.state.streams["ORDERS"].readers["billing"]
+    billing.due = 4
+    for seq in (3, 4):  # the report was sooner, and the file says nothing of what is to come
+        story.tell(Deliver(stream="ORDERS", consumer="billing", seq=seq, how="inferred"))
+    assert (billing.out, billing.due) == (2, 4)
+    story.tell(Deliver(stream="ORDERS", consumer="billing", seq=5, how="inferred"))
+    assert (billing.out, billing.due, billing.delivered) == (3, 3, 5)
+
+
+def test_the_time_left_stands_beside_the_sign_of_a_duplicate() -> None:
+    story = Story("ORDERS")
+    story.made(max_age=60 * NS, duplicate_window=60 * NS)
+    story.store(1, 2, 3)
+    story.store(1, duplicate=True)
+    marks = {m.key: m for m in walk(stream.draw(story.state).marks)}
+    left, sign = marks["msg/ORDERS/1/left"], marks["msg/ORDERS/1/twice"]
+    assert isinstance(left, Text) and isinstance(sign, Path)
+    assert left.x > float(sign.d[1:].split()[0]) + 7
 
 
 # --- on a real server ------------------------------------------------------------------------

@@ -337,12 +337,17 @@ def _cut(stream: Stream, first: int, last: int) -> dict[str, int]:
 def _deliver(stream: Stream, event: Deliver) -> None:
     reader = stream.readers.setdefault(event.consumer, Reader(name=event.consumer))
     hand = reader.hands.pop(event.seq, None)
-    if hand is None and event.seq > reader.floor:
+    # What follows from the consumer's file tells of nothing to come, and its reports may have been sooner.
+    told, counted = event.how != "inferred", event.seq <= reader.delivered
+    if hand is None and event.seq > reader.floor and (told or not counted):
         reader.out += reader.ack != "none"
     client = event.client or (hand.client if hand is not None else "")
     reader.hands[event.seq] = Hand(client, "out", event.t, event.attempt, event.held)
     reader.delivered = max(reader.delivered, event.seq)
-    reader.due = event.pending
+    if told:
+        reader.due = event.pending
+    elif not counted:
+        reader.due = max(0, reader.due - 1)
     while len(reader.hands) > HANDS:
         del reader.hands[next(iter(reader.hands))]
 
