@@ -144,7 +144,9 @@ class Legend(msgspec.Struct, frozen=True, omit_defaults=True):
     """One entry of the legend: the class it explains, the word, and how many marks there are."""
 
     classes: str
-    glyph: Literal["circle", "square", "diamond", "line", "twin", "dashed", "ring", "triangle"]
+    glyph: Literal[
+        "circle", "tick", "half", "square", "cross", "diamond", "line", "twin", "dashed", "ring", "triangle"
+    ]
     word: str
     count: int | None = None
 
@@ -270,11 +272,17 @@ def legend_marks(scene: Scene) -> list[Mark]:
     for item in scene.legend:
         key, c = f"legend/{item.word}", item.classes
         glyph: Mark
-        if item.glyph == "circle":
+        sign: list[Mark] = []  # on the glyph
+        if item.glyph in ("circle", "tick"):
             glyph = Circle(key=key + "/g", x=x + 7, y=22, r=6, classes=c)
+        elif item.glyph == "half":
+            glyph = Circle(
+                key=key + "/g", x=x + 7, y=22, r=6, classes=c.replace("fill", "edge none"), width=1.5
+            )
+            sign = [Path(key=key + "/s", d=f"M{x + 1:g} 22H{x + 13:g}A6 6 0 0 1 {x + 1:g} 22Z", classes=c)]
         elif item.glyph == "ring":
             glyph = Circle(key=key + "/g", x=x + 7, y=22, r=5.5, classes=c, width=1.5)
-        elif item.glyph == "square":
+        elif item.glyph in ("square", "cross"):
             glyph = Rect(key=key + "/g", x=x + 1, y=16, w=12, h=12, r=2.5, classes=c)
         elif item.glyph == "triangle":
             glyph = Path(key=key + "/g", d=f"M{x + 7:g} 16L{x + 13:g} 27.5H{x + 1:g}Z", classes=c)
@@ -286,12 +294,17 @@ def legend_marks(scene: Scene) -> list[Mark]:
         else:
             glyph = Path(key=key + "/g", d=f"M{x:g} 22H{x + 14:g}", classes=c, width=2.5,
                          dash="4 3" if item.glyph == "dashed" else "")  # fmt: skip
+        if item.glyph in ("tick", "cross"):
+            d = f"M{x + 4:g} 22.2L{x + 6.2:g} 24.4L{x + 10:g} 19.8"
+            if item.glyph == "cross":
+                d = f"M{x + 4.6:g} 19.6L{x + 9.4:g} 24.4M{x + 9.4:g} 19.6L{x + 4.6:g} 24.4"
+            sign = [Path(key=key + "/s", d=d, width=1.5, classes="edge ground round none")]
         words = [(item.word, "t12")]
         if item.count is not None:
             count = f"{item.count:,}".replace(",", " ") if item.count >= 10_000 else str(item.count)
             words.append((f" {count}", "t12 ink3 num"))
         wide = sum(text_width(t, k) for t, k in words)
-        marks.append(Group(key=key, marks=[glyph, Text(key=key + "/t", x=x + 20, y=26.5, runs=words)]))
+        marks.append(Group(key=key, marks=[glyph, *sign, Text(key=key + "/t", x=x + 20, y=26.5, runs=words)]))
         x += 20 + wide + 24
     return marks
 

@@ -92,17 +92,20 @@ def _other(state: State, name: str, y: float) -> Mark:
 def legend(state: State, plan: Plan) -> list[Legend]:
     """The states that are there now, counted over the drawn consumers."""
     totals = [totals_of(state, c) for c in [*plan.lanes, *plan.bands]]
-    inferred = 0
+    inferred = naks = 0
     for consumer in [*plan.lanes, *plan.bands]:
         for cell in consumer.cells.values():
             inferred += consumer.shown(cell, state.now) == "expired"
             if consumer is plan.expanded and plan.how == "cells" and cell.seq > consumer.floor:
                 inferred += sum(a.end == "expired" and a.n < cell.attempt for a in cell.attempts)
+                naks += sum(a.end == "nak" and a.n < cell.attempt for a in cell.attempts)
+    # A triangle of an attempt before has a word too, when no message waits as one now.
+    retry = sum(t.retry for t in totals) or naks or inferred
     entries = [
-        Legend("done fill", "circle", "acked", sum(t.acked for t in totals)),
-        Legend("flight fill", "circle", "delivered, draining", sum(t.flight for t in totals)),
-        Legend("retry fill", "triangle", "nak or time-out", sum(t.retry for t in totals)),
-        Legend("dead fill", "square", "given up", sum(t.terminated + t.exhausted for t in totals)),
+        Legend("done fill", "tick", "acked", sum(t.acked for t in totals)),
+        Legend("flight fill", "half", "delivered, draining", sum(t.flight for t in totals)),
+        Legend("retry fill", "triangle", "nak or time-out", retry),
+        Legend("dead fill", "cross", "given up", sum(t.terminated + t.exhausted for t in totals)),
         Legend("stored edge none", "ring", "stored", sum(t.stored for t in totals)),
         Legend("retry fill inferred", "triangle", "≈ inferred", inferred),
     ]

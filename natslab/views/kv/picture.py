@@ -106,8 +106,8 @@ def _legend(state: State, sections: list[Bucket]) -> list[Legend]:
         Legend("edge ink", "line", "purge", ops.count("purge")),
         Legend("edge ink2 none", "diamond", "expiry marker", ops.count("marker")),
         Legend("ghost", "square", "gone", sum(not e.kept for e in entries)),
-        Legend("done fill", "circle", "accepted", sum(t.ok for t in tries)),
-        Legend("dead fill", "square", "refused", sum(not t.ok for t in tries)),
+        Legend("done fill", "tick", "accepted", sum(t.ok for t in tries)),
+        Legend("dead fill", "cross", "refused", sum(not t.ok for t in tries)),
         Legend("edge ink", "ring", "watcher", eyes),
     ]
     return [item for item in found if item.count]

@@ -90,7 +90,7 @@ def _legend(state: State, columns: dict[str, list[Column]]) -> list[Legend]:
     out += _handed(shown, columns)
     refused = sum(s.refused for s in shown)
     if refused:
-        out.append(Legend("dead fill", "square", "refused", refused))
+        out.append(Legend("dead fill", "cross", "refused", refused))
     twice = sum(s.duplicates for s in shown)
     if twice:
         out.append(Legend("edge ink", "twin", "duplicate, not stored", twice))
@@ -118,11 +118,11 @@ def _handed(shown: list[Stream], columns: dict[str, list[Column]]) -> list[Legen
                     for seq in seqs
                 )
     if waiting:
-        out.append(Legend("flight fill", "circle", "delivered, not acked", waiting))
+        out.append(Legend("flight fill", "half", "delivered, not acked", waiting))
     if acked:
-        out.append(Legend("done fill", "circle", "acked", acked))
+        out.append(Legend("done fill", "tick", "acked", acked))
     if lost:
-        out.append(Legend("dead fill", "square", "given up", lost))
+        out.append(Legend("dead fill", "cross", "given up", lost))
     if tabs:
         out.append(Legend("line fill", "square", "still wanted", tabs))
     return out
