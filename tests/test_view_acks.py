@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from nats.js.api import ConsumerConfig, StreamConfig
 from natslab.commands import parse
 from natslab.lab import Lab
 from natslab.loop import run
+from natslab.tape.event import Deliver, Event, Snap
 from natslab.views import acks
 from natslab.views.acks import State
 from natslab.views.scene import Scene, walk
@@ -472,3 +474,98 @@ def test_the_floor_passes_what_was_given_up(shop: Shop) -> None:
     state = shop.quiet()
     assert cells(state) == {1: "exhausted", 2: "acked"}
     assert "0.1, …" in shop.lab.view("acks").svg(), "as many of the backoff's steps as have room"
+
+
+def test_the_last_of_each_subject(shop: Shop) -> None:
+    """What such a consumer skips is neither stored nor settled for it; its counters are the server's."""
+    for subject, count in (("orders.a", 3), ("orders.b", 3), ("orders.a", 2)):
+        shop.publish(count, subject)
+    shop.until(lambda s: "ORDERS" in s.streams and s.streams["ORDERS"].last == 8)
+    shop.consumer(deliver_policy="last_per_subject", filter_subject=">")
+    state = shop.quiet()
+    mine = state.consumers["ORDERS/billing"]
+    assert [state.status(mine, seq) for seq in (1, 5, 6, 7, 8)] == ["", "", "stored", "", "stored"]
+    shop.publish(2, "orders.a")
+    messages = shop.fetch(3)
+    assert [m.metadata.sequence.stream for m in messages] == [6, 8, 9]
+    shop.say("ack", messages[0], messages[1])
+    state = shop.quiet()
+    mine = state.consumers["ORDERS/billing"]
+    assert [state.status(mine, seq) for seq in range(5, 11)] == ["", "acked", "", "acked", "flight", "stored"]
+    totals = state.totals("ORDERS", "billing")
+    assert (totals.acked, totals.stored, totals.flight) == (2, 1, 1)
+
+
+def test_the_last_of_each_subject_by_filter(shop: Shop) -> None:
+    """A filter narrows the subjects whose last message counts; what came twice counts once."""
+    for subject in ("orders.a", "orders.b", "orders.a", "orders.b", "orders.c"):
+        shop.publish(1, subject)
+    shop.consumer(deliver_policy="last_per_subject", filter_subjects=["orders.a", "orders.c"])
+    shop.say("nak", *shop.fetch(5))
+    shop.say("ack", *shop.fetch(5))
+    state = shop.quiet()
+    mine = state.consumers["ORDERS/billing"]
+    assert [state.status(mine, seq) for seq in range(1, 6)] == ["", "", "acked", "", "acked"]
+    assert (mine.dseq, mine.repeats, state.totals("ORDERS", "billing").acked) == (4, 2, 2)
+
+
+@pytest.mark.parametrize("policy", ["new", "last", "by_start_sequence", "by_start_time"])
+def test_where_a_consumer_begins(shop: Shop, policy: str) -> None:
+    """Whatever is heard of it, and in whatever order: what was there before is nothing to it."""
+    shop.publish(5)
+    how: dict[str, Any] = {"deliver_policy": policy}
+    if policy == "by_start_sequence":
+        how["opt_start_seq"] = 6
+    if policy == "by_start_time":
+        how["opt_start_time"] = datetime.now(UTC).isoformat()
+    shop.consumer(**how)
+    shop.quiet()
+    shop.publish(4)
+    first = 5 if policy == "last" else 6
+    messages = shop.fetch(3)
+    assert [m.metadata.sequence.stream for m in messages] == [first, first + 1, first + 2]
+    shop.quiet()
+    shop.say("ack", *messages)
+    state = shop.quiet()
+    assert state.totals("ORDERS", "billing").acked == 3
+
+    def of(event: Event, what: str, handed: int) -> bool:
+        return isinstance(event, Snap) and event.what == what and handed <= _handed(event)
+
+    events = shop.lab.tape.between(0, shop.lab.tape.head)
+    for kept in (
+        [e for e in events if not of(e, "consumer", 0)],  # deliveries only
+        [
+            e
+            for e in events
+            if not isinstance(e, Deliver) and (not isinstance(e, Snap) or of(e, "consumer", 1))
+        ],
+        [e for e in events if of(e, "consumer", 1)] + [e for e in events if isinstance(e, Deliver)],
+    ):
+        again = acks.start()
+        for event in kept:
+            acks.fold(again, event)
+        assert again.consumers["ORDERS/billing"].first == first
+        assert again.totals("ORDERS", "billing").acked + again.totals("ORDERS", "billing").flight == 3
+
+
+def _handed(event: Snap) -> int:
+    """How many deliveries a report of a consumer tells of."""
+    return int((event.data.get("delivered") or {}).get("consumer_seq", 0))
+
+
+def test_no_one_saw_where_it_began(shop: Shop) -> None:
+    """With neither its start nor a delivery told, what was done is a number, no message is settled."""
+    shop.publish(5)
+    shop.consumer(deliver_policy="new")
+    shop.publish(2)
+    shop.say("ack", *shop.fetch(2))
+    shop.quiet()
+    state = acks.start()
+    newest = [e for e in shop.lab.tape.between(0, shop.lab.tape.head) if isinstance(e, Snap)]
+    for what in ("stream", "consumer"):
+        acks.fold(state, [e for e in newest if e.what == what][-1])
+    mine = state.consumers["ORDERS/billing"]
+    assert [state.status(mine, seq) for seq in range(1, 8)] == [""] * 7
+    assert state.totals("ORDERS", "billing").acked == 2
+    check(acks, state)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from natslab.tape.event import Snap
-from natslab.views.acks.settle import cell_for, home, lost, put, settle
-from natslab.views.acks.state import LAG, Cell, Consumer, State, Stream, seconds, wanted
+from natslab.views.acks.settle import came, cell_for, home, lost, put, settle
+from natslab.views.acks.state import LAG, SETTLED, Cell, Consumer, State, Stream, seconds, wanted
 
 
 def stream_report(state: State, event: Snap) -> None:
@@ -61,6 +61,8 @@ def consumer_report(state: State, event: Snap) -> None:
         int(floor.get("stream_seq", 0)),
         live=event.t >= consumer.changed,
     )
+    if not consumer.first and not floor.get("consumer_seq") and floor.get("stream_seq"):
+        consumer.first = int(floor["stream_seq"]) + 1  # before anything is settled it lies just before it
     consumer.says = {
         "pending": int(data.get("num_ack_pending", 0)),
         "redelivered": int(data.get("num_redelivered", 0)),
@@ -69,6 +71,8 @@ def consumer_report(state: State, event: Snap) -> None:
         "bound": int(bool(data.get("push_bound"))),
     }
     consumer.says_t = event.t
+    if event.t >= consumer.changed:
+        consumer.left = consumer.says["stored"]
     _witnesses(state, consumer, event.t)
     if consumer.file_t < 0:
         _reconstruct(state, consumer, event.t)
@@ -86,6 +90,7 @@ def _configure(state: State, consumer: Consumer, config: dict[str, Any]) -> None
     consumer.filters = [str(f) for f in filters if f and f != ">"]
     consumer.push = bool(config.get("deliver_subject"))
     consumer.memory = bool(config.get("mem_storage")) or state.streams[consumer.stream].memory
+    consumer.newest = config.get("deliver_policy") == "last_per_subject"
     if config.get("deliver_policy", "all") == "all":
         consumer.first = 1
     elif config.get("opt_start_seq"):
@@ -102,7 +107,9 @@ def _place(
     if fresh and (dseq < consumer.dseq or delivered < consumer.delivered):
         # It was reset, or it lost its newest state in a crash: what it says is what it remembers.
         for seq in [s for s in consumer.cells if s > delivered]:
-            put(consumer, consumer.cells.pop(seq), "gone")
+            gone = consumer.cells.pop(seq)
+            consumer.repeats -= gone.attempt - 1
+            put(consumer, gone, "gone")
         consumer.runs = [[a, min(b, delivered)] for a, b in consumer.runs if a <= delivered]
         consumer.dseq, consumer.delivered, consumer.told = dseq, delivered, dseq
     consumer.dseq, consumer.delivered = max(consumer.dseq, dseq), max(consumer.delivered, delivered)
@@ -136,7 +143,8 @@ def file_report(state: State, event: Snap) -> None:
     _place(state, consumer, event.t, int(delivered[0]), int(delivered[1]), int(floor[1]))
     again = {int(seq): int(count) for seq, count in data.get("redelivered") or []}
     pending = {int(entry[0]): int(entry[1]) for entry in data.get("pending") or []}
-    left_out = int(data.get("left_out") or 0)
+    consumer.first = consumer.first or next((seq for seq, cseq in pending.items() if cseq == 1), 0)
+    left_out, left_out_again = int(data.get("left_out") or 0), int(data.get("left_out_again") or 0)
     horizon = max(pending, default=0) if left_out else int(delivered[1])
     consumer.file_t, consumer.file_pending = event.t, len(pending) + left_out
     consumer.file_dseq = int(delivered[0])
@@ -146,10 +154,14 @@ def file_report(state: State, event: Snap) -> None:
         put(consumer, consumer.cells.pop(seq), "gone")  # counted with those that are left out
     _waits(state, consumer, event.t, pending, again)
     _over(consumer, event.t, pending, horizon)
-    if not left_out:
+    if not left_out and not left_out_again:
         _given_up(state, consumer, event.t, pending, again)
     consumer.beyond, consumer.horizon = left_out, horizon
     consumer.again = sum(1 for seq in again if seq not in consumer.cells)
+    if left_out_again:
+        known = max(again, default=0)
+        singly = sum(c.attempt > 1 and c.state not in SETTLED for s, c in consumer.cells.items() if s > known)
+        consumer.again += max(0, left_out_again - singly)
     _witnesses(state, consumer, event.t)
 
 
@@ -178,7 +190,7 @@ def _waits(
             _reopen(consumer, cell)
         attempts = _attempts(consumer, again.get(seq, 0))
         if attempts > cell.attempt:
-            cell.attempt = attempts
+            came(consumer, cell, attempts)
             if cell.state != "flight":
                 put(consumer, cell, "flight")
     consumer.runs = runs
@@ -212,7 +224,8 @@ def _given_up(
         if cell is None:
             new = cell_for(state, consumer, seq)
             if new is not None:
-                new.attempt, new.t, new.guessed = _attempts(consumer, count), t, True
+                came(consumer, new, _attempts(consumer, count))
+                new.t, new.guessed = t, True
                 put(consumer, new, "exhausted")
         elif cell.guessed and cell.state == "acked":
             put(consumer, cell, "exhausted")
@@ -270,7 +283,9 @@ def advisory(state: State, event: Snap) -> None:
         if data.get("action") == "delete":
             _forget(state, stream, name)
         elif data.get("action") == "create" and old.dseq:
-            state.consumers[old.key] = Consumer(stream=stream, name=name, changed=event.t)
+            state.consumers[old.key] = Consumer(
+                stream=stream, name=name, changed=event.t, since=state.streams[stream].last
+            )
 
 
 def _forget(state: State, stream: str, name: str) -> None:

@@ -27,7 +27,7 @@ def home(state: State, stream: str, name: str) -> Consumer:
     key = f"{stream}/{name}"
     if key not in state.consumers:
         state.streams.setdefault(stream, Stream(name=stream))
-        state.consumers[key] = Consumer(stream=stream, name=name)
+        state.consumers[key] = Consumer(stream=stream, name=name, since=state.streams[stream].last)
         state.deleted.pop(stream, None)
     return state.consumers[key]
 
@@ -38,9 +38,17 @@ def put(consumer: Consumer, cell: Cell, state: str) -> None:
     cell.state = state
 
 
+def came(consumer: Consumer, cell: Cell, attempt: int) -> None:
+    """Note that a cell's message was handed out so often."""
+    consumer.repeats += max(0, attempt - cell.attempt)
+    cell.attempt = max(cell.attempt, attempt)
+
+
 def arrive(state: State, consumer: Consumer, event: Deliver) -> None:
     """A delivery: a new attempt."""
     consumer.changed = max(consumer.changed, event.t)
+    if event.how == "observed" and event.cseq > consumer.dseq and event.t > consumer.says_t:
+        consumer.left = event.pending
     consumer.dseq = max(consumer.dseq, event.cseq)
     if not consumer.first and event.cseq == 1:
         consumer.first = event.seq  # what came before its first delivery was never for it
@@ -55,9 +63,11 @@ def arrive(state: State, consumer: Consumer, event: Deliver) -> None:
     if cell is None:
         counted = any(a <= event.seq <= b for a, b in consumer.runs)
         if counted or (old and consumer.beyond and event.seq > consumer.horizon):
+            consumer.repeats += event.attempt > 1
             return
         cell = cell_for(state, consumer, event.seq)
         if cell is None:
+            consumer.repeats += event.attempt > 1
             if not old:
                 consumer.told += 1
                 _join(consumer, event.seq)
@@ -82,7 +92,7 @@ def arrive(state: State, consumer: Consumer, event: Deliver) -> None:
         attempt.cseq, attempt.pending = event.cseq, event.pending
     cell.t = max(cell.t, event.t)
     if event.attempt > cell.attempt:
-        cell.attempt = event.attempt
+        came(consumer, cell, event.attempt)
         if cell.waits or not old:
             put(consumer, cell, "flight")
     if cell.waits:
@@ -120,7 +130,7 @@ def answer(state: State, consumer: Consumer, event: Ack) -> None:
             put(consumer, cell, "flight")
         return
     if event.verb == "exhausted":
-        cell.attempt = max(cell.attempt, event.attempt)
+        came(consumer, cell, event.attempt)
         put(consumer, cell, "exhausted")
         cell.guessed = False
         consumer.doubts.pop(event.seq, None)

@@ -101,9 +101,13 @@ class Consumer(msgspec.Struct, omit_defaults=True):
     memory: bool = False
     paused: bool = False
     first: int = 0  # its first sequence; 0 = not known
+    newest: bool = False  # of what was stored when it was made it is for each subject's last one only ...
+    since: int = 0  # ... and it was made when this, or less, was stored
+    left: int = 0  # what it has not handed out yet, in the server's words
     floor: int = 0
     delivered: int = 0
     dseq: int = 0  # deliveries so far, attempts of all messages
+    repeats: int = 0  # of these, those that were not a message's first
     told: int = 0  # of these, those that an event or the state file told of
     cells: dict[int, Cell] = {}
     waiting: int = 0  # cells the server waits for
@@ -157,6 +161,8 @@ class Consumer(msgspec.Struct, omit_defaults=True):
 
     def shown(self, cell: Cell, now: float) -> str:
         """The state of a cell at that moment: one whose time is over is expired, told or not."""
+        if cell.state != "flight":
+            return cell.state
         end = self.deadline(cell)
         return "expired" if end is not None and now > end + 0.05 else cell.state
 
@@ -226,14 +232,20 @@ class State(ViewState, kw_only=True):
         subject = stream.subjects.get(seq)
         if seq < consumer.first or (consumer.filters and (subject is None or not consumer.wants(subject))):
             return ""
+        if consumer.newest and seq <= consumer.since and seq not in newest_of(self, consumer):
+            return ""
         if seq > consumer.delivered:
             return "stored" if stream.holds(seq) else ""
+        if not consumer.first:
+            return ""
         if stream.holds(seq) or (stream.retention != "limits" and seq <= stream.last):
             return "settled"
         return ""
 
     def stored(self, consumer: Consumer) -> int:
         """Messages that it has not handed out yet: the server's num_pending."""
+        if consumer.newest:
+            return consumer.left
         stream = self.streams[consumer.stream]
         start = max(consumer.delivered + 1, consumer.first, stream.first)
         if not consumer.filters:
@@ -277,6 +289,9 @@ def settled_of(state: State, consumer: Consumer) -> int:
     a, b = max(consumer.first, 1), consumer.delivered
     cells = sum(1 for s in consumer.cells if a <= s <= b)
     runs = consumer.pending - consumer.waiting
+    if consumer.newest or not consumer.first or (consumer.filters and not _all_known(stream, a, b)):
+        # Which ones it handed out is not known, but how many.
+        return max(0, consumer.dseq - consumer.repeats - len(consumer.cells) - runs)
     if consumer.filters:
         return sum(
             1
@@ -290,6 +305,27 @@ def settled_of(state: State, consumer: Consumer) -> int:
         else sum(1 for s in consumer.cells if a <= s <= b and not stream.holds(s))
     )
     return max(0, there + lost - cells - runs)
+
+
+def _all_known(stream: Stream, a: int, b: int) -> bool:
+    """Whether it is known what subject each message from `a` to `b` had."""
+    if stream.retention != "limits" or sum(a <= s <= b for s in stream.subjects) < stream.within(a, b):
+        return False
+    return sum(1 for s in stream.subjects if a <= s <= b and stream.holds(s)) == stream.within(a, b)
+
+
+@once
+def newest_of(state: State, consumer: Consumer) -> frozenset[int]:
+    """Of what was stored when it was made, the messages that are surely each the last of their subject."""
+    stream = state.streams[consumer.stream]
+    found: dict[str, int] = {}
+    above = consumer.since + 1
+    for seq in sorted((s for s in stream.subjects if s <= consumer.since), reverse=True):
+        if stream.within(seq + 1, above - 1):
+            break  # of what subject these are is not known
+        found.setdefault(stream.subjects[seq], seq)
+        above = seq
+    return frozenset(found.values())
 
 
 def start(of: tuple[str, ...] = ()) -> State:
