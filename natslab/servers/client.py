@@ -57,6 +57,8 @@ STALLED = 5.0  # seconds without progress after which publish_many gives up
 _REFUSED_TRACE = re.compile(r'publish to "_natslab\.\d+\.(\d+)"', re.IGNORECASE)
 
 
+# What the server can have made: a subject that needs no other check.
+_ACK = re.compile(r"\$JS\.ACK\.[!-~]+")
 _MAKES = re.compile(r"\$JS(?:\.[^.]+)?\.API\.STREAM\.(?:CREATE|UPDATE|RESTORE)\.[^.]+")
 
 
@@ -245,18 +247,22 @@ class Client(Connection):
         """As nats-py's. Raises TooLarge, naming both sizes, for more than the server's max_payload."""
         tally = self._fast_out.get(subject)
         if (
-            tally is not None
+            (tally is not None or _ACK.fullmatch(subject))
             and not reply
             and headers is None
             and self._status == NatsClient.CONNECTED
             and len(payload) <= self._max_payload
         ):
             # A fast publisher: the subject was checked before it came to be counted here, so that
-            # only the frame remains to be made; this is what pays for the counting.
+            # only the frame remains to be made; this is what pays for the counting. An ack likewise:
+            # it is not counted, but remembered.
             size = len(payload)
             frame = b"PUB %b  %d\r\n%b\r\n" % (subject.encode(), size, payload)
-            tally.count += 1
-            tally.bytes += size
+            if tally is not None:
+                tally.count += 1
+                tally.bytes += size
+            else:
+                self.hub.acked(subject, self.label)
             stats = self.stats
             stats["out_msgs"] += 1
             stats["out_bytes"] += size

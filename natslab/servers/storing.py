@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -12,8 +13,9 @@ import nats.errors
 import nats.js
 from nats.aio.client import Client as NatsClient
 from nats.aio.msg import Msg
+from nats.js.api import Header
 from nats.js.api import PubAck as NatsPubAck
-from nats.js.errors import APIError
+from nats.js.errors import APIError, NoStreamResponseError
 
 from natslab.errors import ClientError, NoResponders, Timeout
 from natslab.servers import report
@@ -216,17 +218,37 @@ class Context(nats.js.JetStreamContext):
         super().__init__(client, **options)
         self._client = client
 
-    async def publish(self, subject: str, payload: bytes = b"", *args: Any, **options: Any) -> NatsPubAck:
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float | None = None,
+        stream: str | None = None,
+        headers: dict[str, Any] | None = None,
+        msg_ttl: float | None = None,
+    ) -> NatsPubAck:
         """As nats-py's."""
+        # Not through nats-py's, whose reading of the answer costs as much as all that is told here.
+        said = dict(headers or {})
+        if stream is not None:
+            said[Header.EXPECTED_STREAM] = stream
+        if msg_ttl is not None:
+            said[Header.MSG_TTL] = str(int(msg_ttl))
         ask = Ask(stored=True)
         token = asking.set(ask)
         try:
-            ack = await super().publish(subject, payload, *args, **options)
+            answer = await self._client.request(
+                subject, payload, self._timeout if timeout is None else timeout, headers=said or None
+            )
+        except nats.errors.NoRespondersError:
+            raise NoStreamResponseError from None
+        finally:
+            asking.reset(token)
+        try:
+            ack = _acknowledged(answer.data)
         except APIError as e:
             self._client.tell_refused(ask, "", e.err_code or 0, e.description or "")
             raise
-        finally:
-            asking.reset(token)
         self._tell(ask, subject, len(payload), ack)
         return ack
 
@@ -253,6 +275,41 @@ class Context(nats.js.JetStreamContext):
         future.add_done_callback(answered)
         return future
 
+    async def _handle_async_reply(self, msg: Msg) -> None:
+        """An answer to one of the asynchronous publishes: the same, read faster."""
+        if msg.headers:
+            await super()._handle_async_reply(msg)
+            return
+        future = self._publish_async_futures.get(msg.subject.rpartition(".")[2])
+        if future is None or future.done():
+            return
+        try:
+            future.set_result(_acknowledged(msg.data))
+        except APIError as e:
+            future.set_exception(e)
+
     def _tell(self, ask: Ask, subject: str, size: int, ack: NatsPubAck) -> None:
         said = PubAck(ack.stream, ack.seq, bool(ack.duplicate), ack.domain or "", ack.val or "")
         self._client.tell_stored(ask, subject, size, said)
+
+
+def _acknowledged(data: bytes) -> NatsPubAck:
+    """What a stream answered, as nats-py has it; raises what nats-py would raise for anything else."""
+    try:
+        said = _decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError):
+        said = None
+    if said is None or said.error is not None or not said.stream:
+        raw = json.loads(data)
+        if "error" in raw:
+            raise APIError.from_error(raw["error"])
+        return NatsPubAck.from_response(raw)
+    return NatsPubAck(
+        said.stream,
+        said.seq,
+        said.domain or None,
+        said.duplicate or None,
+        said.batch or None,
+        said.count or None,
+        said.val or None,
+    )

@@ -453,9 +453,10 @@ class Acks:
                 "pending": pending,
                 "redelivered": redelivered,
             }
-            left = len(state.pending) + len(state.redelivered) - len(pending) - len(redelivered)
-            if left:
+            if left := len(state.pending) - len(pending):
                 data["left_out"] = left
+            if left := len(state.redelivered) - len(redelivered):
+                data["left_out_again"] = left
         if one.hot:
             data["singly"] = False
         self._tape.append(Snap(t=self._tape.now(), source="acks", place=one.place, what="pending", data=data))

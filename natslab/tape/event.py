@@ -222,8 +222,9 @@ class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):
     num_ack_pending, num_redelivered, num_waiting, num_pending, paused, push_bound; or gone=True.
     pending: the consumer's own state file: stream, consumer, floor and delivered (each [consumer seq,
     stream seq]), pending ([[seq, cseq of the first delivery, unix seconds when it was stored], ...]),
-    redelivered ([[seq, deliveries - 1], ...]), `left_out` where lists were cut, and singly=False while the
-    consumer is too fast to be told attempt by attempt. Of a consumer in memory only stream, consumer, singly.
+    redelivered ([[seq, deliveries - 1], ...]), both in order of seq; where they were cut, how many more there
+    are: `left_out` of pending, `left_out_again` of redelivered; and singly=False while the consumer is too
+    fast to be told attempt by attempt. Of a consumer in memory only stream, consumer, singly.
     advisory: what a server published on $JS.EVENT.>, with `type`. Of the audit of API requests those that
     changed something: subject, request, client, and `purged`, how many messages a purge took.
     """

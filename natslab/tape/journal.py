@@ -19,6 +19,7 @@ from natslab.tape.event import Conn, Event, Server, Snap, Sub
 
 LIMIT = 256_000_000  # bytes on disk
 STRIDE = 250  # events between two remembered places
+BUFFER = 1 << 18  # bytes that are written at once; the file lives no longer than the process
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -88,7 +89,7 @@ class _Part:
         self.stood = stood  # what held then
         self.size = 0
         self._count = 0
-        self._file = tempfile.TemporaryFile(prefix="natslab-")  # noqa: SIM115
+        self._file = tempfile.TemporaryFile(prefix="natslab-", buffering=BUFFER)  # noqa: SIM115
         self._places: list[tuple[int, int]] = []  # every STRIDE-th event, and where it begins
 
     def append(self, event: Event) -> None:

@@ -507,7 +507,7 @@ def _pending(reader: Reader, event: Snap) -> None:
     for seq in sorted(waits)[:HANDS]:
         if seq not in reader.hands:
             reader.hands[seq] = Hand("", "out", event.t)
-    if not data.get("left_out"):
+    if not data.get("left_out") and not data.get("left_out_again"):
         for seq, hand in reader.hands.items():
             if hand.state == "out" and seq <= delivered and seq not in waits and seq not in tried:
                 hand.state = "acked"
