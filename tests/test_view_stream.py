@@ -21,6 +21,7 @@ from natslab.views.stream import State, Stream
 from natslab.views.stream.plan import columns_of
 from natslab.views.stream.state import SLOTS
 from natslab.views.stream.words import bytes_of, time_of
+from natslab.views.wording import wide
 from tests.pictures import check
 
 NS = 1_000_000_000
@@ -648,6 +649,25 @@ def test_the_time_left_stands_beside_the_sign_of_a_duplicate() -> None:
     left, sign = marks["msg/ORDERS/1/left"], marks["msg/ORDERS/1/twice"]
     assert isinstance(left, Text) and isinstance(sign, Path)
     assert left.x > float(sign.d[1:].split()[0]) + 7
+
+
+@pytest.mark.parametrize("left", [1, 2, 3])
+def test_words_keep_apart_when_few_are_left_at_the_gate(left: int) -> None:
+    """The blade comes to the right edge, where other words stand."""
+    story = Story("ORDERS")
+    more = {"max_age": 60 * NS, "max_msgs": 30, "max_msgs_per_subject": 9, "duplicate_window": 5 * NS}
+    story.made(discard="new", **more)
+    for seq in range(1, 20):
+        story.store(seq, subject=f"orders.{'abc'[seq % 3]}", id=f"i{seq}", t=1.0)
+    story.store(*range(20, 20 + left), subject="orders.a", id="last", t=30.0)
+    story.drop("max_age", *range(1, 20), t=61.5)
+    story.report("ORDERS", left, 20, 19 + left, t=61.6, discard="new", **more)
+    scene = check(stream, story.state)
+    blade = next(m for m in walk(scene.marks) if m.key == "blade/ORDERS/max_age/wedge")
+    words = next(m for m in walk(scene.marks) if m.key == "stream/ORDERS/discard")
+    assert isinstance(blade, Path) and isinstance(words, Text)
+    x = float(blade.d[1:].split()[0])
+    assert words.x < x or words.x - wide("discard new", "t12 w6") > x + 6
 
 
 # --- on a real server ------------------------------------------------------------------------

@@ -111,7 +111,7 @@ class Large:
         )
         inside.append(label(f"{key}/per", LABEL, 142, words, "t11 ink3"))
         if runs := self.discards():
-            inside.append(Text(key=f"{key}/discard", x=661, y=142, runs=runs))
+            inside.append(Text(key=f"{key}/discard", x=self.discard_end(), y=142, runs=runs))
         title = f"{short_name(stream.name, 40)}: {limits_in_words(stream)}; {size_of(stream)}."
         name = shlex.quote(stream.name)
         actions = [Action(f"js stream purge {name} -f", "Remove all messages")]
@@ -125,6 +125,14 @@ class Large:
             return []
         each = [(" per subject", "t12 ink2")] if limits.per_subject_too else []
         return [("discard ", "t12 ink2 end"), (limits.discard, "t12 w6"), *each]
+
+    def discard_end(self) -> float:
+        """Where those words end: at the gate, or left of a blade that stands there."""
+        end, size = 661.0, wide("".join(t for t, _ in self.discards()), "t12 w6")
+        for x in sorted(self.belt.blades, reverse=True):
+            if end - size - 4 < x + 4 and x - 4 < end:
+                end = round(x - 10, 2)
+        return end
 
     def boards(self) -> list[Mark]:
         """One shelf per subject."""
@@ -178,7 +186,7 @@ class Large:
         signs: list[tuple[float, float, float]] = []  # over slots
         words = "".join(t for t, _ in self.discards())
         if words:
-            signs.append((661 - wide(words, "t12 w6"), 700, SHELF))
+            signs.append((self.discard_end() - wide(words, "t12 w6"), self.discard_end() + 39, SHELF))
         for x in self.belt.blades:
             cut = [(x - 4, x + 4, y) for y in rows]
             taken, signs = [*taken, *cut], [*signs, *cut]
@@ -287,6 +295,8 @@ class Large:
         for i, ((what, value), x) in enumerate(zip(self.blades, belt.blades, strict=True)):
             key, flag = f"blade/{stream.name}/{what}", what.replace("_", "-")
             end = max(belt.blades[0] - 9, LABEL + wide(f"{what} {value}", "t12"))
+            if not i and stream.messages:  # "first" stands beside it, and not right of the belt
+                end = min(end, RIGHT - wide(f"first {amount(stream.first)}", "t12 w6") - 10)
             runs = [(f"{what} ", "t12 ink2 end"), (value, "t12 num w6")]
             wedge = f"M{x - 3:.2f} {TOP:g}H{x + 3:.2f}L{x + 0.4:.2f} {self.bottom:g}Z"
             marks.append(
@@ -380,7 +390,8 @@ class Large:
                 inside += glyphs.hand(key, "acked", 695, y, 1, 8)
                 name, why = f"stored as {amount(answer.seq)}", self.stored(answer)
                 fresh = self.state.mode == "live" and answer.t >= self.state.now - RECENTLY
-                if answer.t == latest and answer.seq in self.stream.slots and not fresh:
+                shut = self.gated and not self.stream.lets_in(answer.subject)  # it shut behind the message
+                if answer.t == latest and answer.seq in self.stream.slots and not fresh and not shut:
                     inside.append(
                         glyphs.ways(f"{key}/way", f"M686 {y:g}H665", "edge ink none", 1.25, arrow=True)
                     )
@@ -431,7 +442,8 @@ class Large:
         title += f"{time_of(stream.limits.window)} is not stored."
         half = wide(words, "t12") / 2 + 8
         if not inside:
-            over = label(f"{key}/words", self.belt.left, y + 10, f"{words}: over for all", "t12 ink2")
+            x = round(min(self.belt.left, RIGHT - wide(f"{words}: over for all", "t12")), 2)
+            over = label(f"{key}/words", x, y + 10, f"{words}: over for all", "t12 ink2")
             return [sc.Group(key=key, title=title, marks=[over])]
         a, b = inside[0].x - inside[0].w / 2, inside[-1].x + inside[-1].w / 2
         middle = min(max((a + b) / 2, self.belt.left + half), RIGHT - half)
