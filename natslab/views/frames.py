@@ -185,9 +185,9 @@ class Frames:
             if self._period > PERIOD and began - self._eased > EASE:
                 self._period = max(PERIOD, self._period / 2)
                 self._eased = began
-            # Whatever pictures cost, half of the time is left for the lab, however many are open.
+            # Whatever pictures cost, the lab has all but a fifth of the time, however many are open.
             calm = self._cursor.mode == "live" or self._period > PERIOD
-            await asyncio.sleep(max((self._period if calm else SCRUB) - took, took * (2 * _drawing - 1)))
+            await asyncio.sleep(max((self._period if calm else SCRUB) - took, took * (5 * _drawing - 1)))
 
     def _frame(self) -> None:
         cursor = self._cursor
