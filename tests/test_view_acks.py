@@ -549,6 +549,23 @@ def test_where_a_consumer_begins(shop: Shop, policy: str) -> None:
         assert again.totals("ORDERS", "billing").acked + again.totals("ORDERS", "billing").flight == 3
 
 
+def test_what_came_twice_stays_known(shop: Shop) -> None:
+    """Under the floor a message keeps how often it came; the server's count is of what is not settled."""
+    shop.consumer()
+    shop.publish(3)
+    shop.say("nak", *shop.fetch(2))
+    again = shop.fetch(2)
+    assert shop.quiet().totals("ORDERS", "billing").redelivered == 2
+    shop.say("ack", *again)
+    state = shop.quiet()
+    mine = state.consumers["ORDERS/billing"]
+    assert (mine.floor, mine.dseq, mine.repeats) == (2, 4, 2)
+    assert [mine.cells[seq].attempt for seq in (1, 2)] == [2, 2]
+    assert [[a.end for a in mine.cells[seq].attempts] for seq in (1, 2)] == [["nak", "acked"]] * 2
+    totals = state.totals("ORDERS", "billing")
+    assert (totals.redelivered, totals.acked, totals.stored) == (0, 2, 1)
+
+
 def _handed(event: Snap) -> int:
     """How many deliveries a report of a consumer tells of."""
     return int((event.data.get("delivered") or {}).get("consumer_seq", 0))

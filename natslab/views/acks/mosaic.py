@@ -47,7 +47,7 @@ def counts(state: State, plan: Plan, consumer: Consumer) -> list[dict[str, int]]
                 left, rest = left - share, rest - part
     for i, c in enumerate(columns):
         a = max(c.a, consumer.first)
-        if consumer.filters or consumer.newest:
+        if consumer.filters or consumer.newest or not consumer.first:
             for seq in range(a, c.b + 1) if c.b - a < 5_000 else ():
                 status = state.status(consumer, seq)
                 if status in ("settled", "stored") and seq not in consumer.cells:
