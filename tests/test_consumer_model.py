@@ -270,6 +270,7 @@ def _machine(lab: Lab, storage: str) -> type[Consumers]:
     return type(f"{storage}Consumers", (Consumers,), {"lab": lab, "storage": storage})
 
 
+@pytest.mark.timeout(120 + 5 * EXAMPLES)
 @pytest.mark.parametrize("storage", ["file", "memory"])
 def test_the_view_and_the_server_agree_whatever_is_done(lab: Lab, storage: str) -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]

@@ -566,6 +566,32 @@ def test_what_came_twice_stays_known(shop: Shop) -> None:
     assert (totals.redelivered, totals.acked, totals.stored) == (0, 2, 1)
 
 
+def test_a_late_announcement_takes_nothing_away(shop: Shop) -> None:
+    """The server tells of a deletion, or of a beginning, after its successor was reported: that one stays."""
+    shop.publish(3)
+    shop.consumer(deliver_policy="new")
+    shop.publish(2)
+    shop.fetch(2)
+    state = shop.quiet()
+    for action, kind in (
+        ("delete", "consumer_action"),
+        ("create", "consumer_action"),
+        ("delete", "stream_action"),
+    ):
+        said = {"type": f"io.nats.jetstream.advisory.v1.{kind}", "stream": "ORDERS", "consumer": "billing"}
+        mine = state.consumers["ORDERS/billing"]
+        mine.changed = state.streams["ORDERS"].active = -9.0  # nothing but reports told of it
+        before = msgspec.json.encode(mine)
+        acks.fold(
+            state,
+            Snap(t=mine.says_t - 0.01, what="advisory", source="advisories", data={**said, "action": action}),
+        )
+        assert msgspec.json.encode(state.consumers["ORDERS/billing"]) == before
+    later = Snap(t=mine.says_t + 1, what="advisory", source="advisories", data={**said, "action": "delete"})
+    acks.fold(state, later)
+    assert not state.streams and not state.consumers
+
+
 def _handed(event: Snap) -> int:
     """How many deliveries a report of a consumer tells of."""
     return int((event.data.get("delivered") or {}).get("consumer_seq", 0))

@@ -272,13 +272,15 @@ def advisory(state: State, event: Snap) -> None:
     data = event.data
     kind = str(data.get("type", ""))
     stream, name = str(data.get("stream", "")), str(data.get("consumer", ""))
-    # Announcements are collected for a moment: what came after the one that is told is of its successor.
+    # Announcements are collected for a moment: what came after the one that is told is of its successor,
+    # and so is what was reported since. (If it is not, then the next report says that it is gone.)
     if kind.endswith("stream_action") and data.get("action") == "delete":
-        if stream in state.streams and state.streams[stream].active <= event.t:
+        there = state.streams.get(stream)
+        if there is not None and max(there.active, there.says_t) <= event.t:
             _forget_stream(state, stream)
     elif kind.endswith("consumer_action"):
         old = state.consumers.get(f"{stream}/{name}")
-        if old is None or old.changed > event.t:
+        if old is None or max(old.changed, old.says_t) > event.t:
             return
         if data.get("action") == "delete":
             _forget(state, stream, name)
