@@ -34,8 +34,8 @@ unit: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m 'not soak' $(SERVER_TESTS)
 
 notebooks: $(STAMP)
-	$(BIN)/natslab test
-	$(BIN)/python -m pytest -m 'not soak' tests/notebooks
+	$(BIN)/natslab test --jobs $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not soak' tests/notebooks
 
 browser: $(STAMP)
 	$(BIN)/python -m pytest -m 'not soak' tests/browser

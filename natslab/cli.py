@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -239,7 +240,15 @@ def _lessons_hint() -> str:
 @main.command()
 @click.argument("notebooks", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--timeout", type=int, default=60, show_default=True, help="Seconds that a cell may take.")
-def test(notebooks: tuple[Path, ...], timeout: int) -> None:
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Run so many notebooks at a time.",
+)
+def test(notebooks: tuple[Path, ...], timeout: int, jobs: int) -> None:
     """Run notebooks as tests: every output must be what is stored. All lessons when none is named.
 
     Of a notebook that stores no output at all, only the errors count.
@@ -264,12 +273,28 @@ def test(notebooks: tuple[Path, ...], timeout: int) -> None:
             command += ["--nbval-sanitize-with", str(rules)]
         strict = [n for n in names if _has_outputs(Path(folder) / n)]
         lax = [n for n in names if n not in strict]
-        codes = [
-            subprocess.run([*command, how, *some], cwd=folder).returncode
-            for how, some in (("--nbval", strict), ("--nbval-lax", lax))
-            if some
-        ]
+        runs = [[*command, "--nbval", *strict]] if strict else []
+        runs += [[*command, "--nbval-lax", *lax]] if lax else []
+        if jobs > 1:  # each by itself: nbval's cells cannot be shared out among workers
+            runs = [[*command, "--nbval" if n in strict else "--nbval-lax", n] for n in names]
+        codes = _side_by_side(runs, jobs, folder)
     sys.exit(max(codes))
+
+
+def _side_by_side(runs: list[list[str]], jobs: int, folder: str) -> list[int]:
+    """Run these commands, so many at a time; what each says appears in one piece. Their exit codes."""
+
+    def run(command: list[str]) -> int:
+        if jobs == 1:
+            return subprocess.run(command, cwd=folder).returncode
+        done = subprocess.run(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        click.echo(f"{command[-1]}\n{done.stdout}")
+        return done.returncode
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(run, runs))
 
 
 # --- doctor and nats -------------------------------------------------------------------------------
