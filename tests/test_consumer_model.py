@@ -217,13 +217,15 @@ class Consumers(RuleBasedStateMachine):
         body = {"pause_until": until} if self.paused else {}
         run(call(self.lab, f"CONSUMER.PAUSE.{self.stream}.{self.consumer}", body))
 
-    @rule()
-    def begin_anew(self) -> None:
+    @rule(batch=st.integers(0, 3))
+    def begin_anew(self, batch: int) -> None:
         """Another consumer of the same name knows nothing of the first one's messages."""
         self.log.append("delete")
         run(call(self.lab, f"CONSUMER.DELETE.{self.stream}.{self.consumer}"))
         self.attempts, self.held, self.over, self.paused = {}, {}, set(), False
         self._make()
+        if batch:
+            self._fetch(batch)
 
     @rule(hard=st.booleans())
     def restart(self, hard: bool) -> None:

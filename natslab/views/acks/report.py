@@ -6,7 +6,7 @@ from typing import Any
 
 from natslab.tape.event import Snap
 from natslab.views.acks.settle import came, cell_for, home, lost, put, settle
-from natslab.views.acks.state import LAG, SETTLED, Cell, Consumer, State, Stream, seconds, wanted
+from natslab.views.acks.state import KNOWN, LAG, SETTLED, Cell, Consumer, State, Stream, seconds, wanted
 
 
 def stream_report(state: State, event: Snap) -> None:
@@ -128,6 +128,16 @@ def _reconstruct(state: State, consumer: Consumer, t: float) -> None:
             if cell.waits:
                 settle(consumer, cell, t, guessed=True)
         consumer.runs, consumer.beyond = [], 0
+    more = consumer.says["pending"] - consumer.pending
+    if more > 0 and t >= consumer.changed and consumer.delivered - consumer.floor <= KNOWN:
+        stream = state.streams[consumer.stream]
+        between = range(max(consumer.floor, consumer.first - 1) + 1, consumer.delivered + 1)
+        rest = [seq for seq in between if seq not in consumer.cells and stream.holds(seq)]
+        rest = [seq for seq in rest if state.status(consumer, seq)]
+        for seq in rest if len(rest) == more else ():  # all of them, then: nobody saw them go
+            if (new := cell_for(state, consumer, seq)) is not None:
+                new.t, new.guessed = t, True
+                put(consumer, new, "flight")
 
 
 def file_report(state: State, event: Snap) -> None:
