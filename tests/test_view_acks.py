@@ -564,6 +564,7 @@ def test_what_came_twice_stays_known(shop: Shop) -> None:
     assert [[a.end for a in mine.cells[seq].attempts] for seq in (1, 2)] == [["nak", "acked"]] * 2
     totals = state.totals("ORDERS", "billing")
     assert (totals.redelivered, totals.acked, totals.stored) == (0, 2, 1)
+    assert texts(look(state)).count("×2") == 2
 
 
 def test_a_late_announcement_takes_nothing_away(shop: Shop) -> None:
@@ -590,6 +591,21 @@ def test_a_late_announcement_takes_nothing_away(shop: Shop) -> None:
     later = Snap(t=mine.says_t + 1, what="advisory", source="advisories", data={**said, "action": "delete"})
     acks.fold(state, later)
     assert not state.streams and not state.consumers
+
+
+@pytest.mark.parametrize("storage", ["file", "memory"])
+def test_made_again_at_once(shop: Shop, storage: str) -> None:
+    """What a successor of the same name hands out before anybody was told of it is its own."""
+    shop.stream("AGAIN", storage=storage)
+    shop.publish(5, "again.a")
+    shop.consumer(stream="AGAIN")
+    shop.say("ack", *shop.fetch(3, stream="AGAIN"))
+    shop.quiet(stream="AGAIN")
+    run(shop.js().delete_consumer("AGAIN", "billing"))
+    shop.consumer(stream="AGAIN")
+    shop.fetch(2, stream="AGAIN")
+    mine = shop.quiet(stream="AGAIN").consumers["AGAIN/billing"]
+    assert {seq: cell.state for seq, cell in mine.cells.items()} == {1: "flight", 2: "flight"}
 
 
 def _handed(event: Snap) -> int:

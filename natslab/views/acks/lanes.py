@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 from natslab.views.acks import facts, margin
 from natslab.views.acks.glyphs import glyph, n, refill
 from natslab.views.acks.mosaic import bars
 from natslab.views.acks.plan import GRID, LEFT, ROWS, Plan, attempts_of
-from natslab.views.acks.state import Attempt, Cell, Consumer, State, totals_of
+from natslab.views.acks.state import SETTLED, Attempt, Cell, Consumer, State, totals_of
 from natslab.views.acks.words import STATES, attempt_words, lane_words, left_of, more_words, pins
 from natslab.views.scene import WIDTH, Action, Group, Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, fit, short_name
@@ -477,6 +478,11 @@ class Lanes:
         seconds = False
         for seq in seqs:
             cell = consumer.cells.get(seq)
+            if cell is not None and cell.state in SETTLED and cell.attempt > 1:
+                x, y = self.places[self.key(consumer, seq)]
+                if y == rows[0]:  # else its attempts stand above it
+                    times = f"{self.side(consumer, seq)}/times"
+                    wants.append((math.inf, times, x, y + 23, f"×{cell.attempt}", "t11 ink2 middle"))
             if cell is None or not cell.waits:
                 continue
             shown = consumer.shown(cell, now)
