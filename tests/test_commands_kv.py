@@ -81,6 +81,17 @@ class TestBuckets:
         assert repr(go("kv edit CFG --history 7")) == "Bucket CFG: nothing changed"
         assert go("%%nats kv edit CFG", "history: 2").diff == {"history": (7, 2)}
 
+    def test_values_do_not_go_unasked(self, go: Go) -> None:
+        go("kv add CFG --history 5")
+        for value in "abcd":
+            go(f"kv put CFG k {value}")
+        with pytest.raises(CommandError) as caught:
+            go("kv edit CFG --history 1")
+        assert "3 of 4 messages (max_msgs_per_subject 1) from bucket CFG" in caught.value.what
+        assert len(go("kv history CFG k")) == 4 and go("kv info CFG").history == 5
+        go("kv edit CFG --history 1 -f")
+        assert len(go("kv history CFG k")) == 1
+
     def test_lists_and_info(self, go: Go) -> None:
         assert repr(go("kv ls")) == "No Key-Value buckets found"
         with pytest.raises(CommandError, match="no bucket yet"):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -251,6 +252,59 @@ class TestEdit:
         go("js stream add ORDERS --subjects 'orders.>' --max-age 1h")
         assert go("%%js stream edit ORDERS", "max_bytes: 1MB").diff == {"max_bytes": (-1, 1 << 20)}
         assert go("js stream info ORDERS").config.max_age == 3600 * 10**9
+
+    @pytest.mark.parametrize(
+        ("flags", "says"),
+        [
+            ("--max-msgs 3", "5 of 8 messages (max_msgs 3)"),
+            ("--max-bytes 100", "until at most 100 B of"),
+            ("--max-msgs-per-subject 2", "4 of 8 messages (max_msgs_per_subject 2)"),
+            ("--max-age 100ms --dupe-window 100ms", "every message older than 100ms (max_age)"),
+            ("--max-msgs 7 --max-msgs-per-subject 3", "1 of 8 messages (max_msgs 7) and 2 of 8 messages"),
+        ],
+    )
+    @pytest.mark.parametrize("verb", ["edit ORDERS", "add ORDERS --subjects 'orders.>' --defaults"])
+    def test_messages_do_not_go_unasked(
+        self, go: Go, wait_for: Callable[..., float], verb: str, flags: str, says: str
+    ) -> None:
+        go("js stream add ORDERS --subjects 'orders.>'")
+        go("pub orders.a hello --count 4 -J")
+        go("pub orders.b hello --count 4 -J")
+        before = go("js stream info ORDERS")
+        if "age" in flags:
+            born = time.monotonic()
+            wait_for(lambda: time.monotonic() - born > 0.15)
+        refused = refusal(go, f"js stream {verb} {flags}")
+        assert says in refused.what and "ORDERS for good" in refused.what and "-f" in refused.hint
+        after = go("js stream info ORDERS")
+        assert (after.facts["config"], after.state.messages) == (before.facts["config"], 8)
+        go(f"js stream {verb} {flags} -f")
+        wait_for(lambda: go("js stream state ORDERS").messages < 8)
+
+    @pytest.mark.parametrize(
+        "flags",
+        [
+            "--max-msgs 8",
+            "--max-bytes 1MB",
+            "--max-msgs-per-subject 4",
+            "--max-age 1h",
+            "--max-msgs 2 --discard new",
+        ],
+    )
+    def test_nothing_is_asked_when_nothing_goes(self, go: Go, flags: str) -> None:
+        go("js stream add ORDERS --subjects 'orders.>'")
+        go("pub orders.a hello --count 4 -J")
+        go("pub orders.b hello --count 4 -J")
+        assert go(f"js stream edit ORDERS {flags}").diff
+        assert go("js stream state ORDERS").messages == 8
+
+    def test_an_empty_subject_is_none(self, go: Go) -> None:
+        go("js stream add ORDERS --subjects 'orders.>'")
+        for line in ("edit ORDERS --subjects ''", "edit ORDERS --subjects ,", "add NEW --subjects ''"):
+            assert "no subject" in refusal(go, f"js stream {line}").what
+        assert "list of subjects is empty" in refusal(go, "%%js stream edit ORDERS", "subjects: []").what
+        assert go("js stream info ORDERS").config.subjects == ["orders.>"]
+        assert go("js stream ls").names == ["ORDERS"]
 
     def test_nothing(self, go: Go) -> None:
         go("js stream add ORDERS --subjects 'orders.>'")

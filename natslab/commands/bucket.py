@@ -18,7 +18,9 @@ from natslab.commands.jsresults import STREAM_INFO, Info, Pairs
 from natslab.commands.results import one_line
 from natslab.commands.server import size
 from natslab.commands.stream_flags import metadata_pairs
+from natslab.commands.stream_loss import loss
 from natslab.errors import CommandError
+from natslab.servers.jsapi import Api
 from natslab.servers.keyvalue import check_bucket
 from natslab.servers.subject import check_subject
 
@@ -323,6 +325,18 @@ class BucketInfo(Info):
         own = {k: v for k, v in (facts.get("metadata") or {}).items() if not k.startswith("_nats.")}
         rows += [(f"Metadata {k}", v) for k, v in sorted(own.items())]
         return {"Configuration": [(name, str(value)) for name, value in rows if value != ""]}
+
+
+async def keep(
+    api: Api, before: Mapping[str, Any], wanted: Mapping[str, Any], what: str, force: bool
+) -> None:
+    """Refuse, without `force`, an edit by which stored values go. Raises CommandError."""
+    gone = "" if force else await loss(api, before, wanted)
+    if gone:
+        raise CommandError(
+            f"This would remove {gone} from {what} for good.",
+            "Nothing was done. To do it, write the line again with -f",
+        )
 
 
 def need_force(force: bool, what: str, how: str) -> None:

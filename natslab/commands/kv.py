@@ -14,6 +14,7 @@ from natslab.commands.bucket import (
     apply_kv,
     configuring,
     fields,
+    keep,
     kv_stream,
     need_force,
     seen_as,
@@ -83,13 +84,15 @@ async def add(line: Line, bucket: str, **said: Any) -> Result:
 @KV.verb("edit", example="%js kv edit CONFIG --history 10", body=True)
 @click.argument("bucket")
 @configuring("k", "e")
-async def edit(line: Line, bucket: str, no_mirror: bool, **said: Any) -> Change:
-    """Change how a bucket is; what is not said stays."""
+@switch("--force", "-f", help="also when values go by it")
+async def edit(line: Line, bucket: str, no_mirror: bool, force: bool, **said: Any) -> Change:
+    """Change how a bucket is; what is not said stays. A change by which values go needs -f."""
     async with opened(line, bucket) as kv:
         wanted = apply_kv(kv.config, bucket, fields("k", bucket, line.body, said))
         if no_mirror:
             wanted.pop("mirror", None)
             wanted.setdefault("subjects", [f"$KV.{bucket}.>"])
+        await keep(kv.api, kv.info, wanted, f"bucket {bucket}", force)
         after = await kv.api.call(f"STREAM.UPDATE.{STREAM}{bucket}", wanted)
         diff = changes(seen_as("k", kv.config), seen_as("k", after["config"]), FIELDS)
     return Change(f"Bucket {bucket}", after, diff, FIELDS, STREAM_INFO)

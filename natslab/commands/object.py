@@ -17,6 +17,7 @@ from natslab.commands.bucket import (
     apply_object,
     configuring,
     fields,
+    keep,
     need_force,
     object_stream,
     seen_as,
@@ -79,10 +80,12 @@ async def add(line: Line, bucket: str, **said: Any) -> Result:
 @OBJECT.verb("edit", example="%js object edit FILES --ttl 1h", body=True)
 @click.argument("bucket")
 @configuring("o", "e")
-async def edit(line: Line, bucket: str, **said: Any) -> Change:
-    """Change how an object store is; what is not said stays."""
+@switch("--force", "-f", help="also when objects go by it")
+async def edit(line: Line, bucket: str, force: bool, **said: Any) -> Change:
+    """Change how an object store is; what is not said stays. A change by which objects go needs -f."""
     async with opened(line, bucket) as objects:
         wanted = apply_object(objects.config, fields("o", bucket, line.body, said))
+        await keep(objects.api, objects.info, wanted, f"object store {bucket}", force)
         after = await objects.api.call(f"STREAM.UPDATE.{STREAM}{bucket}", wanted)
         diff = changes(seen_as("o", objects.config), seen_as("o", after["config"]), FIELDS)
     return Change(f"Object store {bucket}", after, diff, FIELDS, STREAM_INFO)

@@ -26,6 +26,7 @@ from natslab.commands.jsresults import (
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import size
 from natslab.commands.stream_flags import FILE_OF_CONFIG, check, configured, configuring, given, wanted
+from natslab.commands.stream_loss import loss, subjects_of
 from natslab.commands.tree import NATS, impossible
 from natslab.errors import CommandError
 from natslab.servers.disk import write
@@ -86,15 +87,16 @@ async def found(api: Api, name: str) -> dict[str, Any] | None:
 @configuring("a")
 @JSON
 @switch("--defaults", help="accepted: what is not said is as the CLI's default")
+@switch("--force", "-f", help="on a stream that is there: also when messages go by it")
 @DRY_RUN
 async def add(
-    line: Line, stream: str | None, validate: bool, output: Path | None, defaults: bool, dry_run: bool,
-    **said: Any,
+    line: Line, stream: str | None, validate: bool, output: Path | None, defaults: bool, force: bool,
+    dry_run: bool, **said: Any,
 ) -> Result:  # fmt: skip
     """Make a stream, or change one to be exactly like this.
 
     What is not said is as the server's default. When the stream is there it is updated, and what changed
-    is shown; a field that cannot change refuses all of it.
+    is shown; a field that cannot change refuses all of it, and so does one by which messages go, without -f.
     """
     config = wanted(stream, line.body, said)
     name = check_name(config["name"], "stream")
@@ -107,10 +109,10 @@ async def add(
     if dry_run:
         return Request(f"$JS.API.STREAM.CREATE.{name}", config)
     async with line.jetstream() as api:
-        return await create(api, config)
+        return await create(api, config, force)
 
 
-async def create(api: Api, wanted: dict[str, Any]) -> Result:
+async def create(api: Api, wanted: dict[str, Any], force: bool) -> Result:
     """Make the stream that is `wanted`, or change the one of that name, all or nothing."""
     name = wanted["name"]
     before = await found(api, name)
@@ -119,7 +121,7 @@ async def create(api: Api, wanted: dict[str, Any]) -> Result:
         made.heading = f"Stream {name} was created"
         await _remark(api, made, bool(wanted.get("subjects")))
         return made
-    return await update(api, before, wanted)
+    return await update(api, before, wanted, force)
 
 
 async def _remark(api: Api, made: StreamInfo, said: bool) -> None:
@@ -135,12 +137,20 @@ async def _remark(api: Api, made: StreamInfo, said: bool) -> None:
             made.notes.append(f"there is no stream {one_line(one.name)} yet; nothing comes until there is.")
 
 
-async def update(api: Api, before: dict[str, Any], wanted: dict[str, Any]) -> Change:
-    """Change the stream; the difference is in the result, or in the hint of the refusal."""
+async def update(api: Api, before: dict[str, Any], wanted: dict[str, Any], force: bool) -> Change:
+    """Change the stream; the difference is in the result, or in the hint of the refusal.
+
+    Without `force` a change by which messages go raises CommandError.
+    """
     name = wanted["name"]
     asked = changes(before["config"], _server_filled(before["config"], wanted), FIELDS)
     if not asked:
         return Change(f"Stream {name}", before, {}, FIELDS, STREAM_INFO)
+    if not force and (gone := await loss(api, before, wanted)):
+        raise CommandError(
+            f"This would remove {gone} from stream {name} for good.",
+            "Nothing was done. To do it, write the line again with -f",
+        )
     try:
         after = await api.call(f"STREAM.UPDATE.{name}", wanted)
     except JetStreamError as e:
@@ -270,19 +280,6 @@ async def subjects(
     )
 
 
-async def subjects_of(api: Api, stream: str, filter: str) -> dict[str, int]:
-    """Subject -> messages; the server gives at most 100 000 a page."""
-    counts: dict[str, int] = {}
-    while True:
-        said = await api.call(
-            f"STREAM.INFO.{stream}", {"subjects_filter": filter or ">", "offset": len(counts)}
-        )
-        page = said["state"].get("subjects") or {}
-        counts |= page
-        if not page or len(counts) >= said.get("total", 0):
-            return counts
-
-
 @STREAM.verb("edit", "update", example="%js stream edit ORDERS --max-msgs 100", body=True)
 @click.argument("stream", required=False)
 @FILE_OF_CONFIG
@@ -306,6 +303,11 @@ async def edit(
         before = await api.call(f"STREAM.INFO.{name}")
         if fields.get("name", name) != name:
             raise CommandError(f"Stream {name} cannot be renamed to {fields['name']}.", "Leave out the name.")
+        if fields.get("subjects") == [] and before["config"].get("subjects"):
+            raise CommandError(
+                "The list of subjects is empty, and the server would take the stream's name instead.",
+                "Name one, or leave the field out: subjects: ['orders.>']",
+            )
         wanted = configured({**before["config"], **fields}, said)
         check(wanted)
         if dry_run:
@@ -316,7 +318,7 @@ async def edit(
                 else "Nothing was done (dry run), and nothing would change",
                 changes={k: list(v) for k, v in asked.items()},
             )  # fmt: skip
-        return await update(api, before, wanted)
+        return await update(api, before, wanted, force)
 
 
 @STREAM.verb("rm", "delete", "del", example="%js stream rm ORDERS -f")
@@ -465,7 +467,7 @@ async def seal(line: Line, stream: str, force: bool, dry_run: bool) -> Result:
         if dry_run:
             return Request(f"$JS.API.STREAM.UPDATE.{stream}", wanted)
         _forced(force, f"seal would close stream {stream} for ever.", f"%js stream seal {stream} -f")
-        change = await update(api, before, wanted)
+        change = await update(api, before, wanted, force)
     change.what = f"Stream {stream}"
     return change
 

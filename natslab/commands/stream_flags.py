@@ -131,6 +131,8 @@ def configured(base: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, An
         if said.get(name) is not None:
             out[field] = said[name]
     if said.get("subjects"):
+        if not all(text.strip(" ,") for text in said["subjects"]):
+            raise CommandError("--subjects names no subject.", "For example: --subjects 'orders.>'")
         out["subjects"] = [s for text in said["subjects"] for s in text.split(",") if s.strip()]
     if said.get("storage"):
         out["storage"] = {"f": "file", "m": "memory"}.get(said["storage"], said["storage"])

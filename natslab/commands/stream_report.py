@@ -23,9 +23,9 @@ from natslab.commands.stream import (
     info_of,
     listed,
     one_server,
-    subjects_of,
     table,
 )
+from natslab.commands.stream_loss import subjects_of
 from natslab.commands.tree import impossible
 from natslab.servers.disk import write
 
