@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -95,7 +96,9 @@ class TestStored:
         ("header", "code", "say"),
         [
             ("Nats-Expected-Last-Sequence:9", 10071, "Sequence 9 was expected, but the last message of the "
-             "stream has sequence 1"),
+             "stream has sequence 1.* Nothing with sequence 9 was stored there yet"),
+            ("Nats-Expected-Last-Sequence:0", 10071, "Sequence 0 was expected, but the last message of the "
+             "stream has sequence 1.* Somebody published in between"),
             ("Nats-Expected-Last-Subject-Sequence:9", 10071, "last message on three.a has sequence 1"),
             ("Nats-Expected-Last-Msg-Id:9", 10070, "expected to be 9, but it is first"),
             ("Nats-Expected-Stream:ORDERS", 10060, "meant for the stream ORDERS"),
@@ -106,11 +109,22 @@ class TestStored:
     ) -> None:
         stream("THREE")
         go("pub three.a hello -J -H Nats-Msg-Id:first")
-        with pytest.raises(JetStreamError, match=say) as caught:
+        with pytest.raises(JetStreamError, match=str(code)) as caught:
             go(f"pub three.a hello -J -H {header}")
         assert caught.value.code == code and caught.value.hint
+        assert re.search(say, f"{caught.value.what} {caught.value.hint}")
         refused = stores(lab, "THREE")[-1]
         assert (refused.code, refused.seq, refused.client) == (code, 0, "you") and refused.error
+
+    def test_expectations_where_nothing_is(self, go: Go, stream: Callable[..., str]) -> None:
+        stream("VOID")
+        with pytest.raises(JetStreamError, match=r"there is no message on void\.a") as caught:
+            go("pub void.a x -J -H Nats-Expected-Last-Subject-Sequence:4")
+        assert "in between" not in caught.value.hint
+        go("pub void.a x -J")
+        with pytest.raises(JetStreamError, match="to be abc, but its last message has none") as caught:
+            go("pub void.a x -J -H Nats-Expected-Last-Msg-Id:abc")
+        assert "in between" not in caught.value.hint
 
     def test_what_was_stored_before_a_refusal_is_said(self, go: Go, stream: Callable[..., str]) -> None:
         stream("FULL", max_msgs=2, discard="new")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from natslab.commands.stream_report import COLUMNS, bar, runs
 from natslab.errors import ClientError, CommandError, NatslabError, ServerError
 from natslab.lab import Lab
 from natslab.servers.jsapi import JetStreamError
+from natslab.servers.jserrors import MEANINGS, meaning
 
 Go = Callable[..., Any]
 
@@ -689,6 +691,13 @@ class TestCodes:
         assert repr(go("natslab explain 10065")) == repr(said)
         assert "no explanation of the error code '1'" in refusal(go, "natslab explain 1").what
         assert "10071" in refusal(go, "errors lookup 100711").hint
+        full = go("natslab explain 10077")
+        assert "is full (max_msgs, max_bytes or max_msgs_per_subject)" in full.means
+
+    def test_no_code_is_explained_by_what_the_server_would_say(self, go: Go) -> None:
+        for code in MEANINGS:
+            assert not re.search(r"\{said|the server says|:\s*\.", " ".join(meaning(code) or ())), code
+            assert "--servers" not in " ".join(MEANINGS[code])
 
     def test_list(self, go: Go) -> None:
         found = go("errors ls atomic")

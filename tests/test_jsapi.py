@@ -71,7 +71,7 @@ class TestRefusals:
             ("STREAM.CREATE.B", {"name": "B", "subjects": ["b", "returns"]}, 10065,
              "Stream ORDERS takes returns, too", ""),
             ("STREAM.CREATE.B", {"name": "B", "subjects": ["b"], "num_replicas": 3}, 10074,
-             "Stream B is to have 3 replicas, and there is one server", "--replicas 1"),
+             "Stream B is to have 3 replicas, and there is one server", "num_replicas: 1 in YAML"),
             ("CONSUMER.CREATE.JOBS.W", {"stream_name": "JOBS", "config": {
                 "name": "W", "ack_policy": "explicit"}}, 10099,
              "Stream JOBS is a work queue", "There is worker."),

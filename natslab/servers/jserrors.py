@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 _NOTHING = "Nothing was changed."
+_CLUSTER = (
+    "Only a cluster can do that, and the lab has one server",
+    "On one server there is one replica: --replicas 1 (num_replicas: 1 in YAML).",
+)
 
 #: code -> what was wrong, what to do. Names in braces come from the request, see `_Names`.
 MEANINGS: dict[int, tuple[str, str]] = {
@@ -28,14 +32,14 @@ MEANINGS: dict[int, tuple[str, str]] = {
         "No server can hold {place} with {replicas} replicas: {said}",
         "There must be as many servers as replicas, with the tags and the cluster asked for.",
     ),
-    10006: ("Only a cluster can do that, and the lab has one server", "Start one: %natslab up --servers 3"),
+    10006: _CLUSTER,
     10007: ("{Place} is not on this server", "%natslab status shows which servers are up."),
     10008: (
         "JetStream cannot decide anything now: its servers have no leader",
         "More than half of the servers must be up; %natslab status shows.",
     ),
     10009: ("This server is not the leader and cannot do it", "Wait a moment, and do it again."),
-    10010: ("Only a cluster can do that, and the lab has one server", "Start one: %natslab up --servers 3"),
+    10010: _CLUSTER,
     10011: ("Tags cannot be used for that", "Leave out the tags."),
     10012: (
         "The consumer {consumer} of {place} cannot be made: {said}",
@@ -157,16 +161,16 @@ MEANINGS: dict[int, tuple[str, str]] = {
     ),
     10069: ("{Place} cannot be changed like that: {said}", _NOTHING),
     10070: (
-        "The last Nats-Msg-Id of the stream is another than was expected",
-        "Somebody published in between: read again, and publish with what is there now.",
+        "The last Nats-Msg-Id of the stream is another than was expected: {said}",
+        "Read the last message, and publish with its id.",
     ),
     10071: (
         "The last sequence is another than was expected: {said}",
-        "Somebody published in between: read again, and publish with the sequence that is there now.",
+        "Read again, and publish with the sequence that is there now.",
     ),
     10074: (
         "{Place} is to have {replicas} replicas, and there is one server, which can hold one",
-        "Use --replicas 1, or start a cluster: %natslab up --servers 3",
+        "On one server use --replicas 1 (num_replicas: 1 in YAML).",
     ),
     10075: ("No other server can take over the replica", "There must be a server that holds none yet."),
     10076: ("JetStream is off on this server", "Turn it on in its configuration."),
@@ -335,7 +339,7 @@ MEANINGS: dict[int, tuple[str, str]] = {
     10163: ("The last sequence of the subject is not known yet", "Wait a moment, and publish it again."),
     10164: (
         "The last sequence is another than was expected",
-        "Somebody published in between: read again, and publish with the sequence that is there now.",
+        "Read again, and publish with the sequence that is there now.",
     ),
     10165: ("The TTL of the message cannot be read", "Write whole seconds or more: 10s, 1h, or never."),
     10166: (
@@ -415,12 +419,28 @@ def explain(code: int, subject: str, body: dict[str, Any], description: str) -> 
     return f"{_fill(what, names)} (error {code}).", _fill(hint, names)
 
 
+#: Where the server's words in a refusal say what was wrong, and without them hardly anything is left.
+_ALONE = {
+    10012: "A consumer cannot be made as it was asked for; the refusal says which field it is",
+    10049: "A stream cannot be made as it was asked for; the refusal says which field it is",
+    10051: "The server cannot do with the stream what was asked; the refusal says why",
+    10052: "A stream cannot be like that; the refusal says which field it is",
+    10053: "A stream has reached one of its limits; the refusal says which",
+    10069: "A stream cannot be changed like that; the refusal says which field it is",
+    10077: "A stream did not store the message: it is full (max_msgs, max_bytes or max_msgs_per_subject) and "
+    "discards new messages, or writing failed",
+    10157: "The server would have changed the request silently, and was told not to (pedantic)",
+}
+#: The place of the server's words.
+_SAID = re.compile(r":? ?\{said\}")
+
+
 def meaning(code: int) -> tuple[str, str] | None:
     """The same without a request, for looking a code up; None for a code that is not explained here."""
     if code not in MEANINGS:
         return None
-    what, hint = MEANINGS[code]
-    names = _names("", {}) | {"said": "the server says why"}
+    what, hint = (_SAID.sub("", text) for text in (_ALONE.get(code, MEANINGS[code][0]), MEANINGS[code][1]))
+    names = _names("", {})
     return f"{_fill(what, names)}.", _fill(hint, names)
 
 

@@ -244,8 +244,8 @@ class KeyValue:
                 e,
                 f"Revision {revision} was given, but {self.name} > {key} is at revision "
                 f"{found.revision}{gone}: nothing was written.",
-                f"Somebody wrote in between. Read it again (%js kv get {self.name} {key}), "
-                f"and update revision {found.revision}.",
+                ("Somebody wrote in between. " if found.revision > revision else "")
+                + f"Read it again (%js kv get {self.name} {key}), and update revision {found.revision}.",
             ) from None
 
     async def delete(self, key: str) -> int:

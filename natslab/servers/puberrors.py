@@ -29,18 +29,20 @@ def explain(code: int, subject: str, headers: dict[str, str], description: str) 
         if filtered:
             what = f"the last message on {filtered}"
         is_so = f"but {what} has sequence {real}" if real else f"and {what} has another sequence"
+        if real == "0":
+            is_so = f"but there is no{what.removeprefix('the last')}"
         return (
             f"Sequence {want} was expected, {is_so}: the message was not stored (error {code}).",
-            "Somebody published in between. Read again, and publish with the sequence that is there now.",
+            _what_to_do(want, real),
         )
     if code == 10070:
         last = description.rpartition(":")[2].strip()
-        is_so = f"but it is {last}" if ":" in description and last else "but it is another"
+        is_so = f"but it is {last}" if last else "but its last message has none"
         return (
             f"The last Nats-Msg-Id of the stream was expected to be "
             f"{said.get('nats-expected-last-msg-id', '?')}, {is_so}: "
             f"the message was not stored (error {code}).",
-            "Somebody published in between. Read the last message, and publish with its id.",
+            "Read the last message, and publish with its id.",
         )
     if code == 10060:
         return (
@@ -49,3 +51,16 @@ def explain(code: int, subject: str, headers: dict[str, str], description: str) 
             f"Which one does? %js stream find --subject {subject}",
         )
     return None
+
+
+def _what_to_do(want: str, real: str) -> str:
+    again = "Read again, and publish with the sequence that is there now."
+    if not (want.isdecimal() and real):
+        return again
+    if int(real) > int(want):
+        return f"Somebody published in between. {again}"
+    return (
+        f"Nothing with sequence {want} was stored there yet. {again}"
+        if int(real)
+        else f"Expect 0 there. {again}"
+    )
