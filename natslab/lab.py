@@ -385,7 +385,7 @@ class Lab:
             run(self._monitor.poll())
 
     def view(self, name: str, *of: str) -> View:
-        """The view called `name`: routing, queue or requests; `of` narrows it, e.g. to a subject.
+        """The view called `name`, one of `natslab.views.view.names()`; `of` narrows it, e.g. to a subject.
 
         Raises CommandError for an unknown name.
         """

@@ -346,7 +346,7 @@ def test_who_made_room() -> None:
     orders = story.made(max_msgs_per_subject=2)
     story.store(1, 2, 3)
     story.drop("max_msgs_per_subject", 1)
-    assert "3 came, 1 went" in story.words()
+    assert "message 3 came to orders.new, message 1 made room" in story.words()
     assert "made room for 3" in stream.table(story.state).text()
     assert orders.removed == {1: "max_msgs_per_subject"}
 

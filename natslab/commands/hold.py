@@ -135,9 +135,10 @@ _SAID = {
     "wpi": "work in progress; its ack wait begins anew",
     "term": "terminated; it does not come again",
 }
-_VAIN = "it changed nothing: {seq} was not waiting for an answer any more (acknowledged or given up before)."
+_OVER = "acknowledged, given up, or removed from the stream before"
+_VAIN = f"it changed nothing: {{seq}} was not waiting for an answer any more ({_OVER})."
 _TAKEN = (
-    "{seq} was not waiting for an answer any more (acknowledged or given up before); {stream} drops what is "
+    f"{{seq}} was not waiting for an answer any more ({_OVER}); {{stream}} drops what is "
     "acknowledged, and so it drops {seq} if it still had it."
 )
 

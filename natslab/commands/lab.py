@@ -291,7 +291,10 @@ def conf(line: Line, server: str | None) -> Text:
 @click.argument("name", required=False)
 @click.argument("of", nargs=-1)
 def view(line: Line, name: str | None, of: tuple[str, ...]) -> View:
-    """Show a live view: routing, queue or requests; further words narrow it."""
+    """Show a live view; further words narrow it.
+
+    There are acks, kv, mirrors, queue, requests, routing and stream.
+    """
     return _view(name, of)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from natslab.errors import LabError
 from natslab.tape.event import Event
 from natslab.tape.tape import Tape
+from natslab.views.view import names
 
 if TYPE_CHECKING:
     from natslab.views.show import View
@@ -56,7 +57,7 @@ class Recording:
         return export(path, self.tape, list(self._views.values()), self.view, views)
 
     def __repr__(self) -> str:
-        return "a recording; its views: .view('routing'), .view('queue'), .view('requests')"
+        return f"a recording; its views: {', '.join(f'.view({name!r})' for name in names())}"
 
 
 class Block(Recording):

@@ -54,6 +54,16 @@ def fold_common(state: ViewState, event: Event) -> None:
         state.servers[event.name] = event.state
 
 
+def silent(state: ViewState) -> str:
+    """For a note, while no server says anything: that what is shown is not of now; else ""."""
+    if not state.servers or any(s in ("up", "lame duck") for s in state.servers.values()):
+        return ""
+    names = list(state.servers)
+    if len(names) > 1:
+        return "No server is up: this is what they said last."
+    return f"{names[0]} is {state.servers[names[0]]}: this is what it said last."
+
+
 def selected(selection: str, key: str) -> bool:
     """Whether the mark `key` is lit by a selection: it is the same thing, a part of it, or the whole of it.
 

@@ -7,7 +7,7 @@ from natslab.views.acks.once import drawn
 from natslab.views.acks.plan import Plan, plan_of
 from natslab.views.acks.state import Cell, Consumer, State, Totals, totals_of
 from natslab.views.scene import text_width
-from natslab.views.view import Table
+from natslab.views.view import Table, silent
 from natslab.views.wording import amount, count_of, listed, short_name
 
 STATES = {
@@ -63,6 +63,9 @@ def _words(state: State, *, timed: bool) -> tuple[str, str]:
     if plan is None:
         return _empty(state)
     consumers = [*plan.lanes[::-1], *plan.bands[::-1]]
+    quiet = silent(state)
+    if quiet:
+        return _last_heard(state, plan, consumers, quiet)
     for tell in (_blocked, _differs, _stuck, _full):
         for consumer in consumers:
             said = tell(state, consumer)
@@ -70,6 +73,16 @@ def _words(state: State, *, timed: bool) -> tuple[str, str]:
                 sentence, note = said
                 return sentence, " ".join(s for s in (note, _next(state, consumers, timed)) if s)
     return _calm(state, plan, consumers, timed)
+
+
+def _last_heard(state: State, plan: Plan, consumers: list[Consumer], quiet: str) -> tuple[str, str]:
+    """While no server answers nothing is due and no deadline comes: only what was."""
+    for tell in (_blocked, _full):
+        for consumer in consumers:
+            said = tell(state, consumer)
+            if said is not None:
+                return said[0], quiet
+    return _calm(state, plan, consumers, timed=False)[0], quiet
 
 
 def _blocked(state: State, consumer: Consumer) -> tuple[str, str] | None:
@@ -135,6 +148,13 @@ def _full(state: State, consumer: Consumer) -> tuple[str, str] | None:
         return None
     waiting = totals_of(state, consumer).stored
     more = f"; {count_of(waiting, 'message waits', 'messages wait')}" if waiting else ""
+    over = consumer.pending - consumer.limit + 1
+    if over > 1:
+        return (
+            f"{short_name(consumer.name)} is over its limit: {amount(consumer.pending)} messages wait for an "
+            f"ack, {amount(consumer.limit)} may.",
+            f"Nothing new is handed out until {amount(over)} of them are acked{more}.",
+        )
     return (
         f"{short_name(consumer.name)} is full: {amount(consumer.pending)} of {amount(consumer.limit)} "
         "messages wait for an ack.",
@@ -179,7 +199,7 @@ def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> t
         who = short_name(one.name) if len(consumers) == 1 else "each consumer"
         return (
             f"{stream} has {some}; {who} has handed out none yet.",
-            f"Fetch some: %js consumer next {one.stream} {one.name}"
+            _nothing_for(consumers, totals) or f"Fetch some: %js consumer next {one.stream} {one.name}"
             if not one.push
             else "It hands them out as soon as somebody subscribes.",
         )
@@ -203,6 +223,19 @@ def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> t
     ]
     note = f"{listed(notes)}." if notes else "Nothing waits."
     return sentence, note
+
+
+def _nothing_for(consumers: list[Consumer], totals: list[tuple[Consumer, Totals]]) -> str:
+    """Why a fetch would find nothing, where the server said so too; "" where it may find something."""
+    if any(t.stored for _, t in totals) or any(c.says.get("stored", 1) for c in consumers):
+        return ""
+    one = consumers[0]
+    if len(consumers) > 1:
+        return "No message that is stored is for one of them."
+    if one.filters:
+        some = listed([short_name(f, 24) for f in one.filters[:3]])
+        return f"No message that is stored matches its filter, {some}."
+    return "What is stored came before it begins; it takes what comes from now on."
 
 
 def _empty(state: State) -> tuple[str, str]:

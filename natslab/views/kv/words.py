@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from natslab.views.kv.plan import newest_try, plan_of, shown, watchers
 from natslab.views.kv.state import Bucket, Entry, Key, State, Try, Watcher
-from natslab.views.view import Table
+from natslab.views.view import Table, silent
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, plain, short_name
 
 OPS = {"put": "put", "del": "delete", "purge": "purge", "marker": "marker"}
@@ -72,7 +72,7 @@ def describe(state: State) -> tuple[str, str]:
         return "There is no key-value bucket yet.", _make("CFG")
     bucket = state.buckets.get(state.last) or next(iter(state.buckets.values()))
     note = ""
-    for piece in _notes(state, bucket):
+    for piece in filter(None, _notes(state, bucket)):
         if not note or len(note) + 1 + len(piece) <= NOTE:
             note = f"{note} {piece}".strip()
     return _sentence(bucket), note
@@ -104,7 +104,7 @@ def _sentence(bucket: Bucket) -> str:
     which, kept = short_name(key.name), kept_of(bucket, key)
     many = "" if bucket.history == 1 else f": {kept} revisions kept" if bucket.history else ""
     if entry.why == "expired":
-        return f"Key {which} expired, and nothing tells its watchers: {name} has no markers."
+        return _expired(bucket, entry, which)
     if entry.why:
         return f"Key {which} is gone: revision {entry.rev} was {GONE[entry.why]}."
     if entry.op == "put":
@@ -122,6 +122,21 @@ def _sentence(bucket: Bucket) -> str:
     if entry.op == "purge":
         return f"Key {which} is purged: revision {entry.rev} cut off everything before it."
     return f"Key {which} expired: the server wrote revision {entry.rev} to say so."
+
+
+def _expired(bucket: Bucket, entry: Entry, which: str) -> str:
+    """What became of a key whose newest entry ran out of time: that may be the mark of its end itself."""
+    name = short_name(bucket.name)
+    if entry.op == "marker":
+        stayed = f"; its marker, revision {entry.rev}, stayed {span(entry.ttl or bucket.marker)} and went too"
+        return _first(f"Key {which} expired{stayed if entry.ttl or bucket.marker else ''}.",
+                      f"Key {which} expired, and so did its marker.")  # fmt: skip
+    if entry.op in ("del", "purge"):
+        said = "deleted" if entry.op == "del" else "purged"
+        return f"Key {which} is gone: revision {entry.rev}, which said that it was {said}, expired."
+    if bucket.marker:
+        return f"Key {which} expired: revision {entry.rev} is gone, and a marker says so."
+    return f"Key {which} expired, and nothing tells its watchers: {name} has no markers."
 
 
 def _newer(attempt: Try, key: Key | None) -> bool:
@@ -142,6 +157,7 @@ def _refusal(bucket: Bucket, attempt: Try) -> str:
 
 def _notes(state: State, bucket: Bucket) -> Iterator[str]:
     """What else is worth saying, the most important first."""
+    yield silent(state)
     name = short_name(bucket.name)
     if bucket.gone < math.inf:
         if bucket.watchers:

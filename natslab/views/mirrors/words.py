@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from natslab.views.mirrors.braid import beside
 from natslab.views.mirrors.plan import Block, blocks, braids, stream_of
 from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared, trouble
-from natslab.views.view import Table
+from natslab.views.view import Table, silent
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, listed, plain, short_name
 
 
@@ -18,7 +18,7 @@ def describe(state: State) -> tuple[str, str]:
     if not links:
         return _nothing(state)
     note = ""
-    for piece in _notes(state, links):
+    for piece in filter(None, _notes(state, links)):
         if not note or len(note) + 1 + len(piece) <= NOTE:
             note = f"{note} {piece}".strip()
     return _sentence(state, links), note
@@ -89,6 +89,7 @@ def _calm(state: State, link: Link) -> str:
 
 def _notes(state: State, links: list[Link]) -> Iterator[str]:
     there = [li for li in links if li.cut == math.inf]
+    yield silent(state)
     if any(trouble(state, li) for li in there):
         yield "It goes on by itself when the origin is there."
     bounce = state.bounces[-1] if state.bounces else None

@@ -234,12 +234,13 @@ def _notes(state: State, stream: Stream) -> Iterator[str]:
     for gone, by in rooms[:1]:
         if not by:
             continue
-        start = f"{short_name(gone.subject, 24)} still gets in, because its own shelf is full and makes room"
+        subject = short_name(gone.subject, 24)
         if stream.full and limits.discard == "new":
-            yield f"{start}: {amount(by)} came, {amount(gone.seq)} went."
+            room = f"message {amount(by)} came, message {amount(gone.seq)} made room"
+            yield f"{subject} still gets in, because its own shelf is full: {room}."
         else:
-            most = amount(limits.per_subject)
-            yield f"A shelf of {most} keeps its newest: {amount(by)} came, {amount(gone.seq)} went."
+            most = f"A shelf of {amount(limits.per_subject)} keeps its newest"
+            yield f"{most}: message {amount(by)} came to {subject}, message {amount(gone.seq)} made room."
     gap, duplicate, refused = newest_of(stream)
     if duplicate is not None:
         yield f"A second message with the id of {amount(duplicate.seq)} was not stored."

@@ -1,0 +1,125 @@
+"""What the JetStream views say that happened is what happened: against a real server, through the verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from natslab.commands.run import parse
+from natslab.lab import Lab
+from natslab.views.view import load, names
+from tests.pictures import check
+
+
+class Desk:
+    """A lab, what a person types in it, and what the views then say."""
+
+    def __init__(self, lab: Lab, wait_for: Callable[..., float]) -> None:
+        self.lab = lab
+        self.wait = wait_for
+
+    def do(self, *lines: str) -> Any:
+        for line in lines:
+            result = parse(line).run()
+        self.lab.settle()
+        return result
+
+    def says(self, view: str, *of: str) -> str:
+        """Sentence, note and table, once the picture was held to its promises."""
+        module, state = load(view), self.lab.view(view, *of).state
+        check(module, state)
+        return "\n".join([*module.describe(state), module.table(state).text()])
+
+    def until(self, part: str, view: str, *of: str) -> str:
+        """What it says once that is part of it."""
+        try:
+            self.wait(lambda: part in self.says(view, *of), 8)
+        except AssertionError:
+            raise AssertionError(f"{part!r} is not in: {self.says(view, *of)}") from None
+        return self.says(view, *of)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Lab]:
+    with Lab.up() as lab:
+        yield lab
+
+
+@pytest.fixture
+def desk(shared: Lab, wait_for: Callable[..., float]) -> Iterator[Desk]:
+    """One lab for many tests, without a stream at the beginning."""
+    desk = Desk(shared, wait_for)
+    yield desk
+    for name, one in desk.lab.view("stream").state.streams.items():
+        if one.exists:
+            desk.do(f"js stream rm {name} -f")
+
+
+def test_a_marker_that_is_over_is_no_missing_marker(desk: Desk) -> None:
+    desk.do("js kv add SESSIONS --marker-ttl 1s", "js kv create SESSIONS sue in --ttl 1s")
+    words = desk.until("; its marker, revision 2, stayed 1 s and went too.", "kv", "SESSIONS")
+    assert words.startswith("Key sue expired; ") and "no markers" not in words
+
+
+def test_a_limit_below_what_is_out(desk: Desk) -> None:
+    desk.do(
+        "js stream add JOBS --subjects jobs --defaults",
+        "js consumer add JOBS dd --pull --defaults",
+        "nats pub jobs x -J --count 4",
+        "js consumer next JOBS dd --count 3 --hold",
+        "js consumer edit JOBS dd --max-pending 2 -f",
+    )
+    words = desk.until("dd is over its limit: 3 messages wait for an ack, 2 may.", "acks", "JOBS")
+    assert "Nothing new is handed out until 2 of them are acked; 1 message waits." in words
+    desk.do("natslab ack JOBS dd 1")
+    words = desk.until("dd is full: 2 of 2 messages wait for an ack.", "acks", "JOBS")
+    assert "until one is acked" in words
+
+
+def test_a_shelf_has_a_name_and_its_messages_are_no_counts(desk: Desk) -> None:
+    desk.do("js stream add LOGS --subjects logs.> --max-msgs-per-subject 3 --defaults")
+    desk.do("nats pub logs.b x -J", "nats pub logs.a x -J --count 4")
+    words = desk.until("keeps its newest", "stream", "LOGS")
+    assert "A shelf of 3 keeps its newest: message 5 came to logs.a, message 2 made room." in words
+
+
+def test_a_filter_that_matches_nothing(desk: Desk) -> None:
+    desk.do(
+        "js stream add JOBS --subjects jobs.> --defaults",
+        "nats pub jobs.eu x -J",
+        "js consumer add JOBS dd --filter jobs.us --pull --defaults",
+    )
+    words = desk.until("No message that is stored matches its filter, jobs.us.", "acks", "JOBS")
+    assert "Fetch some" not in words
+    desk.do("nats pub jobs.us x -J")
+    desk.until("Fetch some: %js consumer next JOBS dd", "acks", "JOBS")
+
+
+def test_every_view_is_named_where_views_are_named(desk: Desk) -> None:
+    said = str(desk.do("natslab view --help"))
+    assert not [name for name in names() if name not in said]
+    recorded = repr(desk.lab.record())
+    assert not [name for name in names() if f".view({name!r})" not in recorded]
+
+
+def test_who_says_nothing_any_more_said_it_before(wait_for: Callable[..., float]) -> None:
+    with Lab.up() as lab:
+        desk = Desk(lab, wait_for)
+        desk.do(
+            "js stream add JOBS --subjects jobs --defaults",
+            "js consumer add JOBS dd --pull --wait 1s --defaults",
+            "js stream add COPY --mirror JOBS --defaults",
+            "js kv add CFG",
+            "js kv put CFG color blue",
+            "nats pub jobs x -J --count 4",
+            "js consumer next JOBS dd --count 2 --hold",
+        )
+        desk.until("Next deadline: message 1", "acks", "JOBS")
+        for fault, state in (("freeze", "frozen"), ("kill", "down")):
+            desk.do(f"natslab {fault} n1")
+            for view in ("acks", "kv", "mirrors"):
+                words = desk.says(view)
+                assert words.split("\n")[1].startswith(f"n1 is {state}: this is what it said last."), words
+                assert "deadline" not in words and "nobody pulls" not in words
