@@ -104,6 +104,36 @@ def test_every_view_is_named_where_views_are_named(desk: Desk) -> None:
     assert not [name for name in names() if f".view({name!r})" not in recorded]
 
 
+def test_what_was_purged_was_not_acked(desk: Desk) -> None:
+    desk.do(
+        "js stream add JOBS --subjects jobs --defaults",
+        "js consumer add JOBS dd --pull --defaults",
+        "nats pub jobs x -J --count 6",
+        "js consumer next JOBS dd --count 4 --hold",
+        "natslab ack JOBS dd 2",
+        "js stream rmm JOBS 3 -f",
+    )
+    words = desk.until("1 acked, 1 removed from the stream", "acks", "JOBS")
+    assert "terminated" not in words and "dd waits for 2 acks." in words
+    desk.do("js stream purge JOBS -f")
+    words = desk.until("1 acked, 3 removed from the stream", "acks", "JOBS")
+    assert words.startswith("Everything that dd handed out is acked or removed from the stream.")
+    assert "removed from the stream before" in str(desk.do("natslab ack JOBS dd 1"))
+    desk.do("nats pub jobs x -J", "js consumer next JOBS dd --ack")
+    desk.until("2 acked, 3 removed from the stream", "acks", "JOBS")
+
+
+def test_what_a_limit_took_away_was_not_acked(desk: Desk) -> None:
+    desk.do(
+        "js stream add JOBS --subjects jobs --max-msgs 3 --defaults",
+        "js consumer add JOBS dd --pull --defaults",
+        "nats pub jobs x -J --count 3",
+        "js consumer next JOBS dd --count 2 --hold",
+        "nats pub jobs x -J --count 2",
+    )
+    desk.until("2 removed from the stream", "acks", "JOBS")
+
+
 def test_who_says_nothing_any_more_said_it_before(wait_for: Callable[..., float]) -> None:
     with Lab.up() as lab:
         desk = Desk(lab, wait_for)

@@ -17,6 +17,9 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+#: What the server gives as the reason when it ends the wait for a message that is gone.
+_REMOVED = ("Unacknowledged message was deleted", "Message deleted by stream limits")
+
 How: TypeAlias = Literal["observed", "inferred"]
 
 
@@ -197,6 +200,7 @@ class Ack(Base, tag="ack", kw_only=True, omit_defaults=True):
 
     ack nak term wpi: a client said so (+NXT is an ack). expired: ack_wait passed, which the server tells
     nobody (always inferred). exhausted: the server's advisory that max_deliver is reached.
+    A term may also be the server's own: the message left its stream while it was waited for.
     """
 
     stream: str
@@ -210,6 +214,11 @@ class Ack(Base, tag="ack", kw_only=True, omit_defaults=True):
     reason: str = ""  # term: the client's words
     took: float = 0.0  # seconds since the delivery, where the server measured it
     wire: str = ""  # the body as it was sent, e.g. -NAK {"delay":1000000000}; at most 256 characters
+
+    @property
+    def removed(self) -> bool:
+        """Whether it is a term that nobody said, for a message that left its stream (2.15.1's words)."""
+        return self.verb == "term" and not self.client and not self.wire and self.reason in _REMOVED
 
 
 class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):

@@ -9,7 +9,7 @@ For lessons:
     c = state.consumers["ORDERS/billing"]
     c.floor, c.delivered            5, 16       stream sequences
     c.pending, c.limit              6, 8        acks awaited, and how many may be (max_ack_pending)
-    c.cells[7].state                flight | nak | expired | acked | terminated | exhausted
+    c.cells[7].state                flight | nak | expired | acked | terminated | removed | exhausted
     c.cells[7].attempt              2           deliveries so far
     c.cells[7].attempts[0].client   "w1"        who got the first
     c.clients                       {"w1": 9}   who got how many deliveries: clients that share it

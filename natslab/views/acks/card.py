@@ -248,6 +248,8 @@ class Card:
         if a.end == "nak":
             delay = f", {a.delay:g} s later" if a.delay else ""
             return f"-NAK{by}{delay} {at}"
+        if a.end == "removed":
+            return f"removed from the stream {at}"
         if a.end == "terminated":
             reason = f": {short_name(a.reason, 24)}" if a.reason else ""
             return f"+TERM{by}{reason} {at}"

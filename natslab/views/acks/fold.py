@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from natslab.tape.event import Ack, Deliver, Drop, Event, Server, Snap, Store
 from natslab.views.acks.report import advisory, consumer_report, file_report, stream_report
-from natslab.views.acks.settle import answer, arrive, home, lost, wide_ack
-from natslab.views.acks.state import KNOWN, State, Stream, wanted
+from natslab.views.acks.settle import answer, arrive, home, lost, remove, wide_ack
+from natslab.views.acks.state import KNOWN, LATE, State, Stream, wanted
 from natslab.views.view import fold_common
+
+#: Why messages leave a stream that a consumer has had its answer for; of "" nothing is known.
+_ANSWERED = ("acked", "terminated", "")
 
 
 def fold(state: State, event: Event) -> None:
@@ -60,13 +63,19 @@ def _drop(state: State, event: Drop) -> None:
     stream.active = event.t
     if event.seq:  # else it is not known which
         lost(stream, event.seq, max(event.seq, event.last))
-    if event.why == "purged":
-        for consumer in state.of_stream(stream.name):
-            for seq in [s for s in consumer.cells if not stream.holds(s)]:
-                cell = consumer.cells[seq]
-                if cell.waits:
-                    consumer.waiting -= 1
-                    del consumer.cells[seq]
+    if event.why in _ANSWERED or not event.seq:
+        return
+    last = max(event.seq, event.last)
+    for consumer in state.of_stream(stream.name):
+        few = last - event.seq < len(consumer.cells)
+        for seq in range(event.seq, last + 1) if few else list(consumer.cells):
+            cell = consumer.cells.get(seq)
+            if cell is None or not event.seq <= seq <= last:
+                continue
+            # A report that it is not waited for any more may have been sooner.
+            told = cell.guessed and cell.state == "acked" and event.t - cell.t < LATE
+            if told or cell.waits:
+                remove(consumer, cell, event.t)
 
 
 def _deliver(state: State, event: Deliver) -> None:

@@ -29,6 +29,8 @@ def glyph(
         return _retry(key, state, x, y, r, level)
     if state == "flight":
         return _flight(key, x, y, r, level)
+    if state == "removed":
+        return [Circle(key=f"{key}/o", x=x, y=y, r=round(r * 0.72, 2), classes="line fill")]
     if state == "unseen":
         return [Circle(key=f"{key}/o", x=x, y=y, r=r * 0.75, classes="edge ink3 base-ground", dash="2 2")]
     return [

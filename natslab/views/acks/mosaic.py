@@ -11,12 +11,15 @@ from natslab.views.scene import Group, Mark
 from natslab.views.wording import amount, short_name
 
 #: From the bottom of a bar to its top: what is over, what is in trouble, what is under way, what waits.
-ORDER = ("done", "dead", "retry", "flight", "stored")
+ORDER = ("done", "line", "dead", "retry", "flight", "stored")
 _OF = {
-    "acked": "done", "settled": "done", "terminated": "dead", "exhausted": "dead", "nak": "retry",
-    "expired": "retry", "flight": "flight", "stored": "stored",
+    "acked": "done", "removed": "line", "settled": "done", "terminated": "dead", "exhausted": "dead",
+    "nak": "retry", "expired": "retry", "flight": "flight", "stored": "stored",
 }  # fmt: skip
-WORDS = {"done": "acked", "dead": "given up", "retry": "due again", "flight": "delivered", "stored": "stored"}
+WORDS = {
+    "done": "acked", "line": "removed from the stream", "dead": "given up", "retry": "due again",
+    "flight": "delivered", "stored": "stored",
+}  # fmt: skip
 
 
 def counts(state: State, plan: Plan, consumer: Consumer) -> list[dict[str, int]]:

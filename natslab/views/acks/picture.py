@@ -106,6 +106,7 @@ def legend(state: State, plan: Plan) -> list[Legend]:
         Legend("flight fill", "half", "delivered, draining", sum(t.flight for t in totals)),
         Legend("retry fill", "triangle", "nak or time-out", retry),
         Legend("dead fill", "cross", "given up", sum(t.terminated + t.exhausted for t in totals)),
+        Legend("line fill", "circle", "removed", sum(t.removed for t in totals)),
         Legend("stored edge none", "ring", "stored", sum(t.stored for t in totals)),
         Legend("retry fill inferred", "triangle", "≈ inferred", inferred),
     ]

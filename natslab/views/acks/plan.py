@@ -126,7 +126,7 @@ def _interesting(state: State, stream: Stream, drawn: list[Consumer], top: int) 
             seqs.update(s for s in (line, line + 1) if stream.first <= s <= top)
         for seq, cell in consumer.cells.items():
             if cell.waits or cell.state == "exhausted" or (seq > consumer.floor and (
-                cell.state == "terminated" or cell.attempt > 1
+                cell.state in ("terminated", "removed") or cell.attempt > 1
             )):  # fmt: skip
                 seqs.add(seq)
         if len(seqs) > 4 * MOST:

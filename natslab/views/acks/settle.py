@@ -135,7 +135,7 @@ def answer(state: State, consumer: Consumer, event: Ack) -> None:
         cell.guessed = False
         consumer.doubts.pop(event.seq, None)
         return
-    end = _END[event.verb]
+    end = "removed" if event.removed else _END[event.verb]
     if event.verb == "expired" and (cell.state != "flight" or event.attempt < cell.attempt):
         return
     last = cell.last or attempt
@@ -146,7 +146,7 @@ def answer(state: State, consumer: Consumer, event: Ack) -> None:
     put(consumer, cell, end)
     cell.guessed = False
     consumer.doubts.pop(event.seq, None)
-    if end in ("acked", "terminated"):
+    if end in SETTLED:
         _advance(consumer)
 
 
@@ -172,6 +172,15 @@ def settle(consumer: Consumer, cell: Cell, t: float, *, guessed: bool) -> None:
     cell.guessed, cell.t = guessed, max(cell.t, t)
     if cell.last is not None and not cell.last.end:
         cell.last.end, cell.last.ended = "acked", t
+
+
+def remove(consumer: Consumer, cell: Cell, t: float) -> None:
+    """The message left the stream while the server waited for it: nobody answered."""
+    put(consumer, cell, "removed")
+    cell.guessed, cell.t = False, max(cell.t, t)
+    if cell.last is not None and cell.last.end in ("", "acked"):
+        cell.last.end, cell.last.ended = "removed", t
+    consumer.doubts.pop(cell.seq, None)
 
 
 def _advance(consumer: Consumer) -> None:

@@ -20,7 +20,8 @@ STILL = 1.5  # seconds without news after which counters and cells must agree
 
 #: A cell's states. The first three are the server's "ack pending".
 WAITING = ("flight", "nak", "expired")
-SETTLED = ("acked", "terminated")
+SETTLED = ("acked", "terminated", "removed")
+LATE = 2.0  # seconds in which the news that a message left the stream explains why it is not waited for
 
 
 class Attempt(msgspec.Struct, omit_defaults=True, gc=False):
@@ -35,7 +36,7 @@ class Attempt(msgspec.Struct, omit_defaults=True, gc=False):
     held: bool = False
     inferred: bool = False  # only the consumer's counters told of it
     wpi: list[float] = []
-    end: str = ""  # acked | nak | terminated | expired; "" while it is open
+    end: str = ""  # acked | nak | terminated | removed | expired; "" while it is open
     ended: float = 0.0
     delay: float = 0.0  # of a nak
     by: str = ""  # who answered
@@ -52,7 +53,7 @@ class Cell(msgspec.Struct, omit_defaults=True, gc=False):
     """One message at one consumer."""
 
     seq: int
-    state: str = "flight"  # flight | nak | expired | acked | terminated | exhausted
+    state: str = "flight"  # flight | nak | expired | acked | terminated | removed | exhausted
     attempt: int = 1  # deliveries so far
     attempts: list[Attempt] = []
     t: float = 0.0  # tape seconds of the newest news
@@ -79,6 +80,7 @@ class Totals(msgspec.Struct):
     acked: int
     terminated: int
     exhausted: int
+    removed: int = 0
 
     @property
     def ack_pending(self) -> int:
@@ -279,6 +281,7 @@ def totals_of(state: State, consumer: Consumer) -> Totals:
         acked=count["acked"] + settled_of(state, consumer),
         terminated=count["terminated"],
         exhausted=count["exhausted"],
+        removed=count["removed"],
     )
 
 

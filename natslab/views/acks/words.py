@@ -16,6 +16,7 @@ STATES = {
     "expired": "not answered in time",
     "acked": "acked",
     "terminated": "terminated",
+    "removed": "removed from the stream",
     "exhausted": "exhausted: all attempts used",
     "stored": "stored",
     "settled": "acked",
@@ -187,7 +188,16 @@ def _calm(state: State, plan: Plan, consumers: list[Consumer], timed: bool) -> t
         return fitting(*(f"{listed(way)}." for way in ways)), note
     totals = [(c, totals_of(state, c)) for c in consumers]
     given = [c for c, t in totals if t.exhausted]
-    done = "acked or terminated" if any(t.terminated for _, t in totals) else "acked"
+    ends = [
+        word
+        for word, some in (
+            ("acked", any(t.acked for _, t in totals)),
+            ("terminated", any(t.terminated for _, t in totals)),
+            ("removed from the stream", any(t.removed for _, t in totals)),
+        )
+        if some
+    ]
+    done = " or ".join(ends) or "acked"
     rest = [(c, t) for c, t in totals if t.stored]
     fresh = [c for c in consumers if not c.dseq and not c.cells]
     if fresh and len(fresh) == len(consumers):
@@ -292,6 +302,7 @@ def lane_words(state: State, consumer: Consumer, totals: Totals | None = None) -
         (facts.acked_ahead(consumer), "acked above the floor"),
         (totals.acked, "acked"),
         (totals.terminated, "terminated"),
+        (totals.removed, "removed from the stream"),
         (totals.exhausted, "exhausted"),
     ):
         if count:
