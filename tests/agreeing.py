@@ -14,13 +14,14 @@ async def call(lab: Lab, subject: str, body: dict[str, Any] | None = None) -> di
     return await Api(await lab.client("tester"), timeout=30).call(subject, body)
 
 
-def agree(lab: Lab, stream: str, consumer: str, *, each: bool = True) -> dict[str, Any]:
+def agree(lab: Lab, stream: str, consumer: str, *, each: bool = True, state: Any = None) -> dict[str, Any]:
     """Assert that the view and the server say the same; gives back what the server says.
 
-    `each`: every message in flight has a cell of its own, so that cells alone must add up.
+    `state` is the view's, when it was taken already. `each`: every message in flight has a cell of its
+    own, so that cells alone must add up.
     """
     said = run(call(lab, f"CONSUMER.INFO.{stream}.{consumer}"))
-    state = lab.view("acks", stream).state
+    state = state or lab.view("acks", stream).state
     one, totals = state.consumer(stream, consumer), state.totals(stream, consumer)
     server = {
         "ack floor": said["ack_floor"]["stream_seq"],
