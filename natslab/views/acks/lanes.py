@@ -185,7 +185,7 @@ class Lanes:
             )
             words = ("shared: " if shared else "to ") + ", ".join(readers)
             if shared and text_width(words, "t11") > 88:
-                words = f"{len(readers)} share it"
+                words = f"shared by {len(readers)}"
             if not band:
                 marks.append(label(f"{key}/who", 24, y + 14, fit(words, 88, "t11"), "t11 ink3"))
         if consumer.filters:
@@ -258,7 +258,9 @@ class Lanes:
             marks += self.gaps(consumer, rows[0])
             near, boxes = self.beside(consumer, seqs, rows)
             marks += [*near, *self.receivers(consumer, seqs, rows[0], boxes)]
-            if expanded:
+            again = any((one := consumer.cells.get(seq)) is not None and one.attempt > 1 for seq in seqs)
+            single = len(rows) == 1 and (again or len(self.plan.lanes) > 1)
+            if expanded and not single:
                 for i, row in enumerate(rows):
                     words = f"attempt {i + 1}"
                     if i + 1 == consumer.max_deliver:
@@ -417,7 +419,7 @@ class Lanes:
             consumer.shown(cell, self.state.now) if cell is not None else self.state.status(consumer, seq)
         )
         level = self.level(consumer, cell, status) if cell is not None else None
-        small = status in ("settled", "acked", "terminated") and below
+        small = status in ("settled", *SETTLED) and below
         # The stage draws a ring around the mark, so signs beside it are none of it.
         drawn, side = glyph(key, status, x, y, r, level=level, small=small), self.side(consumer, seq)
         marks: list[Mark] = [m for m in drawn if not isinstance(m, Text)]
