@@ -148,7 +148,7 @@ class TestFetch:
         go("con add {S} c")
         shown = repr(go("con next {S} c --count 2 --trace"))
         assert f">>> $JS.API.CONSUMER.MSG.NEXT.{go.stream}.c" in shown
-        assert '{"batch": 2, "expires": 5000000000, "no_wait": true}' in shown
+        assert '{"batch": 2, "expires": 200000000, "no_wait": true}' in shown
         assert "<<< 404 No Messages" in shown
 
     def test_limits_of_the_consumer(self, go: Bench) -> None:
@@ -224,6 +224,39 @@ class TestTrouble:
         got = waiting.result()
         assert (got.seqs, got.status, got.why) == ([1], 409, "then the consumer was deleted (409)")
 
+    @pytest.mark.parametrize(
+        ("how", "says"),
+        [
+            ("", "2 messages had come before, and no ack is known to have arrived: they come again after"),
+            ("--hold", "2 messages had come before, and they are held."),
+        ],
+    )
+    def test_what_had_come_is_said(
+        self, go: Bench, wait_for: Callable[..., float], how: str, says: str
+    ) -> None:
+        go.fill_with(2)
+        go("con add {S} c")
+        waiting = go.later(f"con next {{S}} c --count 3 --wait 30s {how}")
+        wait_for(lambda: go.info("c")["num_ack_pending"] == 2)
+        go.lab.server("n1").kill()
+        try:
+            with pytest.raises(ServerError) as caught:
+                waiting.result()
+        finally:
+            go.lab.server("n1").start()
+            go.lab.held.clear()
+        assert caught.value.what.startswith(f"n1 went down. {says}")
+
+    def test_without_wait_it_takes_what_is_there(self, go: Bench) -> None:
+        go("con add {S} c")
+        asked = go("con next {S} c --trace")
+        assert (len(asked), asked.why) == (0, f"nothing is there ({asked.status})")
+        assert '"expires": 200000000, "no_wait": true' in repr(asked)
+        go("con pause {S} c 1h -f")
+        paused = go("con next {S} c --wait 9m --trace")  # at once: the pause is longer than the wait
+        assert paused.why.startswith("the consumer is paused")
+        assert '"expires": 200000000, "no_wait": true' in repr(paused)
+
     def test_the_stream_is_deleted_meanwhile(self, go: Bench, wait_for: Callable[..., float]) -> None:
         go("con add {S} c")
         waiting = go.later("con next {S} c --wait 30s")
@@ -243,11 +276,13 @@ class TestTrouble:
         waiting = go.later("con next {S} c --count 3 --wait 30s")
         wait_for(lambda: go.info("c")["num_waiting"] == 1)
         go.lab.server("n1").kill()
-        with pytest.raises(ServerError, match="n1 went down"):
+        with pytest.raises(ServerError, match="n1 went down") as caught:
             waiting.result()
+        assert "before" not in caught.value.what
         assert list(go.lab.held) == [(go.stream, "c", 2)]
-        with pytest.raises(ServerError, match="n1 is down"):
-            go("con next {S} c")
+        for line in ("con next {S} c", "natslab ack {S} c 2", "natslab term {S} c 2"):
+            with pytest.raises(ServerError, match="n1 is down"):
+                go(line)
         go.lab.server("n1").start()
         assert repr(go("natslab ack {S} c 2")) == f"{go.stream} 2 of c: acknowledged"
         info = go.info("c")

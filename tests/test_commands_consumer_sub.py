@@ -213,13 +213,34 @@ class TestConsumerSub:
         wait_for(lambda: one.count + two.count == 26)
         assert sorted(seqs(one) + seqs(two)) == list(range(1, 27))
 
-    def test_deleted_under_it(self, go: Bench, wait_for: Callable[..., float]) -> None:
-        go("con add {S} c")
+    @pytest.mark.parametrize("how", ["", "--target out.{s} --ack explicit"])
+    @pytest.mark.parametrize("deleted", ["consumer c", "stream {S}"])
+    def test_deleted_under_it(
+        self, go: Bench, wait_for: Callable[..., float], how: str, deleted: str
+    ) -> None:
+        go(f"con add {{S}} c {how}")
         handle = go("con sub {S} c")
         handle.wait(count=6)
-        go("con rm {S} c -f")
+        go("con rm {S} c -f" if "consumer" in deleted else "stream rm {S} -f")
         wait_for(lambda: handle.ended)
-        assert handle.why == "the consumer c was deleted"
+        assert handle.why == go.fill(f"the {deleted} was deleted")
+        assert repr(handle).splitlines()[0].endswith(f"6 messages; it ended: {handle.why}")
+        assert handle.stop().why == handle.why == handle.json()["why"]
+
+    @pytest.mark.parametrize("how", ["--all", "--all --direct"])
+    def test_the_stream_is_deleted_under_a_reader(
+        self, go: Bench, wait_for: Callable[..., float], how: str
+    ) -> None:
+        handle = go(f"sub --stream {{S}} {how}")
+        handle.wait(count=6)
+        go("stream rm {S} -f")
+        wait_for(lambda: handle.ended)
+        assert handle.why == go.fill("the stream {S} was deleted")
+
+    def test_an_ordinary_end_is_not_said(self, go: Bench) -> None:
+        go("con add {S} c")
+        assert "it ended" not in repr(go("con sub {S} c --count 2 --wait 5s"))
+        assert "it ended" not in repr(go("con sub {S} c").stop())
 
     def test_no_place_in_a_priority_group(self, go: Bench) -> None:
         go("con add {S} c --pinned-groups jobs")

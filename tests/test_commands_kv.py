@@ -414,6 +414,16 @@ class TestWatch:
         assert h.ended and len(h.messages) == 4
         assert h.entries[0].created.tzinfo is not None
 
+    def test_the_bucket_is_removed_under_a_watch(self, go: Go, wait_for: Callable[..., float]) -> None:
+        go("kv add GONE")
+        go("kv put GONE a 1")
+        handle = go("kv watch GONE --as gone")
+        handle.wait(count=1)
+        go("kv del GONE -f")
+        wait_for(lambda: handle.ended)
+        assert repr(handle).splitlines()[0].endswith("1 entry; it ended: the bucket GONE was deleted")
+        assert handle.stop().why == "the bucket GONE was deleted"
+
     def test_its_name_is_the_one_in_the_line(self, go: Go) -> None:
         go("kv add CFG")
         assert go("kv watch CFG --as web").name == "web"

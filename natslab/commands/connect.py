@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,8 @@ class Line:
         self.body = body
         self.common = common
         self.trace: list[str] = []  # API requests and replies
+        #: What had come so far, in a sentence, for the error when the server goes away.
+        self.came: Callable[[], str] = str
 
     def __getattr__(self, name: str) -> Any:
         common = self.__dict__.get("common", {})
@@ -208,6 +210,13 @@ class Line:
 
     def trouble(self) -> NatslabError | None:
         """Why the lab does not answer, when it can be known: its server is down or frozen."""
+        found = self._trouble()
+        if found is not None and (came := self.came()):
+            found.what = f"{found.what} {came}"
+            found.args = (found.what, found.hint)
+        return found
+
+    def _trouble(self) -> NatslabError | None:
         try:
             servers = self.lab.fleet.servers
         except LabError as e:

@@ -122,7 +122,7 @@ _BODY = {"ack": b"", "nak": b"-NAK", "term": b"+TERM"}
 @switch("--nak", help="refuse each message: it comes again")
 @switch("--term", help="terminate each message: it does not come again")
 @switch("--raw", "-r", help="show only the payloads")
-@flag("--wait", type=DURATION, help="for all of them, so long (0s: not at all); without: what is there")
+@flag("--wait", type=DURATION, help="for all of them, so long; without: take what is there")
 @flag("--count", type=COUNT, default=1, show_default=True, help="so many messages")
 @switch("--hold", help="keep them: %natslab ack, nak, wpi or term answers one")
 @flag("--group", help="the priority group to ask for")
@@ -169,9 +169,11 @@ async def next_(
             say = "no acks"
         result = Fetched(stream, consumer, count, raw)
         result.answer = say
+        if wait and about.get("pause_remaining", 0) > wait * 1e9:
+            wait = 0.0
         pull = Pull(
             _room(about, count) if wait is None else count,
-            line.timeout if wait is None else max(wait, _AT_LEAST),
+            max(wait or 0.0, _AT_LEAST),
             now=not wait,
             group=group,
             id=pin,
@@ -180,6 +182,7 @@ async def next_(
             priority=priority,
         )
         wire = line.trace.append if line.trace_on else (lambda _: None)
+        line.came = lambda: _open(result)
         with _holding(api.client, hold):
             ending = await pull.run(api, stream, consumer, _keeper(result, say == "hold"), wire)
         result.pin = ending.pin
@@ -188,6 +191,20 @@ async def next_(
             result.notes.append(f"{result.why}.")
         await _say(result, say, line.timeout)
         return result
+
+
+def _open(result: Fetched) -> str:
+    """What is to be said of the messages that had come when the server went."""
+    n = len(result)
+    if not n:
+        return ""
+    came = f"{n} message{'s' * (n != 1)} had come"
+    if result.answer == "no acks":
+        return f"{came} before."
+    it, comes = ("it", "comes") if n == 1 else ("they", "come")
+    if result.answer == "hold":
+        return f"{came} before, and {it} {'is' if n == 1 else 'are'} held."
+    return f"{came} before, and no ack is known to have arrived: {it} {comes} again after the ack wait."
 
 
 def _room(about: dict[str, Any], count: int) -> int:

@@ -75,8 +75,8 @@ def wire(path: str, values: dict[str, Any]) -> list[str]:
         ]
     if name == "next":
         wait = values.get("wait")
-        body: dict[str, Any] = {"batch": values.get("count", 1), "expires": round((wait or 5.0) * 1e9)}
-        if wait is None:
+        body: dict[str, Any] = {"batch": values.get("count", 1), "expires": round((wait or 0.2) * 1e9)}
+        if not wait:
             body["no_wait"] = True
         answer = "-NAK" if values.get("nak") else "+TERM" if values.get("term") else ""
         lines = _request(f"CONSUMER.MSG.NEXT.{stream}.{consumer}", body)

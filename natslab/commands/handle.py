@@ -82,6 +82,7 @@ class Handle(Result):
         self.id = 0
         self.ended = False
         self.why = ""  # it ended
+        self.broken = False  # it ended because it could not go on, as `why` says
         self.subject = ""  # what was subscribed to first
         self._messages: deque[Message] = deque(maxlen=KEPT)
         self._news = asyncio.Event()
@@ -252,7 +253,12 @@ class Handle(Result):
         self.notes += reader.notes
         self._subscriptions.append(reader)
         self.register()
-        reader.go(self._read, lambda why: loop().spawn(self.finish(why)))
+
+        def ended(why: str) -> None:
+            self.broken = reader.broken
+            loop().spawn(self.finish(why))
+
+        reader.go(self._read, ended)
 
     async def _connect(self, default: str) -> Client:
         self.name = self._place.name(default or next_name(self.kind))
@@ -316,7 +322,7 @@ class Handle(Result):
     def text(self) -> str:
         """What it does, how many messages came, and the newest of them."""
         shown = self.messages[-SHOWN:]
-        lines = [self._lead()]
+        lines = [self._lead() + (f"; it ended: {one_line(self.why)}" if self.broken else "")]
         if self.count > len(shown):
             lines.append(f"… {self.count - len(shown)} before these")
         first = self.count - len(shown) + 1
@@ -348,6 +354,7 @@ class Handle(Result):
             "name": self.name,
             "count": self.count,
             "ended": self.ended,
+            **({"why": self.why} if self.broken else {}),
             "messages": [m.facts() for m in self.messages],
         }
 

@@ -37,7 +37,7 @@ def _place(verb: Any) -> Any:
 @_place
 async def ack(line: Line, stream: str, consumer: str, seq: int) -> Text:
     """Acknowledge a held message: the consumer is done with it."""
-    return await _answer("ack", b"", stream, consumer, seq)
+    return await _answer(line, "ack", b"", stream, consumer, seq)
 
 
 @NATSLAB.verb("nak", example="%natslab nak ORDERS billing 7 --delay 5s")
@@ -48,20 +48,20 @@ async def nak(line: Line, stream: str, consumer: str, seq: int, delay: float | N
     body = b"-NAK"
     if delay:
         body += b" " + json.dumps({"delay": round(delay * 1e9)}).encode()
-    return await _answer("nak", body, stream, consumer, seq, delay=delay or 0.0)
+    return await _answer(line, "nak", body, stream, consumer, seq, delay=delay or 0.0)
 
 
 @NATSLAB.verb("wpi", example="%natslab wpi ORDERS billing 7")
 @_place
 async def wpi(line: Line, stream: str, consumer: str, seq: int) -> Text:
     """Say that work on a held message goes on (work in progress): its ack wait begins anew."""
-    return await _answer("wpi", b"+WPI", stream, consumer, seq)
+    return await _answer(line, "wpi", b"+WPI", stream, consumer, seq)
 
 
-async def term_message(stream: str, consumer: str, seq: int, reason: str | None) -> Text:
+async def term_message(line: Line, stream: str, consumer: str, seq: int, reason: str | None) -> Text:
     """`%natslab term STREAM CONSUMER SEQ`: the consumer gives up on a held message, and may know why."""
     body = f"+TERM {reason}" if reason else "+TERM"
-    return await _answer("term", body.encode("utf-8", "surrogateescape"), stream, consumer, seq)
+    return await _answer(line, "term", body.encode("utf-8", "surrogateescape"), stream, consumer, seq)
 
 
 @NATSLAB.verb("held", example="%natslab held", mark="")
@@ -76,11 +76,14 @@ def held(line: Line) -> Rows:
     return Rows("" if rows else "Nothing is held.", columns, rows, [m.facts() for _, m in found])
 
 
-async def _answer(verb: str, body: bytes, stream: str, consumer: str, seq: int, delay: float = 0.0) -> Text:
+async def _answer(
+    line: Line, verb: str, body: bytes, stream: str, consumer: str, seq: int, delay: float = 0.0
+) -> Text:
     lab = labs.current()
     message = lab.held.get((stream, consumer, seq))
     if message is None:
         raise _not_held(lab, stream, consumer, seq)
+    line.alive()
     name = f"{one_line(stream)} {seq} of {one_line(consumer)}"
     api = Api(message.client if not message.client.is_closed else await lab.client("you"))
     before = await _about(api, lab, message)

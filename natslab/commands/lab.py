@@ -174,7 +174,7 @@ def term(line: Line, server: str | None, consumer: str | None, seq: int | None, 
     if server is not None and consumer is not None:
         if seq is None:
             raise CommandError("term needs the sequence too.", f"%natslab term {server} {consumer} SEQ")
-        return labs.current().do(term_message(server, consumer, seq, reason))
+        return labs.current().do(term_message(line, server, consumer, seq, reason))
     if reason:
         raise CommandError(
             "--reason belongs to a message.", "%natslab term STREAM CONSUMER SEQ --reason TEXT"

@@ -27,6 +27,7 @@ from natslab.servers.jsapi import Api, JetStreamError
 _AT_ONCE = 200  # messages a reader asks for
 _EXPIRES = 5.0  # seconds a request of a reader waits
 _PAUSE = 0.1  # seconds before it asks again after a failure
+_LOOK = 0.5  # seconds between two looks whether a push consumer is still there
 _POLL = 0.25  # seconds between two direct reads at the end of a stream
 
 AT_END = "the end of the stream was reached"
@@ -74,6 +75,7 @@ class Reader:
         self.stream = stream
         self.notes: list[str] = []
         self.limit = 0  # messages after which the handle wants no more; 0 = never
+        self.broken = False  # it ended because it could not go on
         self._given = 0
         self._task: asyncio.Task[None] | None = None
         self._heard: Heard | None = None
@@ -103,9 +105,9 @@ class Reader:
         try:
             why = await self._run()
         except NatslabError as e:
-            why = e.what.rstrip(".")
+            why, self.broken = e.what.rstrip("."), True
         except nats.errors.Error:
-            why = "its connection was closed"
+            why, self.broken = "its connection was closed", True
         if self._ended is not None:
             self._ended(why)
 
@@ -113,6 +115,16 @@ class Reader:
         self._given += 1
         if self._heard is not None:
             await self._heard(message)
+
+    def _lost(self, what: str = "") -> str:
+        """It cannot go on, because `what` was deleted: the stream when nothing is said."""
+        self.broken = True
+        if not what:
+            what = f"the stream {self.stream}"
+            for prefix, kind in (("KV_", "bucket"), ("OBJ_", "object store")):
+                if self.stream.startswith(prefix):
+                    what = f"the {kind} {self.stream.removeprefix(prefix)}"
+        return f"{what} was deleted"
 
     async def _run(self) -> str:
         """Read until the end, and say why it is."""
@@ -188,10 +200,10 @@ class Pulled(Reader):
         """The consumer seems to be gone; say so, or None when it is there after all."""
         try:
             if await maybe(self.api, self.stream, self.consumer) is None:
-                return f"the consumer {self.consumer} was deleted"
+                return self._lost(f"the consumer {self.consumer}")
         except JetStreamError as e:
             if e.code == NO_STREAM:
-                return f"the stream {self.stream} was deleted"
+                return self._lost()
             raise
         except NatslabError:  # the server is away, and the connection comes back by itself
             pass
@@ -258,7 +270,7 @@ class Ordered(Pulled):
             made = await self._make()
         except JetStreamError as e:
             if e.code == NO_STREAM:
-                return f"the stream {self.stream} was deleted"
+                return self._lost()
             raise
         except NatslabError:
             await asyncio.sleep(_PAUSE)
@@ -316,15 +328,17 @@ class Pushed(Reader):
         self._going.set()
         while not self._over.is_set():
             try:
-                async with asyncio.timeout(2.0):
+                async with asyncio.timeout(_LOOK):
                     await self._over.wait()
             except TimeoutError:
                 with contextlib.suppress(Timeout):
                     try:
                         await self.api.call(f"CONSUMER.INFO.{self.stream}.{self.consumer}")
                     except JetStreamError as e:
-                        if e.code in (NO_CONSUMER, NO_STREAM):
-                            return f"the consumer {self.consumer} was deleted"
+                        if e.code == NO_CONSUMER:
+                            return self._lost(f"the consumer {self.consumer}")
+                        if e.code == NO_STREAM:
+                            return self._lost()
         return AT_END
 
     async def _stopped(self) -> None:
@@ -370,6 +384,17 @@ class Direct(Reader):
             self._body = {"seq": self._start.more.get("opt_start_seq", first.get(policy, 1))}
 
     async def _run(self) -> str:
+        try:
+            return await self._poll()
+        except ClientError:
+            try:
+                await self.api.call(f"STREAM.INFO.{self.stream}")
+            except JetStreamError as e:
+                if e.code == NO_STREAM:
+                    return self._lost()
+            raise
+
+    async def _poll(self) -> str:
         body = self._body
         filters = self._start.subjects
         if "multi_last" not in body and filters:
