@@ -477,7 +477,7 @@ class Lanes:
         expanded = consumer is plan.expanded
         key = f"lane/{consumer.key}"
         wants: list[tuple[float, str, float, float, str, str]] = []  # urgency, key, x, y, text, classes
-        seconds = False
+        seconds, unit = False, "seconds left"
         for seq in seqs:
             cell = consumer.cells.get(seq)
             if cell is not None and cell.state in SETTLED and cell.attempt > 1:
@@ -501,8 +501,8 @@ class Lanes:
             elif shown in ("flight", "nak") and due is not None and due > now:
                 left = due - now
                 text = f"{left:.0f}" if left >= 9.95 else f"{left:.1f}"
-                if left >= 99.5:
-                    text = f"{left / 60:.0f} min" if left >= 120 else text
+                if left >= 119.5:
+                    text, unit = f"{left / 60:.0f}m", "time left"
                 if y == rows[0] or not expanded:
                     seconds = True
                     wants.append((left, mine, x, y + 23, text, "t11 ink2 middle num"))
@@ -545,7 +545,7 @@ class Lanes:
                         self.below.add(mine.removesuffix("/left"))
                     break
         if seconds:
-            marks.append(label(f"{key}/seconds", 24, rows[0] + 23, "seconds left", "t11 ink3"))
+            marks.append(label(f"{key}/seconds", 24, rows[0] + 23, unit, "t11 ink3"))
         if expanded:
             ends = plan.edge(consumer.delivered)
             marks += self.asides(consumer, seqs, rows, [b for b in boxes if not b[0] < ends < b[2]])
