@@ -196,7 +196,8 @@ def test_acked_and_no_interest(storage: StorageType) -> None:
                 await agree(w, js, "W")
             await messages[1].term()
             await agree(w, js, "W")
-            assert whys(w, "W") == dict.fromkeys((1, 2, 3, 5), ("acked", "inferred"))
+            acked = dict.fromkeys((1, 3, 5), ("acked", "inferred"))
+            assert whys(w, "W") == {2: ("terminated", "inferred"), **acked}
             await make(js, "I", retention=RetentionPolicy.INTEREST, storage=storage)
             await put(js, "i.a")
             assert await w.jetstream()
@@ -208,7 +209,7 @@ def test_acked_and_no_interest(storage: StorageType) -> None:
             await js.delete_consumer("I", "C")
             await agree(w, js, "I")
             assert whys(w, "I")[3] == ("acked", "inferred")
-            assert whys(w, "I")[2] == ("no interest", "inferred")
+            assert whys(w, "I")[2] == ("consumer deleted", "inferred")
             assert w.all(Snap, what="consumer")[-1].data == {"stream": "I", "name": "C", "gone": True}
 
     run(go())

@@ -134,6 +134,59 @@ def test_what_a_limit_took_away_was_not_acked(desk: Desk) -> None:
     desk.until("2 removed from the stream", "acks", "JOBS")
 
 
+def test_what_a_deleted_consumer_had_not_read_was_not_acked(desk: Desk) -> None:
+    desk.do(
+        "js stream add EV --subjects ev --retention interest --defaults",
+        "js consumer add EV a --pull --defaults",
+        "js consumer add EV b --pull --defaults",
+        "nats pub ev x -J --count 4",
+        "js consumer next EV a --count 2 --ack",
+    )
+    words = desk.until("a acked, waits for b", "stream", "EV")
+    assert words.startswith("EV keeps all 4 messages: every consumer must be done with a message first.")
+    desk.do("js consumer rm EV b -f")
+    words = desk.until("EV keeps 2 of 4", "stream", "EV")
+    assert words.startswith("EV keeps 2 of 4: 2 went when their consumer was deleted.")
+    assert words.count("its consumer was deleted") == 2
+    desk.do("js consumer next EV a --ack", "js consumer rm EV a -f")
+    words = desk.until("EV is empty", "stream", "EV")
+    assert "3 went when their consumer was deleted, 1 acked" in words and "had no consumer" not in words
+    desk.do("nats pub ev x -J")
+    desk.until("1 had no consumer", "stream", "EV")
+
+
+@pytest.mark.parametrize("retention", ["work", "interest"])
+def test_a_term_is_no_ack(desk: Desk, retention: str) -> None:
+    desk.do(
+        f"js stream add JOBS --subjects jobs --retention {retention} --defaults",
+        "js consumer add JOBS dd --pull --defaults",
+        "nats pub jobs x -J --count 3",
+        "js consumer next JOBS dd --count 2 --hold",
+        "natslab term JOBS dd 1",
+    )
+    words = desk.until("JOBS keeps 2 of 3: 1 terminated.", "stream", "JOBS")
+    assert "acked." not in words.split("\n")[0]
+    desk.do("natslab ack JOBS dd 2")
+    desk.until("JOBS keeps 1 of 3: 1 terminated, 1 acked.", "stream", "JOBS")
+
+
+def test_what_falls_to_a_lowered_limit_makes_no_room(desk: Desk) -> None:
+    desk.do(
+        "js stream add LOGS --subjects logs.> --defaults",
+        "nats pub logs.a x -J --count 8",
+    )
+    desk.until("LOGS keeps all 8 messages", "stream", "LOGS")
+    desk.do("js stream edit LOGS --max-msgs 3 -f")
+    words = desk.until("LOGS keeps 3 of 8: 5 fell to the new max_msgs.", "stream", "LOGS")
+    assert words.count("over the new limit of 3") == 5 and "made room" not in words
+    desk.do("nats pub logs.a x -J")
+    words = desk.until("made room for 9", "stream", "LOGS")
+    assert words.count("over the new limit of 3") == 5
+    desk.do("js stream edit LOGS --max-msgs-per-subject 1 -f")
+    words = desk.until("2 fell to the new limit of the shelf", "stream", "LOGS")
+    assert words.count("over the new limit of 1") == 2
+
+
 def test_who_says_nothing_any_more_said_it_before(wait_for: Callable[..., float]) -> None:
     with Lab.up() as lab:
         desk = Desk(lab, wait_for)

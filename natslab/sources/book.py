@@ -17,7 +17,14 @@ from natslab.tape.event import How
 from natslab.tape.subject import matches
 
 KNOWN = 5_000  # messages that are known singly; of older ones the number only
-_UNTOLD = ("deleted", "acked", "no interest", "")  # reasons for which a request or an ack may still come
+_UNTOLD = (
+    "deleted",
+    "acked",
+    "terminated",
+    "no interest",
+    "",
+)  # reasons for which a request or an ack may still come
+_LIMITS = ("max_msgs", "max_bytes", "max_msgs_per_subject")
 RECENT = 2.0  # seconds in which a request explains what went
 
 
@@ -39,6 +46,14 @@ class Gone(NamedTuple):
     number: int
     why: str
     how: How
+
+
+class Done(NamedTuple):
+    """That consumers are done with a message."""
+
+    at: float = 0.0  # unix seconds of the last answer
+    why: str = "acked"  # or terminated: that answer
+    by: frozenset[str] = frozenset()  # whose answers were seen
 
 
 @dataclass(slots=True)
@@ -68,13 +83,15 @@ class Book:
         self.first = 0  # lowest sequence that may be there
         self.last = 0  # highest sequence that came
         self.bytes = 0  # of the known ones
-        self.acked: dict[int, None] = {}  # what a consumer was done with, where that takes it out
+        self.acked: dict[int, Done] = {}  # what a consumer was done with, where that takes it out
         self.rollup: tuple[int, str] = (0, "")  # the newest one: its sequence, its subject ("": all)
         self._subjects: dict[str, deque[int]] = {}
         self._deleted: dict[int, float] = {}
         self._purges: deque[Purge] = deque(maxlen=20)
         self._unread: dict[int, float] = {}  # the same of what was never read
         self._puzzling = 0  # missing in the last report, and not told
+        self._left: dict[str, float] = {}  # consumers that were deleted: name -> when, unix seconds
+        self._lowered: dict[str, float] = {}  # limits that were lowered: name -> when that was noticed
         self._erased: dict[int, float] = {}  # taken out, the reason may still be told: seq -> when noticed
 
     # --- what is told ------------------------------------------------------------------------
@@ -89,12 +106,27 @@ class Book:
         """Somebody purged."""
         self._purges.append(purge)
 
-    def done(self, seq: int, below: bool = False) -> None:
-        """A consumer acked or terminated that message; `below`: and all before it."""
+    def configure(self, config: dict[str, Any]) -> None:
+        """The stream's configuration is that now."""
+        for name in _LIMITS:
+            old, new = int(self.config.get(name) or 0), int(config.get(name) or 0)
+            if new > 0 and (old <= 0 or new < old):
+                self._lowered[name] = time.time()
+        self.config = config
+
+    def deserted(self, consumer: str, at: float) -> None:
+        """That consumer was deleted, at that unix time."""
+        if at - self._left.get(consumer, 0.0) > RECENT:  # else it is told a second time
+            self._left[consumer] = at
+        while len(self._left) > 100:
+            del self._left[next(iter(self._left))]
+
+    def done(self, seq: int, consumer: str, at: float, *, term: bool = False, below: bool = False) -> None:
+        """A consumer acked or terminated that message, at that unix time; `below`: and all before it."""
         if self.config.get("retention") in ("workqueue", "interest"):
-            if below:
-                self.acked.update((one, None) for one in self.known if one < seq)
-            self.acked[seq] = None
+            for one in [*(one for one in self.known if below and one < seq), seq]:
+                by = self.acked.get(one, Done()).by | {consumer}
+                self.acked[one] = Done(at, "terminated" if term else "acked", by)
             while len(self.acked) > KNOWN:
                 del self.acked[next(iter(self.acked))]
 
@@ -232,7 +264,7 @@ class Book:
             seq = same[0]
             self._erased.pop(seq, None)
             self._take(seq)
-            out.append(Gone(seq, seq, 1, "max_msgs_per_subject", "inferred"))
+            out.append(Gone(seq, seq, 1, self._fell("max_msgs_per_subject", new), "inferred"))
         if self.config.get("discard") != "old":
             return out
         most, large = int(self.config.get("max_msgs") or 0), int(self.config.get("max_bytes") or 0)
@@ -246,8 +278,13 @@ class Book:
             seq = next(iter(self.known))
             self._erased.pop(seq, None)
             self._take(seq)
-            out.append(Gone(seq, seq, 1, why, "inferred"))
+            out.append(Gone(seq, seq, 1, self._fell(why, new), "inferred"))
         return out
+
+    def _fell(self, limit: str, new: Known) -> str:
+        """To what a message fell that is over a limit: to one that came, or to the limit's being lowered."""
+        at = self._lowered.get(limit, 0.0)
+        return f"new {limit}" if new.at < at and time.time() - at < RECENT else limit
 
     def _reason(self, seq: int, limits: bool = False) -> tuple[str, How]:
         """Why that message went; `limits`: whether it may have been a limit."""
@@ -257,7 +294,10 @@ class Book:
         if self.config.get("retention") == "workqueue":
             return "acked", "inferred"
         if self.config.get("retention") == "interest":
-            return "no interest", "inferred"
+            if self._bereft(seq):
+                return "consumer deleted", "inferred"
+            # What was kept was kept for somebody.
+            return ("no interest" if self.blind or seq not in self.known else "acked"), "inferred"
         if limits:
             if seq not in self.known and _seconds(self.config.get("max_age")):
                 return "max_age", "inferred"
@@ -267,6 +307,26 @@ class Book:
                     return why, "inferred"
             return "", "inferred"
         return "deleted", "inferred"
+
+    def _bereft(self, seq: int) -> bool:
+        """Whether that message may have gone with a consumer for which it was kept."""
+        known, done = self.known.get(seq), self.acked.get(seq, Done())
+        if known is None or self.config.get("retention") != "interest":
+            return False
+        return any(at > max(known.at, done.at) and name not in done.by for name, at in self._left.items())
+
+    def _over(self, known: Known) -> str:
+        """The limit that was lowered just now and that takes that message out; "" when none does."""
+        now = time.time()
+        for name in [name for name, at in self._lowered.items() if known.at < at and now - at < RECENT]:
+            most = int(self.config.get(name) or 0)
+            each = name == "max_msgs_per_subject"
+            there = len(self._subjects.get(known.subject, ())) if each else self.messages
+            if (0 < most < there or (name == "max_bytes" and most)) and (
+                each or self.config.get("discard") == "old"
+            ):
+                return f"new {name}"
+        return ""
 
     def _purge(self, purge: Purge, seq: int) -> bool:
         """Whether that purge may have taken that message."""
@@ -288,7 +348,7 @@ class Book:
         if any(self._purge(purge, seq) for purge in self._purges):
             return "purged", "observed"
         if seq in self.acked:
-            return "acked", "inferred"
+            return "consumer deleted" if self._bereft(seq) else self.acked[seq].why, "inferred"
         if known is None:
             return None
         if known.marker:
@@ -301,7 +361,8 @@ class Book:
         age = _seconds(self.config.get("max_age"))
         if age and now >= known.at + age:
             return "max_age", "inferred"
-        return None
+        over = self._over(known)
+        return (over, "inferred") if over else None
 
 
 def merged(gone: Iterable[Gone]) -> list[Gone]:

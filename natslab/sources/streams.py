@@ -189,7 +189,7 @@ class Streams:
         for key, (what, made, data) in there.items():
             if what == "stream":
                 one = self._streams.get(key[0]) or self._open(server, key[0], made, data)
-                one.book.config = data["config"]
+                one.book.configure(data["config"])
                 data["kept"] = "events" if one.blocks is None else "file"
                 self._reconcile(key[0], one, data["state"])
             if self._told.get(key) != data:
@@ -203,6 +203,8 @@ class Streams:
             self._streams.pop(key[0], None)
             self._snap(server, "stream", {"name": key[0], "gone": True})
         else:
+            if key[0] in self._streams:
+                self._streams[key[0]].book.deserted(key[1], time.time())
             self._snap(server, "consumer", {"stream": key[0], "name": key[1], "gone": True})
 
     def _snap(self, server: str, what: str, data: dict[str, Any]) -> None:
@@ -292,13 +294,14 @@ class Streams:
         for store in sorted(stores, key=lambda e: e.seq):
             self._say(store)
         for event in found:
-            done = isinstance(event, Ack) and event.verb in ("ack", "term")
-            if done or (isinstance(event, Snap) and event.what == "advisory" and _removes(event)):
+            done = isinstance(event, Ack) and event.verb in ("ack", "term") and not event.removed
+            said = isinstance(event, Snap) and event.what == "advisory"
+            if done or (said and (_removes(event) or _deserts(event))):
                 self._say(event)
 
     def _say(self, event: Event, since: float = -math.inf) -> None:
         """Tell the stream that `event` is about; `since` is when the one of that name was made."""
-        name = _removes(event) if isinstance(event, Snap) else getattr(event, "stream", "")
+        name = _removes(event) or _deserts(event) or getattr(event, "stream", "")
         one = self._streams.get(name)
         if one is None:
             self._early.append(event)
@@ -309,7 +312,11 @@ class Streams:
                 self._told_by_client(one, event)
         elif isinstance(event, Ack):
             config = self._told.get((name, event.consumer), {}).get("config") or {}
-            one.book.done(event.seq, event.verb == "ack" and config.get("ack_policy") == "all")
+            term = event.verb == "term"
+            below = not term and config.get("ack_policy") == "all"
+            one.book.done(event.seq, event.consumer, self._tape.started + event.t, term=term, below=below)
+        elif isinstance(event, Snap) and _deserts(event):
+            one.book.deserted(str(event.data["consumer"]), self._tape.started + event.t)
         elif isinstance(event, Snap):
             self._removal(one, event)
 
@@ -448,10 +455,18 @@ class Streams:
             )
 
 
-def _removes(event: Snap) -> str:
+def _removes(event: Event) -> str:
     """The stream out of which the audited request took messages; "" when it is about something else."""
-    found = _REMOVAL.fullmatch(str(event.data.get("subject", "")))
-    return found[1] if found is not None and "request" in event.data else ""
+    data = event.data if isinstance(event, Snap) else {}
+    found = _REMOVAL.fullmatch(str(data.get("subject", "")))
+    return found[1] if found is not None and "request" in data else ""
+
+
+def _deserts(event: Event) -> str:
+    """The stream of which the announced consumer was deleted; "" when it is about something else."""
+    data = event.data if isinstance(event, Snap) else {}
+    deleted = str(data.get("type", "")).endswith("consumer_action") and data.get("action") == "delete"
+    return str(data.get("stream", "")) if deleted and data.get("consumer") else ""
 
 
 def _known(subject: str, at: float, length: int, headers: dict[str, str]) -> Known:

@@ -163,7 +163,9 @@ class Drop(Base, tag="drop", kw_only=True, omit_defaults=True):
     """Messages were lost or removed, and why.
 
     For a message that left a stream `why` is one of: max_age, max_msgs, max_bytes, max_msgs_per_subject,
-    ttl, rollup, acked, no interest, deleted, purged, marker; or "" where it is not known.
+    ttl, rollup, acked, terminated, no interest, consumer deleted (of those that it was kept for one is not
+    there any more, the others are done with it), deleted, purged, marker, new max_msgs, new max_bytes, new
+    max_msgs_per_subject (over a limit that was lowered); or "" where it is not known.
     """
 
     why: str

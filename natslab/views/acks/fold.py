@@ -9,7 +9,7 @@ from natslab.views.acks.state import KNOWN, LATE, State, Stream, wanted
 from natslab.views.view import fold_common
 
 #: Why messages leave a stream that a consumer has had its answer for; of "" nothing is known.
-_ANSWERED = ("acked", "terminated", "")
+_ANSWERED = ("acked", "terminated", "no interest", "consumer deleted", "")
 
 
 def fold(state: State, event: Event) -> None:

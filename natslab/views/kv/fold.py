@@ -36,6 +36,9 @@ REASONS = {
     "deleted": "erased",
     "max_bytes": "full",
     "max_msgs": "full",
+    "new max_msgs_per_subject": "history",
+    "new max_bytes": "full",
+    "new max_msgs": "full",
 }
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 

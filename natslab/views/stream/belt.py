@@ -167,7 +167,7 @@ class Row:
             seq, slot, gone = c.first, stream.slots.get(c.first), self.known.get(c.first)
             subject = slot.subject if slot is not None else gone.subject if gone is not None else ""
             none = c.kind not in ("slot", "gone") or (
-                gone is not None and gone.why != "acked" and slot is None
+                gone is not None and gone.why not in ("acked", "terminated") and slot is None
             )
             if (
                 none

@@ -409,6 +409,9 @@ def _report(state: State, event: Snap, name: str) -> None:
     stream = _stream(state, name)
     stream.exists, stream.lost = True, False
     stream.limits = limits_of(data)
+    for gone in reversed(stream.gone):
+        if gone.why.startswith("new ") and not gone.limit:
+            gone.limit = _lowered(stream.limits, gone.why)
     stream.by_events = data.get("kept") == "events"
     counts = data.get("state") or {}
     stream.bytes = int(counts.get("bytes", 0))
@@ -434,6 +437,12 @@ def _report(state: State, event: Snap, name: str) -> None:
     )
     stream.missing = stream.told - (stream.counted - newer)
     stream.last_seq = max(stream.last_seq, last)
+
+
+def _lowered(limits: Limits, why: str) -> int:
+    if why == "new max_msgs":
+        return limits.msgs
+    return limits.bytes if why == "new max_bytes" else limits.per_subject
 
 
 def _end(state: State, name: str, ended: float) -> None:

@@ -13,10 +13,15 @@ SHORT = {
     "ttl": "its TTL",
     "rollup": "rollup",
     "acked": "acked",
+    "terminated": "terminated",
     "no interest": "no consumer",
+    "consumer deleted": "consumer gone",
     "deleted": "deleted",
     "purged": "purged",
     "marker": "marker",
+    "new max_msgs": "new limit",
+    "new max_bytes": "new limit",
+    "new max_msgs_per_subject": "new limit",
     "restart": "restart",
 }
 #: As the end of "4 messages ...".
@@ -28,14 +33,23 @@ LONG = {
     "ttl": "reached their own TTL",
     "rollup": "rolled up",
     "acked": "acked",
+    "terminated": "terminated",
     "no interest": "had no consumer",
+    "consumer deleted": "went when their consumer was deleted",
     "deleted": "deleted",
     "purged": "purged",
     "marker": "replaced by a marker",
+    "new max_msgs": "fell to the new max_msgs",
+    "new max_bytes": "fell to the new max_bytes",
+    "new max_msgs_per_subject": "fell to the new limit of the shelf",
     "restart": "gone with the server's memory",
     "": "gone, not known why",
 }
 LIMITS = ("max_age", "max_msgs", "max_bytes", "max_msgs_per_subject")
+
+
+#: A whole cause, as in a row of the table.
+WHOLE = {"no interest": "it had no consumer", "consumer deleted": "its consumer was deleted"}
 
 
 def guess(stream: Stream, slot: Slot, now: float) -> str:
@@ -46,8 +60,8 @@ def guess(stream: Stream, slot: Slot, now: float) -> str:
         return "ttl" if slot.ttl > 0 and (not limits.age or slot.ttl < limits.age) else "max_age"
     if limits.retention == "interest":
         wanting = [r for r in readers if r.wants(slot.subject)]
-        if not wanting:
-            return "no interest"
+        if not wanting:  # what is kept was kept for somebody
+            return "no interest" if stream.by_events or slot.seq not in stream.slots else ""
         if all(r.settled(slot.seq) for r in wanting):
             return "acked"
     if limits.retention == "workqueue" and any(r.settled(slot.seq) for r in readers):

@@ -66,6 +66,7 @@ class Gone(msgspec.Struct, omit_defaults=True, array_like=True):
     count: int = 1  # how many of them were there
     inferred: bool = False  # nobody said so: it follows from the limits, or from who acked
     guessed: bool = False  # no source told of it either: this view found it out from a report
+    limit: int = 0  # the limit that was lowered, where it fell to that
 
 
 class Range(msgspec.Struct, omit_defaults=True, array_like=True):

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterator
 
 from natslab.views.stream.plan import READERS, SHELVES, Column, shelves_of
-from natslab.views.stream.reasons import LONG, made_room
+from natslab.views.stream.reasons import LONG, WHOLE, made_room
 from natslab.views.stream.state import Answer, Gone, Reader, Slot, State, Stream
 from natslab.views.view import Table
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, in_words, listed, plain, short_name
@@ -139,6 +139,8 @@ def _one(stream: Stream) -> str:
         if stream.limits.retention == "workqueue":
             return f"{name} holds {count_of(n, 'job')}; none is acked yet."
         if stream.limits.retention == "interest":
+            if any(r.settled(seq) for r in stream.readers.values() for seq in stream.slots):
+                return f"{name} keeps {_all(n)}: every consumer must be done with a message first."
             return f"{name} keeps {_all(n)}: nobody has acked {'it' if n == 1 else 'one'} yet."
         return f"{name} keeps {_all(n)} that came." if n > 1 else f"{name} keeps the one message that came."
     start = f"{name} keeps {amount(n)} of {amount(came)}"
@@ -156,14 +158,18 @@ def _gone(why: str, n: int) -> str:
     words = LONG.get(why, short_name(why, 20))
     if n == 1:
         words = words.replace("their", "its")
-    if why in ("acked", "deleted", "purged") and n:
+    if why in ("acked", "terminated", "deleted", "purged") and n:
         return f"{'is' if n == 1 else 'are'} {words}"
     return words
 
 
 def _list(gone: dict[str, int]) -> str:
     """4 fell to max_msgs, 2 deleted."""
-    return ", ".join(f"{amount(k)} {LONG.get(why, short_name(why, 20))}" for why, k in gone.items())
+    words = {why: LONG.get(why, short_name(why, 20)) for why in gone}
+    return ", ".join(
+        f"{amount(k)} {words[why].replace('their', 'its') if k == 1 else words[why]}"
+        for why, k in gone.items()
+    )
 
 
 def _full(stream: Stream) -> str:
@@ -387,7 +393,10 @@ def fate_of(stream: Stream, seq: int) -> str:
     start = "≈ " if gone.guessed and gone.why else ""
     if by:
         return f"{start}made room for {amount(by)}"
-    return start + {"": "gone"}.get(gone.why, gone.why)
+    if gone.why.startswith("new "):
+        size = bytes_of(gone.limit) if gone.why == "new max_bytes" else amount(gone.limit)
+        return f"{start}over the new limit" + (f" of {size}" if gone.limit else "")
+    return start + (WHOLE.get(gone.why, gone.why) or "gone")
 
 
 def reader_of(reader: Reader, short: bool = False) -> str:
