@@ -477,7 +477,10 @@ class Lanes:
         expanded = consumer is plan.expanded
         key = f"lane/{consumer.key}"
         wants: list[tuple[float, str, float, float, str, str]] = []  # urgency, key, x, y, text, classes
-        seconds, unit = False, "seconds left"
+        dues = (consumer.due(c) for c in map(consumer.cells.get, seqs) if c is not None and c.waits)
+        lefts = [due - now for due in dues if due is not None and due > now]
+        minutes = min(lefts, default=0) >= 119.5  # of all that wait
+        seconds = False
         for seq in seqs:
             cell = consumer.cells.get(seq)
             if cell is not None and cell.state in SETTLED and cell.attempt > 1:
@@ -502,7 +505,7 @@ class Lanes:
                 left = due - now
                 text = f"{left:.0f}" if left >= 9.95 else f"{left:.1f}"
                 if left >= 119.5:
-                    text, unit = f"{left / 60:.0f}m", "time left"
+                    text = f"{left / 60:.0f}" + ("" if minutes else " min")
                 if y == rows[0] or not expanded:
                     seconds = True
                     wants.append((left, mine, x, y + 23, text, "t11 ink2 middle num"))
@@ -545,6 +548,7 @@ class Lanes:
                         self.below.add(mine.removesuffix("/left"))
                     break
         if seconds:
+            unit = "minutes left" if minutes else "seconds left"
             marks.append(label(f"{key}/seconds", 24, rows[0] + 23, unit, "t11 ink3"))
         if expanded:
             ends = plan.edge(consumer.delivered)
