@@ -85,7 +85,7 @@ def test_what_is_chosen_in_one_view_is_lit_in_all_and_answered_there(lab: Any) -
     page.keyboard.press("Enter")
     expect(stream.locator(".nl-ring-selected")).to_have_count(1, timeout=SHORT)
     expect(acks.locator(".nl-ring-selected").first).to_be_attached(timeout=SHORT)
-    button = acks.locator("[data-key='msg/ORDERS/2@billing/+ACK']")
+    button = acks.locator("[data-key='card/ORDERS/2@billing/+ACK']")
     expect(button).to_be_visible(timeout=SHORT)
     button.click()
     expect(button).to_be_hidden(timeout=SHORT)
