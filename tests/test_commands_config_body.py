@@ -104,7 +104,7 @@ def test_what_is_read(text: str, want: dict[str, Any]) -> None:
         ("max_age: 30", "30 are nanoseconds", "Write the unit: 30s"),
         ("max_bytes: 1XB", "max_bytes is a size", "1MB"),
         ("sealed: 1", "sealed is true or false", ""),
-        ("retention: forever", "one of limits, interest, workqueue", ""),
+        ("retention: forever", "'forever' is no retention: limits, interest or workqueue.", ""),
         ("storage: off", "one of file, memory, and False is none", ""),
         ("subjects: &a [*a]", "neither YAML nor JSON", "Check line 1"),
         ("[" * 5000, "neither YAML nor JSON", ""),

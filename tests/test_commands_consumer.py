@@ -91,8 +91,10 @@ class TestAdd:
     def test_where_it_begins(self, go: Bench, said: str, want: str) -> None:
         assert go(f"con add {{S}} c --deliver {said}").config.deliver_policy == want
 
-    def test_a_body_in_yaml_and_flags_over_it(self, go: Bench) -> None:
-        body = "ack_wait: 2s\nfilter_subjects: ['{s}.a', '{s}.b']\nmax_ack_pending: 3\nmax_deliver: 9\n"
+    def test_a_body_in_yaml_and_flags_beside_it(self, go: Bench) -> None:
+        body = "ack_wait: 2s\nfilter_subjects: ['{s}.a', '{s}.b']\nmax_ack_pending: 3\n"
+        with pytest.raises(CommandError, match="says max_ack_pending: 3, and the line says 4"):
+            go("%%js consumer add {S} two --max-pending 4", body)
         made = go("%%js consumer add {S} two --max-deliver 5", body)
         assert made.config.filter_subjects == [f"{go.subject}.a", f"{go.subject}.b"]
         assert (made.config.ack_wait, made.config.max_ack_pending, made.config.max_deliver) == (2 * S, 3, 5)

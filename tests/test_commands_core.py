@@ -181,7 +181,7 @@ class TestPublish:
             ("pub '' x", None, "empty"),
             ("pub 'a b' x", None, "white space"),
             ("pub a x --reply 'b c'", None, "white space"),
-            ("pub a x -H nonsense", None, "no name and value"),
+            ("pub a x -H nonsense", None, "needs a name, a colon and a value"),
             ("pub a x -H 'a b:c'", None, "cannot be the name"),
             ("pub a x", "y", "one in the cell body"),
             ("pub a --force-stdin", None, "no standard input"),
@@ -588,7 +588,7 @@ class TestReply:
             ("reply a text --echo", None, "given twice"),
             ("reply a --command ''", None, "The command is empty"),
             ("reply a..b x", None, "two dots"),
-            ("reply a x -H broken", None, "no name and value"),
+            ("reply a x -H broken", None, "needs a name, a colon and a value"),
         ],
     )
     def test_wrong_input(self, go: Go, line: str, body: str | None, say: str) -> None:

@@ -59,7 +59,10 @@ class TestBuckets:
         assert caught.value.code == 10058 and "kv edit CFG" in caught.value.hint
 
     def test_in_the_cell_body(self, go: Go) -> None:
-        made = go("%%nats kv add CFG --ttl 2h", "history: 3\nttl: 1h\nmax_bytes: 1MB\nstorage: memory\n")
+        body = "history: 3\nmax_bytes: 1MB\nstorage: memory\n"
+        made = go("%%nats kv add CFG --ttl 2h", body)
+        with pytest.raises(CommandError, match="says history: 3, and the line says 4"):
+            go("%%nats kv add CFG --history 4", body)
         assert (made.history, made.ttl, made.max_bytes, made.storage) == (3, 7200 * 10**9, 2**20, "memory")
         with pytest.raises(CommandError, match="no field 'histroy'") as caught:
             go("%%nats kv add OTHER", "histroy: 3")
@@ -110,7 +113,9 @@ class TestBuckets:
     def test_removing_one(self, go: Go) -> None:
         go("kv add CFG")
         go("kv put CFG a 1")
-        with pytest.raises(CommandError, match="removes the bucket CFG for good, with 1 value") as caught:
+        go("kv put CFG b 1")
+        go("kv del CFG b -f")
+        with pytest.raises(CommandError, match="removes the bucket CFG for good, with 1 key") as caught:
             go("kv rm CFG")
         assert "%js kv del CFG -f" in caught.value.hint
         assert repr(go("kv rm CFG -f")) == "Bucket CFG was removed"

@@ -197,7 +197,7 @@ class TestObjects:
             ("obj put FILES a --name b", "text", "a content in the cell body"),
             ("obj put FILES --name ''", "text", "cannot be the name of an object"),
             ("obj put FILES --name a --chunk-size 0", "text", "one byte at least"),
-            ("obj put FILES --name a -H nonsense", "text", "no name and value"),
+            ("obj put FILES --name a -H nonsense", "text", "needs a name, a colon and a value"),
             ("obj add 'a b'", None, "cannot be the name of an object store"),
             ("obj add X --ttl never", None, "not a duration"),
             ("obj add X --history 3", None, "no flag '--history'"),

@@ -106,9 +106,32 @@ class TestAdd:
         }  # fmt: skip
         assert {k: config.get(k) for k in want} == want
 
-    def test_the_body_is_the_configuration_and_flags_win(self, go: Go) -> None:
-        made = go("%%js stream add ORDERS --max-msgs 7", "subjects: ['orders.>']\nmax_msgs: 5\nmax_age: 2h\n")
+    def test_flags_add_to_the_body_and_contradict_it_not(self, go: Go) -> None:
+        body = "subjects: ['orders.>']\nmax_age: 2h\nmetadata: {a: b}\n"
+        made = go("%%js stream add ORDERS --max-msgs 7 --max-age 2h --metadata c:d", body)
         assert (made.config.max_msgs, made.config.max_age) == (7, 7200 * 10**9)
+        assert made.facts["config"]["metadata"].items() >= {"a": "b", "c": "d"}.items()
+        for verb in ("add NEW", "edit ORDERS"):
+            refused = refusal(go, f"%%js stream {verb} --max-msgs 3", "max_msgs: 5")
+            assert refused.what == "The cell body says max_msgs: 5, and the line says 3."
+        assert go("js stream ls").names == ["ORDERS"] and go("js stream info ORDERS").config.max_msgs == 7
+
+    def test_a_warning_is_shown_though_the_rest_is_not(
+        self, go: Go, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        flags = "--max-bytes 100 --max-msg-size 1KB --max-msgs 3 --max-msgs-per-subject 9"
+        made = go(f"js stream add S --subjects s {flags} -q")
+        said = [
+            "max_msg_size is 1,024 bytes, and max_bytes ends at 100.",
+            "max_msgs_per_subject is 9, and max_msgs ends all subjects together at 3.",
+        ]
+        assert made.notes == said
+        made._ipython_display_()
+        assert capsys.readouterr().out.splitlines() == [f"Note: {s}" for s in said]
+        assert not go("js stream edit S --description x").notes
+        quiet = go("js stream add PLAIN -q")  # what is only good to know is not shown
+        quiet._ipython_display_()
+        assert quiet.notes and not capsys.readouterr().out
 
     def test_the_short_form(self, go: Go) -> None:
         made = go("%%js stream ORDERS", "subjects: ['orders.>']")
@@ -555,7 +578,7 @@ class TestRemoving:
         go("js stream add ORDERS --subjects 'orders.>'")
         publish(go, "orders.a", *"123")
         assert repr(go("js stream rmm ORDERS 2 -f")) == "Message 2 of stream ORDERS was removed"
-        assert "no such message" in refusal(go, "js stream rmm ORDERS 2 -f").what
+        assert "no message 2 in stream ORDERS" in refusal(go, "js stream rmm ORDERS 2 -f").what
         assert "needs the sequence" in refusal(go, "js stream rmm ORDERS -f").what
         assert go("js stream state ORDERS").num_deleted == 1
 
@@ -693,6 +716,12 @@ class TestCodes:
         assert "10071" in refusal(go, "errors lookup 100711").hint
         full = go("natslab explain 10077")
         assert "is full (max_msgs, max_bytes or max_msgs_per_subject)" in full.means
+
+    def test_a_message_that_is_not_there(self, go: Go) -> None:
+        go("js stream add S --subjects s")
+        publish(go, "s", "1", "2")
+        error = refusal(go, "js stream rmm S 99 -f")
+        assert error.what == "There is no message 99 in stream S, whose last sequence is 2 (error 10037)."
 
     def test_no_code_is_explained_by_what_the_server_would_say(self, go: Go) -> None:
         for code in MEANINGS:

@@ -311,3 +311,27 @@ def test_only_natslab_errors() -> None:
     for wrong in (None, 3, b"pub x"):
         with pytest.raises(NatslabError):
             parse(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("js stream info O --ttl 3", "Help: %js stream info --help"),
+        ("js stream edit O --storage memory", "Make another one: %js stream add --help"),
+        ("js stream edit O --max-msg 3", "Did you mean --max-msgs?"),
+        ("js stream nope", "What there is: %nats stream --help"),
+        ("natslab close", "What there is: %natslab --help"),
+        ("pub o.a x -j", "Did you mean -J?"),
+        ("natslab term O c 1 'bad order'", "The reason goes after a flag: --reason 'bad order'"),
+        ("js kv put C k", ""),
+    ],
+)
+def test_what_is_suggested_is_near(line: str, hint: str) -> None:
+    if not hint:
+        with pytest.raises(CommandError) as caught:
+            parse(line).run()
+        assert caught.value.hint == "Write it behind the key, or in the cell body of %%js kv put C k"
+        return
+    with pytest.raises(CommandError) as caught:
+        parse(line)
+    assert caught.value.hint == hint

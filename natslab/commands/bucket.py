@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from natslab.commands.config_body import KV, OBJECT, Known, read_config, span
+from natslab.commands.config_body import KV, OBJECT, Known, agree, read_config, span
 from natslab.commands.flags import NANOS, SIZE, Number, flag, many
 from natslab.commands.jsnode import wrapped
 from natslab.commands.jspairs import limit, title_case
@@ -98,10 +98,11 @@ _PLAIN = {
 def fields(kind: str, bucket: str, body: str | None, said: Mapping[str, Any]) -> dict[str, Any]:
     """What the cell body and the flags say about a bucket, by the names of `config_body.KV`.
 
-    Flags go before the body. Raises CommandError for what contradicts itself or cannot be.
+    Raises CommandError for what contradicts itself or cannot be.
     """
     known, what = (KV, "bucket") if kind == "k" else (OBJECT, "object store")
     out = read_config(body, known, what) if body is not None else {}
+    inside = dict(out)
     if out.get("bucket", bucket) != bucket:
         raise CommandError(
             f"The line names the bucket {bucket} and the configuration {out['bucket']}.",
@@ -143,6 +144,7 @@ def fields(kind: str, bucket: str, body: str | None, said: Mapping[str, Any]) ->
     for subject in (out.get("republish") or {}).values():
         if isinstance(subject, str) and subject:
             check_subject(subject, wildcards=True)
+    agree(inside, out, known)
     out.pop("bucket", None)
     return out
 

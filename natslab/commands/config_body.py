@@ -383,7 +383,32 @@ def _value(value: Any, kind: Any, where: str, what: str) -> Any:
         raise CommandError(
             f"{where}: {value} are nanoseconds, as in the server's JSON.", f"Write the unit: {value}s"
         )
+    if isinstance(kind, Choice) and isinstance(value, str):
+        *others, last = kind.words
+        raise CommandError(
+            f"{_shape(value)} is no {where.rpartition('.')[2].replace('_', ' ')}: "
+            f"{', '.join(others)} or {last}.",
+            "Use one of these words.",
+        )
     raise _wrong(where, value, kind.name, kind.example)
+
+
+def agree(body: Mapping[str, Any], wanted: Mapping[str, Any], known: Known) -> None:
+    """Refuse flags that say something else than the cell body; what flags only add to it is left.
+
+    `wanted` is what became of both. Raises CommandError.
+    """
+    for field, value in body.items():
+        now = wanted.get(field)
+        if now == value or (
+            isinstance(value, dict) and isinstance(now, dict) and value.items() <= now.items()
+        ):
+            continue
+        kind = known.get(field)
+        raise CommandError(
+            f"The cell body says {field}: {shown(value, kind)}, and the line says {shown(now, kind)}.",
+            "Leave out one of the two.",
+        )
 
 
 def _scalar(value: Any, kind: Kind) -> Any:

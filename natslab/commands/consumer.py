@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from natslab.commands.config_body import CONSUMER as FIELDS
-from natslab.commands.config_body import read_config, read_file, shown
+from natslab.commands.config_body import agree, read_config, read_file, shown
 from natslab.commands.connect import Line
 from natslab.commands.consumer_config import (
     EDITABLE,
@@ -74,7 +74,7 @@ async def add(
     """Make a consumer; one that is there gets this configuration, and the difference is shown.
 
     %%js consumer add STREAM CONSUMER takes the configuration from the cell body, in YAML or JSON.
-    Flags win over it.
+    Flags add to it.
     """
     base: dict[str, Any] = {}
     if config is not None and line.body is not None:
@@ -83,7 +83,11 @@ async def add(
         base = read_config(line.body, FIELDS, "consumer")
     elif config is not None:
         base = read_file(config, FIELDS, "consumer")
-    wanted = _complete(apply(flags, base), consumer, flags["ephemeral"])
+    inside = dict(base)
+    wanted = apply(flags, base)
+    if line.body is not None:
+        agree(inside, wanted, FIELDS)
+    wanted = _complete(wanted, consumer, flags["ephemeral"])
     if output is not None:
         return _written(wanted, output)
     if validate:
@@ -133,7 +137,7 @@ async def _put(api: Api, stream: str, wanted: dict[str, Any]) -> Result:
     made = await _create(api, stream, wanted, "create")
     result = Made(made)
     result.notes += oddities(wanted, made["config"])
-    result.notes += await _deaf(api, stream, made["config"])
+    result.warn(*await _deaf(api, stream, made["config"]))
     return result
 
 
@@ -168,7 +172,7 @@ async def _update(api: Api, stream: str, wanted: dict[str, Any], before: dict[st
     result.known = CONSUMER_INFO
     result.notes += oddities(wanted, after["config"])
     if result.diff.keys() & {"filter_subject", "filter_subjects"}:
-        result.notes += await _deaf(api, stream, after["config"])
+        result.warn(*await _deaf(api, stream, after["config"]))
     return result
 
 
@@ -243,7 +247,10 @@ async def edit(
         stream, consumer = await pick(api, stream, consumer)
         before = await info(api, stream, consumer)
         old: dict[str, Any] = before["config"]
+        inside = dict(base)
         wanted = apply(flags, {**_kept(old, base), **base})
+        if line.body is not None:
+            agree(inside, wanted, FIELDS)
         if wanted.get("name", consumer) != consumer:
             raise CommandError("A consumer keeps its name.", f"%js consumer copy {stream} {consumer} NEW")
         if dry_run:

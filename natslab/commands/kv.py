@@ -51,7 +51,8 @@ def payload(line: Line, value: str | None) -> bytes:
     if line.body is not None and value is not None:
         raise CommandError("There is a value in the line and one in the cell body.", "Use one of them.")
     if line.body is None and value is None:
-        raise CommandError("There is no value.", "Write it behind the key, or in the cell body.")
+        how = f"%%js {line.text.removeprefix('nats ')}"
+        raise CommandError("There is no value.", f"Write it behind the key, or in the cell body of {how}")
     return words.as_bytes(line.body if line.body is not None else value or "")
 
 
@@ -167,11 +168,11 @@ async def delete(line: Line, bucket: str, key: str | None, force: bool) -> Resul
     """Delete a key, or without one the whole bucket. A deleted key keeps its older revisions."""
     async with opened(line, bucket) as kv:
         if key is None:
-            held = kv.info["state"]["messages"]
+            held = 0 if force else sum(e.there for e in await kv.entries(">"))
             need_force(
                 force,
                 f"del without a key removes the bucket {bucket} for good, with "
-                f"{held:,} value{'s' * (held != 1)}.",
+                f"{held:,} key{'s' * (held != 1)}.",
                 f"%js kv del {bucket} -f",
             )
             await kv.api.call(f"STREAM.DELETE.{STREAM}{bucket}")

@@ -123,7 +123,9 @@ def header_of(text: str) -> tuple[str, str]:
     key, colon, value = text.partition(":")
     key = key.strip()
     if not colon or not key:
-        raise CommandError(f"The header {one_line(text, 60)!r} has no name and value.", "Write -H Name:value")
+        raise CommandError(
+            f"The header {one_line(text, 60)!r} needs a name, a colon and a value.", "Write -H Name:value"
+        )
     if not _KEY.fullmatch(key):
         raise CommandError(
             f"{one_line(key, 60)!r} cannot be the name of a header.",

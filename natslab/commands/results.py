@@ -58,6 +58,12 @@ class Result:
         self.notes: list[str] = []
         self.wire: list[str] = []  # API requests and replies, with --trace
         self._show_json = False
+        self._warnings: list[str] = []
+
+    def warn(self, *notes: str) -> None:
+        """Add notes that are shown with --quiet too, because it is likely that something else was meant."""
+        self.notes += notes
+        self._warnings += notes
 
     def text(self) -> str:
         """What a cell shows."""
@@ -75,7 +81,11 @@ class Result:
         """How a cell shows it: as JSON, or not at all."""
         self._show_json = as_json
         if quiet:
-            self._ipython_display_ = lambda: None
+            self._ipython_display_ = self._only_warnings
+
+    def _only_warnings(self) -> None:
+        for note in self._warnings:
+            print(f"Note: {note}")
 
     def __repr__(self) -> str:
         if self._show_json:

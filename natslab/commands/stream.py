@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from natslab.commands.config_body import STREAM as FIELDS
+from natslab.commands.config_body import agree
 from natslab.commands.connect import Line
 from natslab.commands.flags import FILE, NUMBER, flag, switch
 from natslab.commands.jsnames import check_name, is_internal, pick_stream
@@ -25,7 +26,15 @@ from natslab.commands.jsresults import (
 )
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import size
-from natslab.commands.stream_flags import FILE_OF_CONFIG, check, configured, configuring, given, wanted
+from natslab.commands.stream_flags import (
+    FILE_OF_CONFIG,
+    check,
+    configured,
+    configuring,
+    given,
+    odd_limits,
+    wanted,
+)
 from natslab.commands.stream_loss import loss, subjects_of
 from natslab.commands.tree import NATS, impossible
 from natslab.errors import CommandError
@@ -127,6 +136,7 @@ async def create(api: Api, wanted: dict[str, Any], force: bool) -> Result:
 async def _remark(api: Api, made: StreamInfo, said: bool) -> None:
     """Say what a person may not have meant."""
     config = made.config
+    made.warn(*odd_limits(made.facts["config"]))
     if config.subjects == [made.name] and not said:
         made.notes.append(
             f"it takes messages to the subject {one_line(made.name)} only; --subjects says others."
@@ -134,7 +144,7 @@ async def _remark(api: Api, made: StreamInfo, said: bool) -> None:
     origins = [config.mirror] if config.get("mirror") else config.sources
     for one in origins:
         if not one.get("external") and await found(api, one.name) is None:
-            made.notes.append(f"there is no stream {one_line(one.name)} yet; nothing comes until there is.")
+            made.warn(f"there is no stream {one_line(one.name)} yet; nothing comes until there is.")
 
 
 async def update(api: Api, before: dict[str, Any], wanted: dict[str, Any], force: bool) -> Change:
@@ -162,9 +172,11 @@ async def update(api: Api, before: dict[str, Any], wanted: dict[str, Any], force
         e.hint = f"Asked for: {fields}. Leave out what cannot change, or remove the stream and make it anew."
         e.args = (e.what, e.hint)
         raise
-    return Change(
-        f"Stream {name}", after, changes(before["config"], after["config"], FIELDS), FIELDS, STREAM_INFO
-    )
+    diff = changes(before["config"], after["config"], FIELDS)
+    made = Change(f"Stream {name}", after, diff, FIELDS, STREAM_INFO)
+    if any(field.startswith("max_") for field in diff):
+        made.warn(*odd_limits(after["config"]))
+    return made
 
 
 #: What the server fills in when a request does not say it, beside empty values.
@@ -309,6 +321,8 @@ async def edit(
                 "Name one, or leave the field out: subjects: ['orders.>']",
             )
         wanted = configured({**before["config"], **fields}, said)
+        if line.body is not None:
+            agree(fields, wanted, FIELDS)
         check(wanted)
         if dry_run:
             asked = changes(before["config"], wanted, FIELDS)
@@ -416,7 +430,16 @@ async def rmm(line: Line, stream: str | None, id: int | None, force: bool, dry_r
         name = await pick_stream(api, stream)
         if dry_run:
             return Request(f"$JS.API.STREAM.MSG.DELETE.{name}", {"seq": id})
-        there = (await api.call(f"STREAM.MSG.GET.{name}", {"seq": id}))["message"]
+        try:
+            there = (await api.call(f"STREAM.MSG.GET.{name}", {"seq": id}))["message"]
+        except JetStreamError as e:
+            if e.code == 10037:
+                last = (await api.call(f"STREAM.INFO.{name}"))["state"]["last_seq"]
+                e.what = (
+                    f"There is no message {id} in stream {name}, whose last sequence is {last} (error 10037)."
+                )
+                e.args = (e.what, e.hint)
+            raise
         subject = one_line(there["subject"], 60)
         _forced(
             force,

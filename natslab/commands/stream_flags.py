@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from natslab.commands.config_body import STREAM, read_config, read_file
+from natslab.commands.config_body import STREAM, agree, read_config, read_file
 from natslab.commands.flags import FILE, NANOS, NUMBER, SIZE, Number, flag, many, switch
 from natslab.errors import CommandError
 from natslab.servers.subject import check_subject
@@ -231,7 +231,10 @@ def wanted(stream: str | None, body: str | None, said: Mapping[str, Any]) -> dic
 
     Raises CommandError when there is no name, or two.
     """
-    config = configured(given(body, said.get("config")), said)
+    inside = given(body, said.get("config"))
+    config = configured(inside, said)
+    if body is not None:
+        agree(inside, config, STREAM)
     if stream is not None and config.get("name", stream) != stream:
         raise CommandError(
             f"The line names the stream {stream} and the configuration {config['name']}.",
@@ -265,6 +268,20 @@ def check(config: Mapping[str, Any]) -> None:
             "The duplicate window is longer than messages are kept (max_age).",
             "Make it shorter, or leave it out: then it fits.",
         )
+
+
+def odd_limits(config: Mapping[str, Any]) -> list[str]:
+    """Limits that another one makes pointless."""
+    notes = []
+    one, all_bytes = int(config.get("max_msg_size") or -1), int(config.get("max_bytes") or -1)
+    if 0 < all_bytes < one:
+        notes.append(f"max_msg_size is {one:,} bytes, and max_bytes ends at {all_bytes:,}.")
+    each, most = int(config.get("max_msgs_per_subject") or -1), int(config.get("max_msgs") or -1)
+    if 0 < most < each:
+        notes.append(
+            f"max_msgs_per_subject is {each:,}, and max_msgs ends all subjects together at {most:,}."
+        )
+    return notes
 
 
 FILE_OF_CONFIG = flag("--config", type=FILE, help="take the configuration from this YAML or JSON file")

@@ -407,7 +407,9 @@ def _unknown(group: Group, name: str) -> CommandError:
             f"There is no verb {_quoted(name)} in {_path(group)}.", f"Did you mean %{other.name} {name}?"
         )
     later = [n for v, aliases in NOT_YET.items() for n in (v, *aliases)] if group is NATS else []
-    near = difflib.get_close_matches(name, [*group.names(), "help", *later], 1, 0.5)
+    # Short aliases are like almost anything.
+    named = [n for n in group.names() if len(n) > 2 or n in group.commands]
+    near = difflib.get_close_matches(name, [*named, "help", *later], 1, 0.65)
     if near and near[0] in later:
         return CommandError(
             f"There is no verb {_quoted(name)} in {_path(group)}.",
@@ -431,6 +433,8 @@ def _too_many(verb: Verb, ctx: click.Context, rest: list[str]) -> CommandError:
     first = next((v for k, v in ctx.params.items() if k in ("body", "payload") and isinstance(v, str)), "")
     if looks_eaten(" ".join([first, *rest])):
         return CommandError(what, EATEN)
+    if verb.name == "term":
+        return CommandError(what, f"The reason goes after a flag: --reason {_quoted(spare)}")
     if first:
         return CommandError(what, "Put quotes around a text with blanks: 'like this'")
     return CommandError(what, f"Help: %{ctx.command_path} --help")
@@ -455,9 +459,14 @@ def _sentence(root: Group, error: Exception, said: list[str]) -> CommandError:
     path = ctx.command_path if ctx is not None else name
     hint = f"Help: %{path} --help"
     if isinstance(error, click.NoSuchOption):
-        known = [o for p in command.params for o in (*p.opts, *p.secondary_opts)]
         bare = error.option_name
-        near = difflib.get_close_matches(bare, known, 1, 0.5) if bare.startswith("--") else []
+        maker = ctx.parent.command.find("add") if ctx and ctx.parent and name == "edit" else None
+        if maker is not None and any(bare in p.opts for p in maker.params):
+            return CommandError(
+                f"{bare} cannot be changed: it stays as it was when it was made.",
+                f"Make another one: %{path.removesuffix('edit')}add --help",
+            )
+        near = _near_flag(command, bare)
         if near:
             hint = f"Did you mean {near[0]}?"
         elif isinstance(command, Verb) and any(p.name in ("body", "payload") for p in command.params):
@@ -481,6 +490,18 @@ def _sentence(root: Group, error: Exception, said: list[str]) -> CommandError:
     if isinstance(error, click.ClickException):
         return CommandError(f"{name}: {_plain(error.message)}", hint)
     return CommandError(f"{_quoted(' '.join(said))} cannot be understood.", hint)
+
+
+def _near_flag(command: click.Command, bare: str) -> list[str]:
+    """The flag that was meant: first of the verb's own, then of those that all have."""
+    own = [p for p in command.params if not isinstance(command, Verb) or p.name not in command.common]
+    for params, least in ((own, 0.7), (command.params, 0.8)):
+        known = [o for p in params for o in (*p.opts, *p.secondary_opts)]
+        if not bare.startswith("--"):
+            return [o for o in known if o == bare.swapcase()]
+        if near := difflib.get_close_matches(bare, [o for o in known if len(o) > 4], 1, least):
+            return near
+    return []
 
 
 def _plain(text: str) -> str:
