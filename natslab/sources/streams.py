@@ -88,6 +88,7 @@ class Streams:
         self._made: dict[tuple[str, ...], str] = {}  # the same -> when it was created
         self._streams: dict[str, _Stream] = {}
         self._early: deque[Event] = deque(maxlen=10_000)  # of streams that were not reported yet
+        self._over: dict[str, str] = {}  # deleted streams -> when they were created
         self._read = 0  # how far the tape was read
         self._stop: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -177,6 +178,8 @@ class Streams:
         self._events()
         for said in streams:
             name = str(said["name"])
+            if self._over.get(name) == str(said.get("created", "")):
+                continue  # it was deleted while this report was made
             there[(name,)] = "stream", str(said.get("created", "")), _stream(said)
             for one in said.get("consumer_detail") or []:
                 there[(name, str(one["name"]))] = (
@@ -287,8 +290,22 @@ class Streams:
         head = self._tape.head
         if head == self._read:
             return
-        found: list[Event] = self._tape.between(self._read, head)
+        found: list[Event] = []
+        for event in self._tape.between(self._read, head):
+            name = _deletes(event)
+            if (name,) in self._told and event.t > self._since(self._made[(name,)]):
+                # What comes from here on is about another stream, if it has this name.
+                self._read_on(found)
+                found = []
+                self._over[name] = self._made[(name,)]
+                for key in [key for key in self._told if key[0] == name and len(key) > 1]:
+                    self._gone(event.place, key)
+                self._gone(event.place, (name,))
+            found.append(event)
         self._read = head
+        self._read_on(found)
+
+    def _read_on(self, found: list[Event]) -> None:
         # Answers to several clients may come out of order.
         stores = [e for e in found if isinstance(e, Store) and e.client and e.seq and not e.duplicate]
         for store in sorted(stores, key=lambda e: e.seq):
@@ -460,6 +477,15 @@ def _removes(event: Event) -> str:
     data = event.data if isinstance(event, Snap) else {}
     found = _REMOVAL.fullmatch(str(data.get("subject", "")))
     return found[1] if found is not None and "request" in data else ""
+
+
+def _deletes(event: Event) -> str:
+    """The stream that was deleted, if the event is the server's word of it."""
+    if not (isinstance(event, Snap) and event.what == "advisory"):
+        return ""
+    data = event.data
+    gone = str(data.get("type", "")).endswith("stream_action") and data.get("action") == "delete"
+    return str(data.get("stream", "")) if gone else ""
 
 
 def _deserts(event: Event) -> str:
