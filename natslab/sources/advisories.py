@@ -71,12 +71,17 @@ class Advisories:
                 self._acks.measured(said["stream"], said["consumer"], int(said["consumer_seq"]), seconds)
             return
         self._heard.append(msg)
-        if self._timer is None:
+        if ".ADVISORY.STREAM." in msg.subject or ".CONSUMER.DELETED." in msg.subject:
+            # At once: what comes after it may be about another one of the same name.
+            self.flush()
+        elif self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(DELAY, self.flush)
 
     def flush(self) -> None:
         """Put what was heard so far on the tape."""
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         if not self._heard:
             return
         heard, self._heard = self._heard, []
