@@ -9,6 +9,7 @@ import pytest
 
 from natslab.commands.run import parse
 from natslab.lab import Lab
+from natslab.views import view as views
 from natslab.views.view import load, names
 from tests.pictures import check
 
@@ -206,3 +207,12 @@ def test_who_says_nothing_any_more_said_it_before(wait_for: Callable[..., float]
                 words = desk.says(view)
                 assert words.split("\n")[1].startswith(f"n1 is {state}: this is what it said last."), words
                 assert "deadline" not in words and "nobody pulls" not in words
+
+
+@pytest.mark.parametrize("name", ["acks", "kv", "mirrors", "queue", "requests", "stream"])
+def test_an_empty_picture_of_a_frozen_server_says_that_it_is_frozen(name: str) -> None:
+    view = views.load(name)
+    state = view.start(())
+    for server, said in (("frozen", "n1 is frozen."), ("down", "No server is up.")):
+        state.servers = {"n1": server}
+        assert view.describe(state)[0] == said

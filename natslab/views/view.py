@@ -54,14 +54,23 @@ def fold_common(state: ViewState, event: Event) -> None:
         state.servers[event.name] = event.state
 
 
-def silent(state: ViewState) -> str:
-    """For a note, while no server says anything: that what is shown is not of now; else ""."""
+def unheard(state: ViewState) -> str:
+    """The sentence while no server says anything: that none is up, or that they are frozen; else ""."""
     if not state.servers or any(s in ("up", "lame duck") for s in state.servers.values()):
         return ""
-    names = list(state.servers)
-    if len(names) > 1:
-        return "No server is up: this is what they said last."
-    return f"{names[0]} is {state.servers[names[0]]}: this is what it said last."
+    frozen = [name for name, s in state.servers.items() if s == "frozen"]
+    if len(frozen) == len(state.servers):
+        return f"{frozen[0]} is frozen." if len(frozen) == 1 else "All servers are frozen."
+    return "No server is up."
+
+
+def silent(state: ViewState) -> str:
+    """For a note, while no server says anything: that what is shown is not of now; else ""."""
+    said = unheard(state)
+    if not said or len(state.servers) > 1:
+        return said and f"{said[:-1]}: this is what they said last."
+    name, is_ = next(iter(state.servers.items()))
+    return f"{name} is {is_}: this is what it said last."
 
 
 def selected(selection: str, key: str) -> bool:

@@ -7,7 +7,7 @@ from natslab.views.acks.once import drawn
 from natslab.views.acks.plan import Plan, plan_of
 from natslab.views.acks.state import Cell, Consumer, State, Totals, totals_of
 from natslab.views.scene import text_width
-from natslab.views.view import Table, silent
+from natslab.views.view import Table, silent, unheard
 from natslab.views.wording import amount, count_of, listed, short_name
 
 STATES = {
@@ -249,8 +249,8 @@ def _nothing_for(consumers: list[Consumer], totals: list[tuple[Consumer, Totals]
 
 
 def _empty(state: State) -> tuple[str, str]:
-    if state.servers and "up" not in state.servers.values():
-        return "No server is up.", "What consumers wait for appears here when one is."
+    if unheard(state):
+        return unheard(state), "What consumers wait for appears here when one is up."
     if not state.streams:
         if state.of:
             name = short_name(state.of[0], 40)

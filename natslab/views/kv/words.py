@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from natslab.views.kv.plan import newest_try, plan_of, shown, watchers
 from natslab.views.kv.state import Bucket, Entry, Key, State, Try, Watcher
-from natslab.views.view import Table, silent
+from natslab.views.view import Table, silent, unheard
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, plain, short_name
 
 OPS = {"put": "put", "del": "delete", "purge": "purge", "marker": "marker"}
@@ -64,8 +64,8 @@ def verdict(attempt: Try) -> str:
 def describe(state: State) -> tuple[str, str]:
     """What happened last to a key, and how much of it the bucket keeps; watchers in the note."""
     if not state.buckets:
-        if state.servers and "up" not in state.servers.values():
-            return "No server is up.", "Buckets appear here when one is."
+        if unheard(state):
+            return unheard(state), "Buckets appear here when one is up."
         if state.of:
             name = state.of[0].split("/", 1)[0]
             return f"There is no bucket {short_name(name, 30)} yet.", _make(name)

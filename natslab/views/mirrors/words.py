@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from natslab.views.mirrors.braid import beside
 from natslab.views.mirrors.plan import Block, blocks, braids, stream_of
 from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared, trouble
-from natslab.views.view import Table, silent
+from natslab.views.view import Table, silent, unheard
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, listed, plain, short_name
 
 
@@ -25,8 +25,8 @@ def describe(state: State) -> tuple[str, str]:
 
 
 def _nothing(state: State) -> tuple[str, str]:
-    if state.servers and "up" not in state.servers.values():
-        return "No server is up.", "Mirrors and sources appear here when one is."
+    if unheard(state):
+        return unheard(state), "Mirrors and sources appear here when one is up."
     if state.of:
         return f"Nothing copies or is copied by {short_name(state.of[0], 30)}.", ""
     names = [s.name for s in state.streams.values() if s.known]

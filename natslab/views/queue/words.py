@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from natslab.views.queue.plan import PLAIN, order
 from natslab.views.queue.state import ENOUGH, UNEVEN, Group, Lane, State, copies_of
-from natslab.views.view import Table
+from natslab.views.view import Table, unheard
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, in_words, listed, short_name
 
 
@@ -39,8 +39,8 @@ def describe(state: State) -> tuple[str, str]:
     """The shares and whether chance explains them; deaths, losses, and a second group in the note."""
     groups = list(state.groups.values())
     if not groups:
-        if state.servers and "up" not in state.servers.values():
-            return "No server is up.", "Queue groups appear here when one is."
+        if unheard(state):
+            return unheard(state), "Queue groups appear here when one is up."
         if state.of:
             return f"No queue group yet for {listed([short_name(o, 30) for o in state.of])}.", ""
         return (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natslab.views.requests.plan import shown_of
 from natslab.views.requests.state import OUTCOMES, Request, State
-from natslab.views.view import Table
+from natslab.views.view import Table, unheard
 from natslab.views.wording import SENTENCE, in_words, listed, short_name
 
 
@@ -19,8 +19,8 @@ def time_of(seconds: float) -> str:
 
 
 def _empty(state: State) -> tuple[str, str]:
-    if state.servers and "up" not in state.servers.values():
-        return "No server is up.", "Requests appear here when one is."
+    if unheard(state):
+        return unheard(state), "Requests appear here when one is up."
     if state.of:
         return f"No request yet for {listed([short_name(o, 30) for o in state.of])}.", ""
     return (

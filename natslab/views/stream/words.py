@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from natslab.views.stream.plan import READERS, SHELVES, Column, shelves_of
 from natslab.views.stream.reasons import LONG, WHOLE, made_room
 from natslab.views.stream.state import Answer, Gone, Reader, Slot, State, Stream
-from natslab.views.view import Table
+from natslab.views.view import Table, unheard
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, in_words, listed, plain, short_name
 
 CARDS = 8  # streams that are drawn when there are several
@@ -108,8 +108,8 @@ def _make(name: str) -> str:
 
 
 def _nothing(state: State) -> tuple[str, Iterator[str]]:
-    if state.servers and "up" not in state.servers.values():
-        return "No server is up.", iter(["Streams appear here when one is."])
+    if unheard(state):
+        return unheard(state), iter(["Streams appear here when one is up."])
     name = state.of[0] if state.of else "ORDERS"
     if state.of:
         return f"There is no stream called {listed([short_name(o, 24) for o in state.of])}.", iter(
@@ -215,11 +215,8 @@ def _notes_of_all(state: State, streams: list[Stream]) -> Iterator[str]:
 
 
 def _down(state: State) -> str:
-    return (
-        "No server is up: this is what the stream held."
-        if state.servers and "up" not in state.servers.values()
-        else ""
-    )
+    said = unheard(state)
+    return said and f"{said[:-1]}: this is what the stream held."
 
 
 def _origin(stream: Stream) -> Iterator[str]:
