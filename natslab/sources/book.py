@@ -17,13 +17,8 @@ from natslab.tape.event import How
 from natslab.tape.subject import matches
 
 KNOWN = 5_000  # messages that are known singly; of older ones the number only
-_UNTOLD = (
-    "deleted",
-    "acked",
-    "terminated",
-    "no interest",
-    "",
-)  # reasons for which a request or an ack may still come
+# Reasons that a request or an ack, which is still on its way, may correct.
+_UNTOLD = ("deleted", "acked", "terminated", "no interest", "consumer deleted", "")
 _LIMITS = ("max_msgs", "max_bytes", "max_msgs_per_subject")
 RECENT = 2.0  # seconds in which a request explains what went
 
