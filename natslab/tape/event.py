@@ -37,9 +37,27 @@ class Server(Base, tag="server", kw_only=True, omit_defaults=True):
     """A server of the lab changed state."""
 
     name: str
-    state: Literal["starting", "up", "down", "frozen", "lame duck"]
+    state: Literal["starting", "up", "down", "frozen", "lame duck", "removed"]
     version: str = ""
     why: str = ""
+    cluster: str = ""  # the cluster that it belongs to; "" for a server alone
+    domain: str = ""  # its JetStream domain; "" where there is none
+
+
+class Link(Base, tag="link", kw_only=True, omit_defaults=True):
+    """A wire between two servers of the lab: it was laid, was changed, or is taken away.
+
+    One wire per pair: a route and a gateway are named in the order of the lab's servers; a leafnode's
+    wire has the leaf as `a` and the hub as `b`.
+    """
+
+    a: str
+    b: str
+    type: Literal["route", "gateway", "leafnode"] = "route"
+    state: Literal["open", "cut", "held", "delayed", "removed"] = "open"
+    delay: float = 0.0  # seconds, each way, while delayed
+    connected: bool = False  # whether a connection between the two goes through it now
+    why: str = ""  # how it came about that it has no connection, e.g. "n2 is down"
 
 
 class Conn(Base, tag="conn", kw_only=True, omit_defaults=True):
@@ -236,12 +254,65 @@ class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):
     redelivered ([[seq, deliveries - 1], ...]), both in order of seq; where they were cut, how many more there
     are: `left_out` of pending, `left_out_again` of redelivered; and singly=False while the consumer is too
     fast to be told attempt by attempt. Of a consumer in memory only stream, consumer, singly.
+    group: a RAFT group: group, type (meta, stream or consumer), stream, consumer, peers (server names).
+    raft: the server's own report of one group (raftz): group, state (LEADER FOLLOWER CANDIDATE), term,
+    voted_for, leader (names, "" for none), committed, applied, pindex, pterm, first, last (of its log),
+    quorum_needed, size, and peers: {name: {"index": last_replicated_index, "seen": seconds since,
+    "known": bool}}.
+    routez gatewayz leafz: what the server says of its links: `links`, each with `to` (a server's name),
+    `type`, in_msgs, out_msgs, in_bytes, out_bytes, rtt (seconds); leafz also `account` and `subjects`.
+    wire: `a`, `b`: what crossed a wire of ours so far: ab_msgs, ba_msgs, ab_bytes, ba_bytes.
     advisory: what a server published on $JS.EVENT.>, with `type`. Of the audit of API requests those that
     changed something: subject, request, client, and `purged`, how many messages a purge took.
     """
 
-    what: str  # varz connz subsz accountz jsz stream consumer pending advisory
+    what: str  # one of the words above, or varz connz subsz accountz jsz
     data: dict[str, Any] = {}
+
+
+class Raft(Base, tag="raft", kw_only=True, omit_defaults=True):
+    """One message of the RAFT protocol from server `a` to server `b` (the servers' own, not a model).
+
+    vote: `a` asks for a vote. voted: the answer. append: the leader `a` sends entries, or none: a heartbeat.
+    appended: the answer. catchup: entries for a server that lags. propose: a proposal on its way to the
+    leader. Header fields only; what is in the entries stays out.
+
+    `how` is "inferred" where the two ends were not seen but follow from another message. Of more than are
+    told singly `count` of the same kind went from `a` to `b`, of which this is the last.
+    """
+
+    group: str  # _meta_, S-R3F-..., C-R3F-...; the Snap "group" says of what
+    what: Literal["vote", "voted", "append", "appended", "catchup", "propose"]
+    a: str
+    b: str
+    term: int = 0
+    rpc: str = ""  # the same in a request and its answers; "" where it has none
+    index: int = 0  # vote: last of the log. append: of the entry before these (pindex). appended: last stored
+    last_term: int = 0  # vote: of the last entry; append: of the entry before these (pterm)
+    commit: int = 0  # append: everything up to here is committed
+    entries: int = 0  # append: how many; 0 is a heartbeat
+    ops: list[str] = []  # append: what they are, e.g. message, delivered, ack, snapshot, peers; at most 8
+    ok: bool = False  # voted: granted; appended: stored
+    count: int = 1
+    lost: str = ""  # why it did not arrive, where that is known: held, e.g.
+
+
+class Leader(Base, tag="leader", kw_only=True, omit_defaults=True):
+    """Who leads a RAFT group from now on; `leader` is "" when nobody does.
+
+    observed: a server announced it, or an append of a new term was seen. inferred: it follows from reports.
+    """
+
+    group: str
+    leader: str = ""
+    term: int = 0
+
+
+class Quorum(Base, tag="quorum", kw_only=True, omit_defaults=True):
+    """A group lost its quorum or has it again, as a server said (QUORUM_LOST) or as follows from a commit."""
+
+    group: str
+    lost: bool
 
 
 class Mark(Base, tag="mark", kw_only=True, omit_defaults=True):
@@ -253,5 +324,22 @@ class Mark(Base, tag="mark", kw_only=True, omit_defaults=True):
 
 
 Event: TypeAlias = (
-    Server | Conn | Sub | Pub | Recv | Many | Hop | End | Store | Drop | Deliver | Ack | Snap | Mark
+    Server
+    | Link
+    | Conn
+    | Sub
+    | Pub
+    | Recv
+    | Many
+    | Hop
+    | End
+    | Store
+    | Drop
+    | Deliver
+    | Ack
+    | Raft
+    | Leader
+    | Quorum
+    | Snap
+    | Mark
 )
