@@ -287,14 +287,11 @@ def conf(line: Line, server: str | None) -> Text:
     return Text(text.rstrip("\n"), server=one.name, conf=text)
 
 
-@NATSLAB.verb("view", example="%natslab view routing", mark="")
+@NATSLAB.verb("view", example="%natslab view routing", mark="", says=there(views.names()))
 @click.argument("name", required=False)
 @click.argument("of", nargs=-1)
 def view(line: Line, name: str | None, of: tuple[str, ...]) -> View:
-    """Show a live view; further words narrow it.
-
-    There are acks, kv, mirrors, queue, requests, routing and stream.
-    """
+    """Show a live view; further words narrow it."""
     return _view(name, of)
 
 

@@ -67,6 +67,7 @@ class Verb(click.Command):
         mark: str = "run",
         common: list[click.Parameter] | None = None,
         body: bool = False,
+        says: str = "",
     ) -> None:
         summary, _, rest = inspect.cleandoc(run.__doc__ or "").partition("\n")
         self.run = run
@@ -78,7 +79,7 @@ class Verb(click.Command):
         super().__init__(
             name,
             params=[*params, *(common or []), _help_flag()],
-            help=f"{summary}\n\n{rest.strip()}".strip(),
+            help="\n\n".join(part for part in (summary, rest.strip(), says) if part),
             short_help=summary.rstrip("."),
             add_help_option=False,
             context_settings={"allow_extra_args": True, "terminal_width": 100},
@@ -146,12 +147,19 @@ class Group(click.Command):
         )
 
     def verb(
-        self, name: str, *aliases: str, example: str = "", mark: str = "run", body: bool = False
+        self,
+        name: str,
+        *aliases: str,
+        example: str = "",
+        mark: str = "run",
+        body: bool = False,
+        says: str = "",
     ) -> Callable[[F], F]:
         """Declare the decorated function, under its click parameters, as a verb of this group.
 
         Its first parameter is the Line it belongs to. `mark` says what the run is on the tape:
         run, fault, or "" for what only looks. `body`: whether a cell body means something (`line.body`).
+        `says` is added to its help.
         """
 
         def declare(run: F) -> F:
@@ -168,7 +176,7 @@ class Group(click.Command):
                 params.append(
                     click.Option(["--quiet/--no-quiet", *short], default=False, help="show nothing")
                 )
-            self.commands[name] = Verb(name, run, params, aliases, example, mark, shared, body)
+            self.commands[name] = Verb(name, run, params, aliases, example, mark, shared, body, says)
             return run
 
         return declare

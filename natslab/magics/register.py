@@ -63,7 +63,7 @@ def natslab(line: str, cell: str | None = None) -> Any:
     """Start, stop and look at the lab of this notebook.
 
     %natslab up                         start a real nats-server
-    %natslab view routing               the live picture; others: queue requests acks stream kv mirrors
+    %natslab view routing               the live picture; all others: %natslab view --help
     %natslab picture routing            a still that stays in the notebook
     %natslab kill n1                    end a server like a crash; restart n1 starts it again
     %natslab down                       stop everything

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from natslab.tape.tape import Tape
 from natslab.views import page
+from natslab.views import view as views
 from natslab.views.player import Player
 from natslab.views.scene import Scene, to_svg
 from natslab.views.view import Table
+from natslab.views.wording import listed
 
 if TYPE_CHECKING:
     from natslab.views.widget import Stage
@@ -91,9 +93,9 @@ class View:
         self._settle()
         source = self.player.dot()
         if source is None:
-            raise CommandError(
-                f"The {self.name} view is not a graph.", "view.dot() works for routing and queue."
-            )
+            graphs = [name for name in views.names() if hasattr(views.load(name), "dot")]
+            hint = f"view.dot() works for {listed(graphs)}."
+            raise CommandError(f"The {self.name} view is not a graph.", hint)
         return Graph(source)
 
     def widget(self) -> Stage:
