@@ -85,6 +85,12 @@ class Cancelled(KeyboardInterrupt):
         return render(self)
 
 
+def joined(names: Iterable[str]) -> str:
+    """Names in a sentence: "n1", "n1 and n2", "n1, n2 and n3"."""
+    *most, last = list(names) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def there(names: Iterable[str], most: int = 8) -> str:
     """For a hint: "There is n1." or "There are n1, n2 and n3."; of more than `most` names only these."""
     said = list(names)
@@ -94,7 +100,7 @@ def there(names: Iterable[str], most: int = 8) -> str:
         return f"There are {', '.join(said[:most])} and {len(said) - most} more."
     if len(said) == 1:
         return f"There is {said[0]}."
-    return f"There are {', '.join(said[:-1])} and {said[-1]}."
+    return f"There are {joined(said)}."
 
 
 def render(error: NatslabError | Cancelled) -> list[str]:

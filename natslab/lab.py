@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -14,11 +14,13 @@ from natslab.loop import loop, run
 from natslab.servers.client import Client
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
+from natslab.servers.link import Link
 from natslab.servers.server import LogLine, Server
-from natslab.servers.topology import Topology, single
+from natslab.servers.topology import Topology, cluster, leafnodes, single, supercluster
 from natslab.sources.acks import Acks
 from natslab.sources.advisories import Advisories
 from natslab.sources.clients import Clients
+from natslab.sources.links import Links
 from natslab.sources.monitor import Monitor
 from natslab.sources.servers import Servers
 from natslab.sources.settling import settled
@@ -161,6 +163,7 @@ class Lab:
         self.recording: Block | None = None  # by %natslab record
         self._views: dict[tuple[str, ...], View] = {}
         self._followers = Servers(fleet, hub, tape)
+        self._wires = Links(fleet, hub, tape)
         self._reports = Clients(fleet, hub, tape)
         self._traces = Traces(fleet, hub, tape)
         self._monitor = Monitor(fleet, hub, tape)
@@ -182,28 +185,57 @@ class Lab:
         store: str | Path | None = None,
         port: int | None = None,
         watch: bool = True,
+        wires: bool = True,
         **options: Any,
     ) -> Lab:
         """Start a lab in this kernel, or give back the one that is up with the same description.
 
         Parameters
         ----------
-        servers: how many; one for now.
+        servers: how many; more than one are a cluster.
         name: what the pictures call it.
         store: a folder that keeps streams after the lab; a temporary one when left out.
         port: of the first server; the system picks one when left out.
         watch: whether sources record what happens; without them there are no pictures.
-        options: what `natslab.servers.topology.single` takes besides.
+        wires: whether what joins the servers can be cut, held, delayed and heard.
+        options: what topologies have in common besides: max_payload, mappings, http.
 
         Raises LabError when another lab is up, ServerError when a server does not start.
         """
+        options |= {"store": Path(store) if store is not None else None, "port": port}
+        topology = single(**options) if servers == 1 else cluster(servers, wires=wires, **options)
+        return cls._up(topology, name, watch)
+
+    @classmethod
+    def supercluster(
+        cls,
+        sizes: Mapping[str, int],
+        *,
+        name: str = "lab",
+        watch: bool = True,
+        wires: bool = True,
+        **options: Any,
+    ) -> Lab:
+        """The same with clusters joined by gateways: `Lab.supercluster({"EAST": 3, "WEST": 3})`."""
+        return cls._up(supercluster(sizes, wires=wires, **options), name, watch)
+
+    @classmethod
+    def leafnodes(
+        cls,
+        hub: str = "hub",
+        edges: Sequence[str] = ("edge1",),
+        *,
+        name: str = "lab",
+        watch: bool = True,
+        wires: bool = True,
+        **options: Any,
+    ) -> Lab:
+        """The same with a hub and leafnodes; each server is a JetStream domain of its name."""
+        return cls._up(leafnodes(hub, edges, wires=wires, **options), name, watch)
+
+    @classmethod
+    def _up(cls, topology: Topology, name: str, watch: bool) -> Lab:
         global _current
-        if servers != 1:
-            raise LabError(
-                f"A lab of {servers} servers is not possible.",
-                "This natslab runs labs of one server: %natslab up",
-            )
-        topology = single(store=Path(store) if store is not None else None, port=port, **options)
         if _current is not None:
             if _current.fleet.topology == topology and _current.name == name:
                 return _current
@@ -221,7 +253,13 @@ class Lab:
             raise
         lab = cls(fleet, Hub(trace=watch), tape, name, watch)
         try:
-            await lab._open()
+            # Together: what the servers do to get ready is worth seeing.
+            together = asyncio.ensure_future(fleet.ready())
+            try:
+                await lab._open()
+                await together
+            finally:
+                together.cancel()
         except BaseException:
             await lab._close()
             raise
@@ -231,6 +269,7 @@ class Lab:
         if self._watch:
             for source in (
                 self._followers,
+                self._wires,
                 self._reports,
                 self._traces,
                 self._acks,
@@ -294,6 +333,37 @@ class Lab:
         if name not in self.fleet.servers:
             raise CommandError(f"There is no server called {name!r} in this lab.", there(self.fleet.servers))
         return LabServer(self, self.fleet.servers[name])
+
+    # --- wires ----------------------------------------------------------------------------------
+
+    def cut(self, a: str, b: str) -> None:
+        """Cut the wire between two servers: its connections are reset, new ones refused.
+
+        Raises LabError when there is no such wire or it is cut.
+        """
+        self.do(self.fleet.link(a, b).cut())
+
+    def hold(self, a: str, b: str) -> None:
+        """Let nothing through the wire between two servers; its connections stay open. Raises LabError."""
+        self.do(self.fleet.link(a, b).hold())
+
+    def delay(self, a: str, b: str, seconds: float) -> None:
+        """Let everything between two servers arrive so much later, each way. Raises LabError."""
+        self.do(self.fleet.link(a, b).delay_by(seconds))
+
+    def heal(self, *names: str) -> list[tuple[str, str]]:
+        """Make the wire between two servers whole again, or all of one server, or of the lab.
+
+        Returns which were healed. Raises LabError when none was in need of it.
+        """
+        for name in names:
+            self.server(name)
+        return [link.names for link in self.do(self.fleet.wiring.heal(*names))]
+
+    def isolate(self, server: str) -> list[tuple[str, str]]:
+        """Cut every wire of a server that is not cut yet; returns which. Raises LabError."""
+        self.server(server)
+        return [link.names for link in self.do(self.fleet.wiring.isolate(server, Link.cut, ("cut",)))]
 
     async def connect(self, name: str, **options: Any) -> Client:
         """A nats-py client called `name` on the caller's loop; the pictures show what it does.

@@ -59,7 +59,7 @@ def test_up_with_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "say"),
     [
-        ("natslab up --servers 3", "3 servers"),
+        ("natslab up --servers 10", "10 servers"),
         ("natslab up --port 99999", "not a port"),
         ("natslab up --max-payload huge", "no size"),
         ("natslab up --max-payload 9999G", "between 1 byte"),

@@ -140,7 +140,7 @@ def test_masks_come_back(tmp_path: Path) -> None:
 
 def test_passwords_are_new_each_time_and_not_in_a_repr(tmp_path: Path) -> None:
     one, other = Logins.fresh(), Logins.fresh()
-    assert len({*vars(one).values(), *vars(other).values()}) == 6
+    assert len({*vars(one).values(), *vars(other).values()}) == 8
     shown = repr(single().configs(one, tmp_path, None)) + repr(one)
     assert not any(password in shown for password in vars(one).values())
 

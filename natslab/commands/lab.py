@@ -18,7 +18,7 @@ from natslab.commands.handle import jobs as running
 from natslab.commands.hold import term_message
 from natslab.commands.results import Rows, Text, one_line
 from natslab.commands.tree import NATSLAB
-from natslab.errors import CommandError, LabError, there
+from natslab.errors import CommandError, LabError, joined, there
 from natslab.lab import Lab, LabServer
 from natslab.loop import loop
 from natslab.views import view as views
@@ -53,6 +53,11 @@ class Size(click.ParamType[int]):
     default=True,
     help="record what happens (the default); --no-watch: no pictures, nothing added to messages",
 )
+@switch(
+    "--wires",
+    default=True,
+    help="join servers by wires that can be cut (the default); --no-wires: directly",
+)
 @switch("--http", help="open the unauthenticated monitoring port too")
 @switch("--js", default=True, hidden=True, help="accepted; JetStream is always on")
 def up(
@@ -63,6 +68,7 @@ def up(
     store: Path | None,
     max_payload: int | None,
     watch: bool,
+    wires: bool,
     http: bool,
     js: bool,
 ) -> Text:
@@ -85,11 +91,12 @@ def up(
         store=store,
         port=port,
         watch=watch,
+        wires=wires,
         **options,
     )
     if lab is not before:
         lab.mark("run", line.text)
-    names = " and ".join(lab.servers)
+    names = joined(lab.servers)
     again = "already " if lab is before else ""
     return Text(f"The lab is {again}up: {names}.", **_facts(lab))
 

@@ -262,6 +262,7 @@ def load() -> None:
             stream_read,
             stream_report,
             tapes,
+            wires,
         )
 
         JS.commands = {name: NATS.commands[name] for name in _JETSTREAM}

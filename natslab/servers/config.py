@@ -26,16 +26,17 @@ TRACES = "_NATSLAB.>"
 
 @dataclass(frozen=True)
 class Logins:
-    """The passwords of one lab, by user."""
+    """The passwords of one lab, by user; `peer` is what servers show each other."""
 
     app: str = field(repr=False)
     sys: str = field(repr=False)
     watcher: str = field(repr=False)
+    peer: str = field(repr=False)
 
     @classmethod
     def fresh(cls) -> Logins:
         """New random ones."""
-        return cls(secrets.token_hex(16), secrets.token_hex(16), secrets.token_hex(16))
+        return cls(*(secrets.token_hex(16) for _ in range(4)))
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,45 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """The cluster that a server is in: `routes` lead to the other servers, never to itself.
+
+    `port` is where it listens itself. `hidden`: no server finds another but by its routes.
+    """
+
+    name: str
+    password: str = field(repr=False)
+    routes: tuple[int, ...] = ()  # ports on 127.0.0.1
+    port: int = RANDOM
+    hidden: bool = True
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The way from a cluster to others: `remotes` are ports on 127.0.0.1 of each other cluster."""
+
+    password: str = field(repr=False)
+    remotes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    port: int = RANDOM
+    hidden: bool = True
+
+
+@dataclass(frozen=True)
+class Leafs:
+    """Where leafnodes may connect, as the user `leaf` of the learner's account."""
+
+    port: int = RANDOM
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A leafnode's connection to its hub: to this port on 127.0.0.1, into the learner's account."""
+
+    port: int
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Config:
     """One nats-server.
 
@@ -114,6 +154,11 @@ class Config:
     max_payload: int = MB
     max_mem: int = 256 * MB
     max_file: int = 1024 * MB
+    cluster: Cluster | None = None
+    gateway: Gateway | None = None
+    leafs: Leafs | None = None
+    remote: Remote | None = None
+    domain: str = ""  # JetStream's, in a lab with leafnodes
 
     def account(self, name: str) -> Account:
         """The account of that name. Raises LabError when there is none."""
@@ -156,7 +201,11 @@ class Config:
             f"  store_dir: {quote(str(self.store))}",
             f"  max_mem: {self.max_mem}",
             f"  max_file: {self.max_file}",
+            *([f"  domain: {quote(self.domain)}"] if self.domain else []),
             "}",
+            *_cluster(self.cluster),
+            *_gateway(self.gateway, self.cluster),
+            *_leafs(self.leafs, self.remote),
             f"system_account: {quote(SYS)}",
             "accounts {",
             *(f"  {line}" for account in self.accounts for line in _account(account)),
@@ -165,19 +214,25 @@ class Config:
         return "\n".join(lines) + "\n"
 
 
-def lab_accounts(logins: Logins, mappings: Mappings | None = None) -> tuple[Account, ...]:
+def lab_accounts(
+    logins: Logins, mappings: Mappings | None = None, *, leafs: bool = False
+) -> tuple[Account, ...]:
     """The accounts of every lab: SYS, A (the learner's) and LAB, which watches A from outside.
 
     A watcher inside A would change what a learner sees (a subscription to `>` answers every
     request, so that nobody ever gets "no responders"); an import of these three subjects does not
     (measured). Learners may not subscribe to the traces, or their own `>` would be full of them.
+    `leafs`: leafnodes connect as the user `leaf`; traces do not cross, each side tells its own.
     """
     to = (LAB,)
     return (
         Account(SYS, users=(User("sys", logins.sys),)),
         Account(
             LEARNER,
-            users=(User("app", logins.app, subscribe_deny=(TRACES,)),),
+            users=(
+                User("app", logins.app, subscribe_deny=(TRACES,)),
+                *([User("leaf", logins.peer, (), (TRACES,), (), (TRACES,))] if leafs else []),
+            ),
             exports=(
                 Export("stream", "$JS.EVENT.>", to),
                 Export("stream", "$JS.ACK.>", to),
@@ -206,7 +261,11 @@ def mask(text: str) -> tuple[str, dict[str, str]]:
         value = found["value"]
         return found["key"] + hidden.setdefault(value, f'"(password {len(hidden) + 1})"')
 
-    masked = _PASSWORD.sub(hide, text)
+    def hide_in_url(found: re.Match[str]) -> str:
+        value = found["value"]
+        return found["key"] + hidden.setdefault(value, f"(password-{len(hidden) + 1})")
+
+    masked = _IN_URL.sub(hide_in_url, _PASSWORD.sub(hide, text))
     return masked, {stands: value for value, stands in hidden.items()}
 
 
@@ -217,6 +276,63 @@ def unmask(text: str, hidden: Mapping[str, str]) -> str:
     return text
 
 
+# Nobody listens there: what a server says of where it is leads nowhere, so that no other finds it so.
+_NOWHERE = 'advertise: "127.0.0.1:1"'
+
+
+def _cluster(cluster: Cluster | None) -> list[str]:
+    if cluster is None:
+        return []
+    routes = ", ".join(
+        quote(f"nats-route://peer:{cluster.password}@127.0.0.1:{port}") for port in cluster.routes
+    )
+    return [
+        "cluster {",
+        f"  name: {quote(cluster.name)}",
+        f'  listen: "127.0.0.1:{cluster.port}"',
+        # Not no_advertise: with it clients never hear of the other servers (measured).
+        *([f"  {_NOWHERE}"] if cluster.hidden else []),
+        "  pool_size: -1",  # one connection for each pair of servers
+        "  compression: off",
+        f"  authorization {{ user: peer, password: {quote(cluster.password)} }}",
+        f"  routes: [{routes}]",
+        "}",
+    ]
+
+
+def _gateway(gateway: Gateway | None, cluster: Cluster | None) -> list[str]:
+    if gateway is None or cluster is None:
+        return []
+    lines = [
+        "gateway {",
+        f"  name: {quote(cluster.name)}",
+        f'  listen: "127.0.0.1:{gateway.port}"',
+        *([f"  {_NOWHERE}"] if gateway.hidden else []),
+        f"  authorization {{ user: peer, password: {quote(gateway.password)} }}",
+        "  gateways: [",
+    ]
+    for name, ports in gateway.remotes.items():
+        urls = ", ".join(quote(f"nats://peer:{gateway.password}@127.0.0.1:{port}") for port in ports)
+        lines.append(f"    {{name: {quote(name)}, urls: [{urls}]}}")
+    return [*lines, "  ]", "}"]
+
+
+def _leafs(leafs: Leafs | None, remote: Remote | None) -> list[str]:
+    if leafs is None and remote is None:
+        return []
+    lines = ["leafnodes {"]
+    if leafs is not None:
+        lines += [f'  listen: "127.0.0.1:{leafs.port}"', "  no_advertise: true", "  compression: off"]
+    if remote is not None:
+        url = quote(f"nats-leaf://leaf:{remote.password}@127.0.0.1:{remote.port}")
+        lines += [
+            '  reconnect: "0.2s"',
+            f"  remotes: [{{url: {url}, account: {quote(LEARNER)}, compression: off}}]",
+        ]
+    return [*lines, "}"]
+
+
+_IN_URL = re.compile(r"(?P<key>://[^/@\s\"']*:)(?P<value>[^/@\s\"']+)(?=@)")
 _PASSWORD = re.compile(
     r"""(?ix) (?P<key> \b (?: password | pass | token ) (?: \s*[:=]\s* | \s+ ) )
         (?P<value> "(?:[^"\\]|\\.)*" | '[^']*' | [^\s,}\]]+ )"""

@@ -1,28 +1,32 @@
-"""Every server of one lab, and natslab's own two connections to them."""
+"""Every server of one lab, the wires between them, and natslab's own connections to them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import shutil
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 
 from natslab.errors import LabError, ServerError
 from natslab.listeners import Listeners
 from natslab.servers import binary
 from natslab.servers import supervisor as supervisors
-from natslab.servers.config import Logins
+from natslab.servers.config import Config, Logins
+from natslab.servers.link import Link
+from natslab.servers.own import Own
+from natslab.servers.ready import ready
 from natslab.servers.server import Change, Server
 from natslab.servers.supervisor import Supervisor
-from natslab.servers.topology import Topology
+from natslab.servers.topology import Topology, WireType
+from natslab.servers.wiring import Wiring
 
-_ANSWER = 2.0  # seconds; monitoring answers take 1 ms, 26 ms with 1000 consumers
 _USERS = ("app", "sys", "watcher")
 
 
@@ -37,13 +41,16 @@ class Fleet:
         self.store = store
         self._supervisor = supervisor
         self._logins = Logins.fresh()
+        self._program = program
         self._hearers: Listeners[[Change]] = Listeners()
-        self._connections: dict[str, Client] = {}
-        self._connecting = asyncio.Lock()
+        self._own = Own(self._login)
         self._stopped = False
+        self.wiring = Wiring(self._where)
+        self.wiring.lay(topology.links)
+        self._fixed: dict[tuple[WireType, str], int] = {}  # where servers listen that no wire leads to
         self.servers: dict[str, Server] = {
-            name: Server(config, program, supervisor, store, self._request, self._changed)
-            for name, config in topology.configs(self._logins, folder, store).items()
+            name: self._make(config)
+            for name, config in topology.configs(self._logins, folder, store, self._dial).items()
         }
 
     @classmethod
@@ -71,6 +78,14 @@ class Fleet:
             raise
         return fleet
 
+    async def ready(self, waits: Callable[[str], None] = lambda what: None) -> None:
+        """Wait until several servers work as one: JetStream's meta group is full, leafnodes are connected.
+
+        `waits` is told what is waited for. Raises ServerError when it takes more than a minute.
+        """
+        if len(self.topology.names) > 1:
+            await ready(self, waits)
+
     async def stop(self) -> None:
         """End every server and remove the folder of the lab; a store folder of the person stays."""
         if not self._stopped:
@@ -78,18 +93,14 @@ class Fleet:
             # An interrupt must not leave half a lab.
             await asyncio.shield(asyncio.ensure_future(self._stop()))
 
-    def login(self, role: str = "app") -> dict[str, Any]:
-        """For `nats.connect(**login)`: every server, a user and its password.
+    def login(self, role: str = "app", name: str | None = None) -> dict[str, Any]:
+        """For `nats.connect(**login)`: every server, or the one called `name`, a user and its password.
 
         `role` is app (the learner), sys (the system account) or watcher. Raises LabError.
         """
         if role not in _USERS:
             raise LabError(f"There is no user {role!r}.", f"The users are {', '.join(_USERS)}.")
-        return {
-            "servers": [f"nats://127.0.0.1:{server.port}" for server in self.servers.values()],
-            "user": role,
-            "password": getattr(self._logins, role),
-        }
+        return self._login(role, self.servers.values() if name is None else [self.server(name)])
 
     def url(self, name: str | None = None) -> str:
         """One server (or the first) with the learner's credentials in it. Raises LabError."""
@@ -120,7 +131,7 @@ class Fleet:
         account = "acc" if what.lower() == "connz" else "account"
         body = {account if key in ("acc", "account") else key: value for key, value in body.items()}
         subject = f"$SYS.REQ.SERVER.{it.id}.{what.upper()}"
-        answer = await self._request(subject, json.dumps(body).encode() if body else b"")
+        answer = await self._request(server, subject, json.dumps(body).encode() if body else b"")
         if error := answer.get("error"):
             raise ServerError(
                 f"Server {server} refused {what}: {error.get('description', error)}.",
@@ -129,19 +140,36 @@ class Fleet:
         data: dict[str, Any] = answer.get("data") or answer.get("statsz") or answer
         return data
 
-    async def system(self) -> Client:
+    async def system(self, name: str | None = None) -> Client:
         """The connection to the system account: made on first use, kept, reconnects for ever.
 
-        Raises ServerError when no server answers.
+        With a `name` it stays with that server: its own side, when wires are cut. Without, it goes to
+        another when its server ends. Raises ServerError when no server answers, LabError for no server.
         """
-        return await self._connection("sys")
+        return await self._connection("sys", name)
 
-    async def watcher(self) -> Client:
+    async def watcher(self, name: str | None = None) -> Client:
         """The connection to the account LAB, which sees A.$JS.EVENT.>, A.$JS.ACK.> and _NATSLAB.>.
 
-        Made on first use, kept, reconnects for ever. Raises ServerError when no server answers.
+        Made on first use, kept, reconnects for ever; `name` as in `system`. Raises ServerError when no
+        server answers.
         """
-        return await self._connection("watcher")
+        return await self._connection("watcher", name)
+
+    @property
+    def links(self) -> dict[tuple[str, str], Link]:
+        """The wires by the names of the servers that they join, in the order of the lab."""
+        return self.wiring.links
+
+    def link(self, a: str, b: str) -> Link:
+        """The wire between two servers, in any order. Raises LabError when there is none."""
+        for name in (a, b):
+            self.server(name)
+        return self.wiring.link(a, b)
+
+    def listen_links(self, heard: Callable[[Link], None]) -> Callable[[], None]:
+        """Call `heard` on the loop at each change of a wire: state, delay, whether it connects."""
+        return self.wiring.listen(heard)
 
     def listen(self, heard: Callable[[Change], None]) -> Callable[[], None]:
         """Call `heard` on the loop at each change of a server's state; returns what ends that."""
@@ -149,7 +177,45 @@ class Fleet:
 
     # how
 
+    def _make(self, config: Config) -> Server:
+        request = functools.partial(self._request, config.name)
+        return Server(config, self._program, self._supervisor, self.store, request, self._changed)
+
+    def _login(self, role: str, servers: Iterable[Server]) -> dict[str, Any]:
+        return {
+            "servers": [f"nats://127.0.0.1:{server.port}" for server in servers],
+            "user": role,
+            "password": getattr(self._logins, role),
+        }
+
+    def _dial(self, type: WireType, a: str, b: str) -> int:
+        """The port at which `a` finds `b`: that of their wire, or where `b` itself will listen."""
+        link = self.wiring.find(a, b)
+        if link is not None:
+            return link.port(a)
+        if (type, b) not in self._fixed:
+            self._fixed[type, b] = _free_port()
+        return self._fixed[type, b]
+
+    async def _where(self, name: str, type: WireType) -> int | None:
+        """Where a server listens for others; waits while it starts."""
+        server = self.servers.get(name)
+        if server is None:
+            return None
+        await server.started()
+        return server.inner.get(type) if server.pid else None
+
+    async def _connection(self, role: str, name: str | None) -> Client:
+        if name is not None:
+            self.server(name)
+        return await self._own.connection(role, self.servers, name)
+
+    async def _request(self, server: str, subject: str, body: bytes) -> dict[str, Any]:
+        connection = await self._connection("sys", server)
+        return await self._own.request(connection, subject, body, server)
+
     async def _start(self) -> None:
+        await self.wiring.open()
         starts = [asyncio.ensure_future(server.start()) for server in self.servers.values()]
         try:
             await asyncio.gather(*starts)
@@ -158,11 +224,12 @@ class Fleet:
                 start.cancel()
             await asyncio.gather(*starts, return_exceptions=True)
             await asyncio.gather(*(self._end(server) for server in self.servers.values()))
+            await self.wiring.remove()
             raise
 
     async def _stop(self) -> None:
-        connections, self._connections = self._connections, {}
-        closing = [asyncio.ensure_future(connection.close()) for connection in connections.values()]
+        closing = self._own.close()
+        await self.wiring.remove()  # before the servers see each other go
         await asyncio.gather(*(self._end(server) for server in self.servers.values()))
         await asyncio.gather(*closing, return_exceptions=True)
         await _clear(self._supervisor, self.folder, self.store)
@@ -184,49 +251,11 @@ class Fleet:
                     {"message": "a listener of server changes raised", "exception": e}
                 )
 
-    async def _connection(self, role: str) -> Client:
-        async with self._connecting:  # two at once would make two
-            known = self._connections.get(role)
-            if known is not None and not known.is_closed:
-                return known
-            if self._stopped or all(server.state == "down" for server in self.servers.values()):
-                raise ServerError("No server of this lab is up.", "`%natslab restart` starts them.")
-            try:
-                async with asyncio.timeout(_ANSWER):
-                    made = await nats.connect(
-                        **self.login(role),
-                        name=f"natslab {role}",
-                        error_cb=_quiet,  # without one nats-py prints tracebacks
-                        max_reconnect_attempts=-1,
-                        reconnect_time_wait=0.1,
-                        connect_timeout=1,
-                    )
-            except (TimeoutError, OSError, nats.errors.Error) as e:
-                raise ServerError(
-                    f"No server of this lab answers: {e or 'timeout'}.",
-                    "Is one frozen? `%natslab thaw` ends that.",
-                ) from None
-            self._connections[role] = made
-            return made
 
-    async def _request(self, subject: str, body: bytes) -> dict[str, Any]:
-        system = await self.system()
-        try:
-            reply = await system.request(subject, body, timeout=_ANSWER)
-        except nats.errors.NoRespondersError:
-            raise ServerError(
-                "No server of that id is there any more.", "Has it been restarted just now?"
-            ) from None
-        except nats.errors.Error as e:
-            name = next(
-                (one.name for one in self.servers.values() if one.id and one.id in subject), "of this lab"
-            )
-            raise ServerError(
-                f"Server {name} does not answer ({str(e) or type(e).__name__}).",
-                "Is it frozen? `%natslab thaw` ends that.",
-            ) from None
-        answer: dict[str, Any] = json.loads(reply.data)
-        return answer
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 async def _clear(supervisor: Supervisor, folder: Path | None, store: Path | None) -> None:
@@ -238,7 +267,3 @@ async def _clear(supervisor: Supervisor, folder: Path | None, store: Path | None
     if store is not None:
         with contextlib.suppress(ServerError):
             await supervisor.unlock(store)
-
-
-async def _quiet(_: Exception) -> None:
-    pass

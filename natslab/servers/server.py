@@ -22,8 +22,9 @@ from natslab.servers import config as conf
 from natslab.servers import disk
 from natslab.servers.config import Config
 from natslab.servers.supervisor import Supervisor
+from natslab.servers.topology import WireType
 
-State: TypeAlias = Literal["starting", "up", "down", "frozen", "lame duck"]
+State: TypeAlias = Literal["starting", "up", "down", "frozen", "lame duck", "removed"]
 
 _START = 30.0  # seconds; measured 0.02, and 0.2 with 100 streams of 10 consumers
 _STOP = 2.0  # seconds; a graceful stop takes up to 10 ms per consumer, and SIGKILL lost nothing acked
@@ -35,6 +36,8 @@ _LEVELS = {"TRC": "trace", "DBG": "debug", "INF": "info", "WRN": "warn", "ERR": 
 _LINE = re.compile(r"\[\d+\] (\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6}) \[([A-Z]{3})\] (.*)")
 
 _BANNER = re.compile(r"\[INF\]   (Version|ID): +(\S+)")
+# Not in the file of ports, unlike the others.
+_LISTENS = re.compile(r"\[INF\] Listening for (gateway|leafnode)s? connections on \S+:(\d+)")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Server:
         self.id = ""  # new at every start
         self.pid = 0  # 0 when there is no process
         self.http: int | None = None  # the monitoring port, where one is open
+        self.inner: dict[WireType, int] = {}  # where other servers connect to it; new at every start
         self.folder = config.log.parent
         self._binary = binary
         self._supervisor = supervisor
@@ -179,6 +183,12 @@ class Server:
             # Once begun, an interrupt must not leave file and server in disagreement.
             await asyncio.shield(asyncio.ensure_future(self._reload(new)))
 
+    async def started(self) -> None:
+        """Wait while it is starting."""
+        while self.state == "starting":
+            self._news.clear()
+            await self._news.wait()
+
     # what it says
 
     def conf(self) -> str:
@@ -237,6 +247,7 @@ class Server:
         self._ending = ""
         self._awake = "up"
         self.id = ""
+        self.inner = {}
         output = self.folder / "output"
         argv = [str(self._binary), "-c", str(self._conf_path), "--ports_file_dir", str(self.folder)]
         self._set("starting")
@@ -256,7 +267,7 @@ class Server:
             raise
         self.config = dataclasses.replace(self.config, port=_port(ports["nats"]))
         self.http = _port(ports["monitoring"]) if "monitoring" in ports else None
-        self._read_banner()
+        self._read_banner(ports)
         self._set("up")
         if self._text is None:
             # The port stays over restarts. Written after the clients may come: nobody waits for it.
@@ -312,10 +323,14 @@ class Server:
         said = re.sub(re.escape(str(self._conf_path)) + r":(\d+)(?::\d+)?", r"line \1", said)
         return said.replace(f"{self.folder}/", "").strip().rstrip(".")
 
-    def _read_banner(self) -> None:
-        """Version and id, from what it logged first: asking would need a connection."""
-        found = dict(_BANNER.findall(self._read_log(self._log_from)))
+    def _read_banner(self, ports: dict[str, list[str]]) -> None:
+        """Version, id and inner ports, from what it logged first: asking would need a connection."""
+        log = self._read_log(self._log_from)
+        found = dict(_BANNER.findall(log))
         self.version, self.id = found.get("Version", ""), found.get("ID", "")
+        self.inner = {type: int(port) for type, port in _LISTENS.findall(log)}
+        if "cluster" in ports:
+            self.inner["route"] = _port(ports["cluster"])
 
     def _read_log(self, start: int = 0) -> str:
         try:
@@ -413,6 +428,7 @@ _SAID = {
     "down": "down",
     "frozen": "frozen",
     "lame duck": "in lame duck mode",
+    "removed": "no longer in this lab",
 }
 
 

@@ -1,13 +1,32 @@
-"""Which servers a lab has: a pure description, turned into configurations."""
+"""Which servers a lab has: a pure description, turned into configurations and the wires between them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias
 
+from natslab.errors import LabError
 from natslab.servers import config
-from natslab.servers.config import Config, Logins, Target
+from natslab.servers.config import Cluster, Config, Gateway, Leafs, Logins, Remote, Target
+
+WireType: TypeAlias = Literal["route", "gateway", "leafnode"]
+Ports: TypeAlias = Callable[[WireType, str, str], int]
+
+CLUSTER = "C1"  # what a lab's only cluster is called
+MOST = 9  # servers in one lab
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What joins two servers: routes and gateways in the order of the lab, a leafnode (a) to its hub (b)."""
+
+    a: str
+    b: str
+    type: WireType = "route"
 
 
 @dataclass(frozen=True)
@@ -25,41 +44,159 @@ class Topology:
     mappings: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)  # of the learner's account
     store: Path | None = None
     http: bool = False
+    clusters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> its servers
+    hubs: Mapping[str, str] = field(default_factory=dict)  # leafnode -> its hub
+    wires: bool = True  # what joins two servers goes through a Link of ours
 
-    def configs(self, logins: Logins, folder: Path, store: Path | None) -> dict[str, Config]:
-        """The configuration of each server; its files are in `folder`/NAME, its store in `store`/NAME."""
+    @property
+    def pairs(self) -> tuple[Wire, ...]:
+        """What joins two servers: in a cluster, between clusters, from a leafnode to its hub."""
+        routes = [Wire(a, b) for names in self.clusters.values() for a, b in itertools.combinations(names, 2)]
+        gateways = [
+            Wire(a, b, "gateway")
+            for one, other in itertools.combinations(self.clusters.values(), 2)
+            for a, b in itertools.product(one, other)
+        ]
+        return (*routes, *gateways, *(Wire(leaf, hub, "leafnode") for leaf, hub in self.hubs.items()))
+
+    @property
+    def links(self) -> tuple[Wire, ...]:
+        """The pairs that a Link joins: all of them, or with `wires` off none."""
+        return self.pairs if self.wires else ()
+
+    def cluster_of(self, name: str) -> str:
+        """The cluster of a server; "" for a server alone."""
+        return next((cluster for cluster, names in self.clusters.items() if name in names), "")
+
+    def domain_of(self, name: str) -> str:
+        """The JetStream domain of a server: in a lab with leafnodes its own name, else ""."""
+        return name if self.hubs and name in self.names else ""
+
+    def types_of(self, name: str) -> tuple[WireType, ...]:
+        """What other servers may connect to that server as."""
+        cluster = self.cluster_of(name)
+        found: list[WireType] = []
+        if cluster:
+            found.append("route")
+        if cluster and len(self.clusters) > 1:
+            found.append("gateway")
+        if name in self.hubs.values():
+            found.append("leafnode")
+        return tuple(found)
+
+    def configs(
+        self, logins: Logins, folder: Path, store: Path | None, dial: Ports | None = None
+    ) -> dict[str, Config]:
+        """The configuration of each server; its files are in `folder`/NAME, its store in `store`/NAME.
+
+        `dial(type, a, b)` is the port at which `a` finds `b`. Without wires that is where `b` listens.
+        """
+        dial = dial or _nowhere
         accounts = config.lab_accounts(logins, self.mappings)
-        return {
-            name: Config(
+        hub_accounts = config.lab_accounts(logins, self.mappings, leafs=True)
+        made = {}
+        for name in self.names:
+            types = self.types_of(name)
+            own = {type: config.RANDOM if self.wires else dial(type, name, name) for type in types}
+            hub = self.hubs.get(name)
+            made[name] = Config(
                 name=name,
-                accounts=accounts,
+                accounts=hub_accounts if "leafnode" in types else accounts,
                 store=(store / name) if store else (folder / name / "store"),
                 log=folder / name / "log",
                 port=self.port if self.port is not None and name == self.names[0] else config.RANDOM,
                 http=config.RANDOM if self.http else None,
                 max_payload=self.max_payload,
+                cluster=self._cluster(name, logins, dial, own["route"]) if "route" in own else None,
+                gateway=self._gateway(name, logins, dial, own["gateway"]) if "gateway" in own else None,
+                leafs=Leafs(own["leafnode"]) if "leafnode" in own else None,
+                remote=Remote(dial("leafnode", name, hub), logins.peer) if hub else None,
+                domain=self.domain_of(name),
             )
-            for name in self.names
+        return made
+
+    def _cluster(self, name: str, logins: Logins, dial: Ports, port: int) -> Cluster:
+        cluster = self.cluster_of(name)
+        others = tuple(dial("route", name, other) for other in self.clusters[cluster] if other != name)
+        return Cluster(cluster, logins.peer, others, port, hidden=self.wires)
+
+    def _gateway(self, name: str, logins: Logins, dial: Ports, port: int) -> Gateway:
+        own = self.cluster_of(name)
+        remotes = {
+            cluster: tuple(dial("gateway", name, other) for other in names)
+            for cluster, names in self.clusters.items()
+            if cluster != own
         }
+        return Gateway(logins.peer, remotes, port, hidden=self.wires)
 
 
-def single(
-    *,
-    port: int | None = None,
-    max_payload: int = config.MB,
-    mappings: Mapping[str, str | tuple[Target, ...]] | None = None,
-    store: Path | None = None,
-    http: bool = False,
+def _nowhere(type: WireType, a: str, b: str) -> int:
+    raise LabError(f"Nobody said where {a} finds {b}.", "Give the ports.")
+
+
+def single(**common: object) -> Topology:
+    """One server, n1. For `common` see `_made`."""
+    return _made(("n1",), common)
+
+
+def cluster(servers: int = 3, *, name: str = CLUSTER, wires: bool = True, **common: object) -> Topology:
+    """One cluster of so many servers: n1, n2, ... Raises LabError for a number that makes no sense."""
+    if not 2 <= servers <= MOST:
+        raise LabError(
+            f"A cluster of {servers} servers is not possible here.",
+            f"Choose 2 to {MOST}; 3 is usual, and 5 where two may fail at once.",
+        )
+    names = tuple(f"n{i}" for i in range(1, servers + 1))
+    return _made(names, common, clusters={name: names}, wires=wires)
+
+
+def supercluster(sizes: Mapping[str, int], *, wires: bool = True, **common: object) -> Topology:
+    """Clusters joined by gateways: `{"EAST": 3, "WEST": 3}` has EAST-n1, EAST-n2, ... Raises LabError."""
+    if len(sizes) < 2:
+        raise LabError("A supercluster has two clusters at least.", "For example: EAST=3 WEST=3")
+    for name, size in sizes.items():
+        _check_name(name, "cluster")
+        if size < 1:
+            raise LabError(f"A cluster of {size} servers is none.", f"Give {name} 1 or 3.")
+    if sum(sizes.values()) > MOST:
+        raise LabError(
+            f"{sum(sizes.values())} servers are more than this lab holds.", f"Choose {MOST} or fewer in all."
+        )
+    clusters = {name: tuple(f"{name}-n{i}" for i in range(1, size + 1)) for name, size in sizes.items()}
+    names = tuple(itertools.chain.from_iterable(clusters.values()))
+    return _made(names, common, clusters=clusters, wires=wires)
+
+
+def leafnodes(
+    hub: str = "hub", edges: Sequence[str] = ("edge1",), *, wires: bool = True, **common: object
 ) -> Topology:
-    """One server, n1. A mapping leads to one subject, or to weighted targets."""
-    return Topology(
-        names=("n1",),
-        port=port,
-        max_payload=max_payload,
-        mappings={
-            source: (Target(to),) if isinstance(to, str) else tuple(to)
-            for source, to in (mappings or {}).items()
-        },
-        store=store,
-        http=http,
-    )
+    """A hub and leafnodes that connect to it, each with a JetStream domain of its name. Raises LabError."""
+    names = (hub, *edges)
+    if not edges:
+        raise LabError("A hub alone has no leafnodes.", "Name an edge too: hub edge1")
+    for name in names:
+        _check_name(name, "server")
+    if len(set(names)) < len(names):
+        raise LabError("Two servers cannot have one name.", "Give each its own: hub edge1 edge2")
+    if len(names) > MOST:
+        raise LabError(f"{len(names)} servers are more than this lab holds.", f"Choose {MOST} or fewer.")
+    return _made(names, common, hubs=dict.fromkeys(edges, hub), wires=wires)
+
+
+def _check_name(name: str, of: str) -> None:
+    plain = name.isascii() and name.replace("-", "").replace("_", "").isalnum() and len(name) <= 32
+    if not plain or not name[0].isalpha():
+        raise LabError(
+            f"{name!r} cannot name a {of}.", "Use a short word of letters, digits, - and _: EAST, edge1"
+        )
+
+
+def _made(names: Iterable[str], common: Mapping[str, object], **own: object) -> Topology:
+    """Of what labs have in common: port, max_payload, store, http, and mappings.
+
+    A mapping leads to one subject, or to weighted targets.
+    """
+    mappings: Mapping[str, str | tuple[Target, ...]] = common.get("mappings") or {}  # type: ignore[assignment]
+    targets = {source: (Target(to),) if isinstance(to, str) else tuple(to) for source, to in mappings.items()}
+    made = Topology(names=tuple(names), **own)  # type: ignore[arg-type]
+    return dataclasses.replace(made, **{**common, "mappings": targets})  # type: ignore[arg-type]

@@ -42,5 +42,7 @@ class Servers:
                 state=change.state,
                 version=change.version,
                 why=change.why,
+                cluster=self._fleet.topology.cluster_of(change.name),
+                domain=self._fleet.topology.domain_of(change.name),
             )
         )
