@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import re
 import time
 from collections import deque
@@ -13,7 +14,6 @@ from typing import Any, Literal
 
 import nats.errors
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 from natslab.errors import NatslabError
 from natslab.servers.config import LEARNER
@@ -24,6 +24,8 @@ from natslab.servers.server import Change
 from natslab.sources.ackreply import Attempt, parse
 from natslab.sources.attempts import Attempts
 from natslab.sources.blocks import VERSIONS
+from natslab.sources.ears import Ear, Ears
+from natslab.sources.merged import Report, Told
 from natslab.sources.monitor import Monitor
 from natslab.sources.statefile import State, StateFile
 from natslab.tape.event import Ack, Deliver, Snap
@@ -39,6 +41,7 @@ MOST = 2_000  # entries of a list in a Snap
 WINDOW, SINGLES = 0.1, 200  # seconds, and acks of one consumer in them that are told one by one
 FORGET = 5.0  # seconds after which a consumer that no server reports is forgotten
 GUESSES = 200  # deliveries to others that are told one by one at a time
+CALM = 1.0  # seconds in which a new leader's file may still lack what the old one's had
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"([0-9.]+)(ns|us|µs|ms|s|m|h)")
@@ -55,8 +58,10 @@ class _Consumer:
         self.attempts = Attempts()
         self.began = began
         self.made = ""
-        self.place = ""
-        self.file: StateFile | None = None
+        self.place = ""  # its leader
+        self.since = math.inf  # since when that leads, unix seconds
+        self.moved = -math.inf  # when the leader changed last
+        self.file: StateFile | None = None  # the leader's
         self.state: State | None = None
         self.report: dict[str, Any] = {}  # the server's newest
         self.all = False  # an ack answers all before it
@@ -102,8 +107,9 @@ class Acks:
         self._tape = tape
         self._monitor = monitor
         # One subscription for all; while some consumer is too fast, one for each of the others.
-        self._sub: Subscription | None = None
-        self._each: dict[_Key, Subscription] = {}
+        self._ears = Ears(fleet, fleet.watcher)
+        self._all: Ear | None = None
+        self._each: dict[_Key, Ear] = {}
         self._turning = False
         self._heard: list[tuple[float, str, Attempt, bytes]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -122,10 +128,7 @@ class Acks:
         """Begin. Raises ServerError when no server answers."""
         self._stopped = False
         self._read = self._tape.head
-        watcher = await self._fleet.watcher()
-        self._sub = await watcher.subscribe(_ALL, cb=self._hear)
-        for _ in range(2):
-            await watcher.flush()
+        self._all = await self._ears.listen(_ALL, self._hear)
         for server in self._fleet.servers.values():
             if server.state in ("up", "lame duck"):
                 self._up[server.name] = self._tape.now()
@@ -138,10 +141,8 @@ class Acks:
         for end in self._ends:
             end()
         self._ends.clear()
-        for sub in filter(None, (self._sub, *self._each.values())):
-            with contextlib.suppress(Exception):  # the connection may be gone
-                await sub.unsubscribe()
-        self._sub = None
+        await self._ears.stop()
+        self._all = None
         self._each.clear()
         if self._task is not None:
             self._task.cancel()
@@ -171,21 +172,20 @@ class Acks:
         """Listen to all consumers, or to each that is not too fast."""
         hot = any(one.hot for one in self._consumers.values())
         wanted = {key for key, one in self._consumers.items() if not one.hot} if hot else set()
-        if self._turning or (hot == (self._sub is None) and wanted == self._each.keys()):
+        if self._turning or (hot == (self._all is None) and wanted == self._each.keys()):
             return
         self._turning = True
         try:
-            watcher = await self._fleet.watcher()
-            if hot and self._sub is not None:
-                ended, self._sub = self._sub, None
-                await ended.unsubscribe()
+            if hot and self._all is not None:
+                ended, self._all = self._all, None
+                await self._ears.leave(ended)
             for key in self._each.keys() - wanted:
-                await self._each.pop(key).unsubscribe()
+                await self._ears.leave(self._each.pop(key))
             for key in wanted - self._each.keys():
                 subject = f"{LEARNER}.$JS.ACK.{key[0]}.{key[1]}.>"
-                self._each[key] = await watcher.subscribe(subject, cb=self._hear)
-            if not hot and self._sub is None:
-                self._sub = await watcher.subscribe(_ALL, cb=self._hear)
+                self._each[key] = await self._ears.listen(subject, self._hear)
+            if not hot and self._all is None:
+                self._all = await self._ears.listen(_ALL, self._hear)
         except (NatslabError, nats.errors.Error, OSError):
             pass  # again with the next look
         finally:
@@ -365,41 +365,57 @@ class Acks:
                 one = self._of(event.stream, event.consumer)
                 one.attempts.answer(event.seq, event.verb, event.t, below=one.all)
 
-    def _reported(self, server: str, streams: list[dict[str, Any]]) -> None:
-        there: set[_Key] = set()
-        for stream in streams:
-            name = str(stream["name"])
-            for said in stream.get("consumer_detail") or []:
-                key = name, str(said["name"])
-                there.add(key)
-                made = str(said.get("created", ""))
-                one = self._consumers.get(key)
-                if one is None or one.made not in ("", made):
-                    one = self._consumers[key] = _Consumer(self._tape.now())
-                if not one.made:
-                    one.made, one.place = made, server
-                    one.file = self._file(server, stream, said)
-                config = said.get("config") or {}
-                one.all = config.get("ack_policy") == "all"
-                one.attempts.configure(config)
-                one.report = said
-                if one.file is None and not said.get("num_ack_pending"):
-                    one.attempts.none(self._tape.now() - FORGET)
-                if one.rate(time.monotonic()) < 2 * SINGLES / WINDOW and one.hot and one.told_hot:
-                    one.hot = False
+    def _reported(self, report: Report) -> None:
+        for told in report.there:
+            if len(told.key) > 1:
+                self._told(told)
+        gone = set(report.gone)
         old = self._tape.now() - FORGET  # one that was answered is reported by then, or is gone
         for key, one in tuple(self._consumers.items()):
-            if key not in there and (one.made or one.began < old):
+            if key in gone or (not one.made and one.began < old):
                 del self._consumers[key]
 
-    def _file(self, server: str, stream: dict[str, Any], said: dict[str, Any]) -> StateFile | None:
-        at = self._fleet.servers[server]
+    def _told(self, told: Told) -> None:
+        """A consumer by its leader's word."""
+        key, said = (told.key[0], told.key[1]), told.said
+        one = self._consumers.get(key)
+        if one is None or one.made not in ("", told.made):
+            one = self._consumers[key] = _Consumer(self._tape.now())
         config = said.get("config") or {}
-        kept = (stream.get("config") or {}).get("storage") == "file" and not config.get("mem_storage")
+        one.all = config.get("ack_policy") == "all"
+        one.attempts.configure(config)
+        one.report = said
+        if not one.made:
+            one.made, one.place, one.since = told.made, told.place, told.since
+            one.file = self._file(told)
+        elif (one.place, one.since) != (told.place, told.since):
+            self._moved(one, told)
+        if one.file is None and not said.get("num_ack_pending"):
+            one.attempts.none(self._tape.now() - FORGET)
+        if one.rate(time.monotonic()) < 2 * SINGLES / WINDOW and one.hot and one.told_hot:
+            one.hot = False
+
+    def _moved(self, one: _Consumer, told: Told) -> None:
+        """Another server leads it, or the same one anew: it knows what the file says, as after a restart."""
+        one.place, one.since, one.moved = told.place, told.since, time.monotonic()
+        one.file = self._file(told)
+        if told.since < math.inf:
+            self._anew(one, told.since - self._tape.started)
+
+    def _anew(self, one: _Consumer, now: float) -> None:
+        """What leads a consumer began to do so at that time."""
+        if one.state is not None:
+            stored = {seq: at - self._tape.started for seq, (_, at) in one.state.pending.items()}
+            one.attempts.restarted(now, stored)
+
+    def _file(self, told: Told) -> StateFile | None:
+        at = self._fleet.servers[told.place]
+        config = told.said.get("config") or {}
+        kept = (told.stream.get("config") or {}).get("storage") == "file" and not config.get("mem_storage")
         if not kept or not at.version.startswith(VERSIONS):
             return None
-        folder = at.config.store / "jetstream" / LEARNER / "streams" / str(stream["name"])
-        return None if (folder / "meta.key").exists() else StateFile(folder / "obs" / str(said["name"]))
+        folder = at.config.store / "jetstream" / LEARNER / "streams" / told.key[0]
+        return None if (folder / "meta.key").exists() else StateFile(folder / "obs" / told.key[1])
 
     # --- state files and the end of waits ------------------------------------------------------
 
@@ -428,6 +444,9 @@ class Acks:
                 state = one.file.changed()
             except ValueError:
                 one.file = None
+            if one.file is not None and state is not None and self._lags(one, state):
+                one.file.again()
+                state = None
         if one.hot != one.told_hot or (state is not None and state != one.state):
             one.told_hot = one.hot
             self._pending(key, one, state)
@@ -440,6 +459,13 @@ class Acks:
                 self._compare(one, state)
         if one.unseen:
             self._others(key, one)
+
+    def _lags(self, one: _Consumer, state: State) -> bool:
+        """Whether a new leader's file is still older than what the old one's said."""
+        known = one.state
+        if known is None or time.monotonic() - one.moved > CALM or _agrees(one, state):
+            return False
+        return state.delivered[0] < known.delivered[0] or state.floor[0] < known.floor[0]
 
     def _pending(self, key: _Key, one: _Consumer, state: State | None) -> None:
         data: dict[str, Any] = {"stream": key[0], "consumer": key[1]}
@@ -542,17 +568,23 @@ class Acks:
             self._frozen.discard(change.name)
             return
         for one in self._consumers.values():
-            if one.place == change.name and one.state is not None:
-                stored = {seq: at - self._tape.started for seq, (_, at) in one.state.pending.items()}
-                one.attempts.restarted(now, stored)
+            if one.place == change.name:
+                self._anew(one, now)
 
     def settled(self) -> bool:
-        """Whether every consumer's state file says what the server reports."""
-        return not self._heard and all(not one.unseen and _agrees(one) for one in self._consumers.values())
+        """Whether every consumer's state file says what its leader reports.
+
+        Not while one has no leader, unless it can have none.
+        """
+        mute = {key for key in self._monitor.mute() if len(key) > 1}
+        if self._heard or any(not self._monitor.silenced(key) for key in mute):
+            return False
+        there = [one for key, one in self._consumers.items() if key not in mute]
+        return all(not one.unseen and _agrees(one, one.state) for one in there)
 
 
-def _agrees(one: _Consumer) -> bool:
-    state, report = one.state, one.report
+def _agrees(one: _Consumer, state: State | None) -> bool:
+    report = one.report
     if one.file is None or state is None:
         return one.file is None or not (report.get("delivered") or {}).get("consumer_seq")
     for part, pair in ((state.delivered, "delivered"), (state.floor, "ack_floor")):

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 from natslab.servers.config import LEARNER
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
 from natslab.sources.acks import Acks
+from natslab.sources.ears import Ears
 from natslab.sources.monitor import Monitor
 from natslab.tape.event import Ack, Snap
 from natslab.tape.tape import Tape
@@ -43,25 +43,26 @@ class Advisories:
         self._tape = tape
         self._acks = acks
         self._monitor = monitor
-        self._sub: Subscription | None = None
+        self._ears = Ears(fleet, fleet.watcher)
         self._heard: list[Msg] = []
         self._timer: asyncio.TimerHandle | None = None
         self._rates: dict[str, tuple[float, int]] = {}
 
     async def start(self) -> None:
         """Begin. Raises ServerError when no server answers."""
-        watcher = await self._fleet.watcher()
-        self._sub = await watcher.subscribe(f"{LEARNER}.$JS.EVENT.>", cb=self._hear)
-        for _ in range(2):
-            await watcher.flush()
+        await self._ears.listen(f"{LEARNER}.$JS.EVENT.>", self._hear)
 
     async def stop(self) -> None:
         """End, with what was heard so far on the tape."""
-        if self._sub is not None:
-            with contextlib.suppress(Exception):  # the connection may be gone
-                await self._sub.unsubscribe()
-            self._sub = None
+        await self._ears.stop()
         self.flush()
+
+    async def heard(self) -> None:
+        """Wait until what the servers announced, and told their watchers, has been heard.
+
+        Raises ServerError or a nats error when no server answers.
+        """
+        await self._ears.flush()
 
     async def _hear(self, msg: Msg) -> None:
         if ".METRIC.CONSUMER.ACK." in msg.subject:
@@ -123,15 +124,17 @@ class Advisories:
                 Snap(
                     t=t,
                     source="advisories",
-                    place=str(said.get("server") or self._place()),
+                    place=str(said.get("server") or self._place(said)),
                     what="advisory",
                     data={"type": str(said["type"]), **data},
                 )
             )
 
-    def _place(self) -> str:
-        """One server has announced what does not say which."""
-        return next(iter(self._fleet.servers)) if len(self._fleet.servers) == 1 else ""
+    def _place(self, said: dict[str, Any]) -> str:
+        """Who has announced what does not say so: the only server, or the leader of what it is about."""
+        if len(self._fleet.servers) == 1:
+            return next(iter(self._fleet.servers))
+        return self._monitor.leader(tuple(str(said[key]) for key in ("stream", "consumer") if said.get(key)))
 
     def _allowed(self, kind: str) -> bool:
         now = time.monotonic()
@@ -165,7 +168,7 @@ class Advisories:
             Ack(
                 t=t,
                 source="advisories",
-                place=self._place(),
+                place=self._place(said),
                 stream=str(said["stream"]),
                 consumer=str(said["consumer"]),
                 seq=int(said["stream_seq"]),

@@ -105,6 +105,7 @@ class Blocks:
         #: Whether a block was written anew, so that `read` gives records a second time.
         self.again = False
         self._msgs = folder / "msgs"
+        self._anew = False  # what is read was read before, in another server's files
         self._number = 0  # of the block that is read
         self._inode = 0
         self._offset = 0
@@ -129,10 +130,20 @@ class Blocks:
             return ""
         return self._created
 
+    def after(self, seq: int) -> None:
+        """Begin with the block that has message `seq`: up to it all was read elsewhere."""
+        self._anew = True
+        for number in sorted(self._numbers(), reverse=True):
+            with contextlib.suppress(OSError, struct.error), open(self._path(number), "rb") as file:
+                _, found, _, _ = _HEAD.unpack(file.read(_HEAD.size))
+                if not found & _TOMB and found & _SEQ <= seq:
+                    self._number, self._offset, self._inode = number, 0, 0
+                    return
+
     def news(self) -> bool:
         """Whether there is something to read."""
         try:
-            stat = (self._msgs / f"{self._number}.blk").stat()
+            stat = self._path(self._number).stat()
         except OSError:
             return self._following() > 0
         return (stat.st_ino, stat.st_size) != (self._inode, self._offset) or self._following() > 0
@@ -142,7 +153,7 @@ class Blocks:
 
         Raises ValueError for a file that is not as measured.
         """
-        self.more = self.again = False
+        self.more, self.again = False, self._anew
         out: list[Raw] = []
         while most > 0:
             # Looked for before the block is read: when there is a next one, nothing is added to this.
@@ -151,22 +162,28 @@ class Blocks:
                 most -= self._block(most, out)
             if most > 0:
                 if not following:
+                    self._anew = False
                     return out
                 self._number, self._offset, self._inode = following, 0, 0
         self.more = True
         return out
 
+    def _path(self, number: int) -> Path:
+        return self._msgs / f"{number}.blk"
+
+    def _numbers(self) -> list[int]:
+        with contextlib.suppress(OSError), os.scandir(self._msgs) as found:
+            return [int(one.name[:-4]) for one in found if one.name.endswith(".blk")]
+        return []
+
     def _following(self) -> int:
         """The number of the next block; 0 when there is none."""
-        with contextlib.suppress(OSError), os.scandir(self._msgs) as found:
-            numbers = [int(one.name[:-4]) for one in found if one.name.endswith(".blk")]
-            return min((n for n in numbers if n > self._number), default=0)
-        return 0
+        return min((n for n in self._numbers() if n > self._number), default=0)
 
     def _block(self, most: int, out: list[Raw]) -> int:
         """Read on in the block; returns how many bytes."""
         try:
-            fd = os.open(self._msgs / f"{self._number}.blk", os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(self._path(self._number), os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return 0  # a block of which nothing was left is removed
         try:

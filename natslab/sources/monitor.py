@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import re
 import time
 import zlib
@@ -18,19 +19,21 @@ from typing import Any
 
 import nats.errors
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 from natslab.errors import NatslabError
 from natslab.listeners import Listeners
 from natslab.servers.config import LAB, LEARNER, SYS
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
+from natslab.sources.ears import Ears
+from natslab.sources.merged import Answer, Key, Merger, Report
 from natslab.tape.event import Conn, How, Snap, Sub
 from natslab.tape.subject import matches, overlaps
 from natslab.tape.tape import Tape
 
 SLOW, QUICK = 1.0, 0.25  # seconds between two polls: without and with a view open
 PATIENCE = 1.0  # seconds for one answer; a healthy server takes 1 ms
+LATE = 0.25  # seconds after which one server's silence does not keep what the others said
 MOST = 1000  # subscriptions in one snap
 
 _VARZ = (
@@ -91,8 +94,8 @@ class Monitor:
     connz: `connections` of account A, each with `client` (its label) and `subscriptions`
     ({subject, qgroup, sid, msgs, max}); at most 1000 subscriptions, `left_out` counts the rest.
     varz: the few that do not change by being looked at. accountz: `account_name`, `mappings`.
-    jsz: `streams`, each with name, subjects, leader, and its counts.
-    Who wants more of jsz reads the same answer: `read`.
+    jsz: `streams` of which that server has a replica, each with name, subjects, leader, and its counts.
+    Who wants more of jsz reads what all servers say together: `read`.
     """
 
     def __init__(self, fleet: Fleet, hub: Hub, tape: Tape) -> None:
@@ -109,12 +112,15 @@ class Monitor:
         self._fresh: frozenset[str] = frozenset()  # subjects of streams that no report has shown yet
         self._kept: tuple[str, ...] = ()  # patterns of what a stream would store
         self._verdicts: dict[str, bool] = {}
-        self._readers: Listeners[[str, list[dict[str, Any]]]] = Listeners()
+        self._readers: Listeners[[Report]] = Listeners()
+        self._merger = Merger()
+        self._asked: dict[str, asyncio.Task[Answer | None]] = {}  # servers that have not answered yet
         self._wake = asyncio.Event()
         self._looking = False  # at what it was woken for
         self._one = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
-        self._subs: list[Subscription] = []
+        self._ears = {SYS: Ears(fleet, fleet.system), LAB: Ears(fleet, fleet.watcher)}
+        self._news = 0  # of how many it is told when they come
         self._stopped = False
 
     async def start(self) -> None:
@@ -134,10 +140,10 @@ class Monitor:
 
     async def _listen(self) -> None:
         """A stream or a stranger is noticed at once, not at the next poll."""
-        while len(self._subs) < len(_NEWS):
-            account, subject = _NEWS[len(self._subs)]
-            connection = await (self._fleet.system() if account == SYS else self._fleet.watcher())
-            self._subs.append(await connection.subscribe(subject, cb=self._woken))
+        while self._news < len(_NEWS):
+            account, subject = _NEWS[self._news]
+            await self._ears[account].listen(subject, self._woken)
+            self._news += 1
 
     async def stop(self) -> None:
         """End."""
@@ -147,10 +153,12 @@ class Monitor:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        for sub in self._subs:
-            with contextlib.suppress(Exception):  # the connection may be gone
-                await sub.unsubscribe()
-        self._subs.clear()
+        for asked in tuple(self._asked.values()):
+            asked.cancel()
+        await asyncio.gather(*self._asked.values(), return_exceptions=True)
+        for ears in self._ears.values():
+            await ears.stop()
+        self._news = 0
 
     @property
     def streaming(self) -> bool:
@@ -162,23 +170,78 @@ class Monitor:
         self.watching = max(0, self.watching + by)
         self._wake.set()
 
-    def read(self, heard: Callable[[str, list[dict[str, Any]]], None]) -> Callable[[], None]:
-        """Call `heard(server, streams)` with what each poll's jsz says of the learner's streams.
+    def read(self, heard: Callable[[Report], None]) -> Callable[[], None]:
+        """Call `heard` with what each poll says of the learner's streams and consumers, by their leaders.
 
-        `streams` are the server's own `stream_detail`, with configuration and consumers. Returns what
-        ends that.
+        Returns what ends that.
         """
         return self._readers.add(heard)
+
+    def leader(self, key: Key) -> str:
+        """The server that led that stream or consumer when it was heard last; "" when it is not known."""
+        return self._merger.leader(key)
+
+    def mute(self) -> list[Key]:
+        """Streams and consumers whose leader did not answer the last poll, or that have none."""
+        return self._merger.mute()
+
+    def silenced(self, key: Key) -> bool:
+        """Whether nobody can lead it, because too many of its servers are down or frozen."""
+        peers = self._merger.peers(key)
+        up = sum(self._runs(name) for name in peers)
+        return 2 * up <= len(peers)
+
+    def _runs(self, name: str) -> bool:
+        server = self._fleet.servers.get(name)
+        return server is not None and server.state in ("up", "lame duck")
 
     def wake(self) -> None:
         """Something changed that the servers' counters show: ask them soon."""
         self._wake.set()
 
     async def poll(self) -> None:
-        """Ask every server now; one that is down or does not answer is passed over."""
+        """Ask every server now; one that is down or does not answer is passed over.
+
+        When others have answered, one that is slow is not waited for: it is heard when it answers.
+        """
         async with self._one:
             self._hub.flush()
-            await asyncio.gather(*(self._poll(name) for name in self._fleet.servers))
+            made = self._fresh
+            asked = {name: self._ask_all(name) for name in self._fleet.servers if name not in self._asked}
+            if not asked:
+                return
+            try:
+                await asyncio.wait(asked.values(), timeout=LATE if len(self._fleet.servers) > 1 else None)
+            except asyncio.CancelledError:
+                for one in asked.values():
+                    one.cancel()
+                raise
+            answers = {name: one.result() for name, one in asked.items() if one.done()}
+            if all(answers.get(name) is not None for name in self._fleet.servers if self._runs(name)):
+                self._fresh -= made  # these reports know them
+                self._learn()
+            self._merge(answers)
+            for name, one in asked.items():
+                if not one.done():
+                    one.add_done_callback(functools.partial(self._belated, name))
+
+    def _ask_all(self, name: str) -> asyncio.Task[Answer | None]:
+        """Begin to ask that server; it is not asked again before it has answered, or not answered in time."""
+        asked = self._asked[name] = asyncio.create_task(self._poll(name))
+        asked.add_done_callback(lambda _: self._asked.pop(name, None))
+        return asked
+
+    def _belated(self, name: str, asked: asyncio.Task[Answer | None]) -> None:
+        if not asked.cancelled() and not self._stopped:
+            self._merge({name: asked.result()})
+
+    def _merge(self, answers: dict[str, Answer | None]) -> None:
+        """What servers said of streams goes to whoever reads it."""
+        said = {name: answer for name, answer in answers.items() if answer is not None}
+        if said:
+            report = self._merger.merge(said)
+            for heard in self._readers:
+                heard(report)
 
     async def _follow(self) -> None:
         # In Python 3.11 wait_for (nats-py's requests use it) swallows a cancellation that comes
@@ -202,14 +265,15 @@ class Monitor:
     async def _woken(self, _: Msg) -> None:
         self._wake.set()
 
-    async def _poll(self, server: str) -> None:
+    async def _poll(self, server: str) -> Answer | None:
+        """Ask one server; gives back what it says of streams."""
         state = self._fleet.servers[server].state
         if state in ("down", "starting"):
             self._lost(server, f"server {server} is {state}")
-            return
+            return None
         if state == "frozen":
-            return
-        fresh = self._fresh
+            return None
+        details: list[dict[str, Any]] = []
         connz, varz, accountz, jsz = await asyncio.gather(
             self._ask(server, "connz", acc=LEARNER, auth=True, subscriptions_detail=True, limit=10_000),
             self._ask(server, "varz"),
@@ -221,10 +285,10 @@ class Monitor:
         if accountz is not None:
             self._accounts(server, accountz.get("account_detail") or {})
         if jsz is not None:
-            self._fresh -= fresh  # this report knows them
-            self._jetstream(server, jsz)
+            details = self._jetstream(server, jsz)
         if connz is not None:
             await self._connections(server, connz.get("connections") or [])
+        return Answer(details, "meta_cluster" in jsz) if jsz is not None else None
 
     async def _ask(self, server: str, what: str, **body: Any) -> dict[str, Any] | None:
         try:
@@ -248,7 +312,7 @@ class Monitor:
         }
         self._learn()
 
-    def _jetstream(self, server: str, jsz: dict[str, Any]) -> None:
+    def _jetstream(self, server: str, jsz: dict[str, Any]) -> list[dict[str, Any]]:
         details = [
             stream
             for account in jsz.get("account_details") or []
@@ -267,10 +331,9 @@ class Monitor:
             for stream in details
         ]
         self._snap(server, "jsz", {"streams": streams})
-        for heard in self._readers:
-            heard(server, details)
         self._streams[server] = {subject for stream in streams for subject in stream["subjects"]}
         self._learn()
+        return details
 
     def _learn(self) -> None:
         """What a stream stores, directly or after a mapping, must not carry a trace header."""

@@ -35,9 +35,7 @@ async def settled(
             return False
         try:
             async with asyncio.timeout(max(STEP, end - time.monotonic())):
-                watcher = await fleet.watcher()
-                for _ in range(2):  # what was announced so far has been heard
-                    await watcher.flush()
+                await advisories.heard()  # what was announced so far
                 if not monitor.streaming:
                     return True
                 advisories.flush()

@@ -101,3 +101,7 @@ class StateFile:
             return None  # it is being written
         self._stamp = stamp
         return state
+
+    def again(self) -> None:
+        """What was read is not taken: read it once more."""
+        self._stamp = (0, 0, 0)

@@ -19,6 +19,7 @@ from natslab.servers.report import Delivered
 from natslab.sources.ackreply import Attempt
 from natslab.sources.blocks import ERASED, MESSAGE, TOMB, VERSIONS, Blocks, Raw, opened
 from natslab.sources.book import Book, Gone, Known, Purge
+from natslab.sources.merged import Key, Report, Told
 from natslab.sources.monitor import Monitor
 from natslab.tape.event import Ack, Drop, Event, Snap, Store
 from natslab.tape.tape import Tape
@@ -28,6 +29,7 @@ STEP = 1 << 20  # bytes read before others have their turn; 10 ms
 SINGLES = 2_000  # messages a second and stream that are told one by one
 DROPS = 200  # removals that are told one by one at a time
 PATIENCE = 0.3  # seconds that a removal waits for the request that explains it
+CALM = 2.0  # seconds in which a new leader may still apply what the old one had
 
 _STATE = ("messages", "bytes", "first_seq", "last_seq", "num_subjects", "num_deleted", "consumer_count")
 _COUNTS = ("num_ack_pending", "num_redelivered", "num_waiting", "num_pending")
@@ -41,7 +43,8 @@ class _Stream:
     """One stream as it is followed."""
 
     def __init__(self, place: str, made: str, config: dict[str, Any], blocks: Blocks | None) -> None:
-        self.place = place
+        self.place = place  # its leader, whose files are read
+        self.moved = -math.inf  # when the leader changed last
         self.made = made
         self.blocks = blocks  # None: its messages are known from events only
         self.book = Book(config, blind=blocks is None)
@@ -73,10 +76,11 @@ class _Stream:
 class Streams:
     """Puts on the tape what the streams are, what comes into them, and what goes and why.
 
-    A Snap "stream" and a Snap "consumer" when the server's report (jsz) of one changed. A Store for
-    each message, read from the files of a file stream; where that is not possible (memory storage, an
-    encrypted store, a server whose format was not measured) only what clients report, and the counters.
-    A Drop for what is gone: `how` is "observed" where the request that did it was seen.
+    A Snap "stream" and a Snap "consumer" when the report (jsz) of its leader changed, which is their
+    `place`. A Store for each message, read from the leader's files of a file stream; where that is not
+    possible (memory storage, an encrypted store, a server whose format was not measured) only what clients
+    report, and the counters. A Drop for what is gone: `how` is "observed" where the request that did it
+    was seen.
     """
 
     def __init__(self, fleet: Fleet, hub: Hub, tape: Tape, monitor: Monitor) -> None:
@@ -84,8 +88,9 @@ class Streams:
         self._hub = hub
         self._tape = tape
         self._monitor = monitor
-        self._told: dict[tuple[str, ...], dict[str, Any]] = {}  # (stream,) or (stream, consumer) -> snap
-        self._made: dict[tuple[str, ...], str] = {}  # the same -> when it was created
+        self._told: dict[Key, dict[str, Any]] = {}  # (stream,) or (stream, consumer) -> snap
+        self._made: dict[Key, str] = {}  # the same -> when it was created
+        self._places: dict[Key, str] = {}  # the same -> whose word the snap is
         self._streams: dict[str, _Stream] = {}
         self._early: deque[Event] = deque(maxlen=10_000)  # of streams that were not reported yet
         self._over: dict[str, str] = {}  # deleted streams -> when they were created
@@ -153,8 +158,13 @@ class Streams:
             self._drop(name, one, one.book.settle(patience))
 
     def settled(self) -> bool:
-        """Whether everything that the last report counts is on the tape."""
-        return not self.behind and all(one.agrees for one in self._streams.values())
+        """Whether everything that the last report counts is on the tape.
+
+        Not while a stream has no leader, unless it can have none.
+        """
+        waiting = [key[0] for key in self._monitor.mute() if not self._monitor.silenced(key)]
+        there = [one for name, one in self._streams.items() if name not in waiting]
+        return not self.behind and len(there) == len(self._streams) and all(one.agrees for one in there)
 
     @property
     def behind(self) -> bool:
@@ -171,59 +181,63 @@ class Streams:
 
     # --- reports -----------------------------------------------------------------------------
 
-    def _heard(self, server: str, streams: list[dict[str, Any]]) -> None:
-        there: dict[tuple[str, ...], tuple[str, str, dict[str, Any]]] = {}
-        if streams:
+    def _heard(self, report: Report) -> None:
+        if report.there:
             self._hub.flush()  # what clients know of is not told as unknown
         self._events()
-        for said in streams:
-            name = str(said["name"])
-            if self._over.get(name) == str(said.get("created", "")):
-                continue  # it was deleted while this report was made
-            there[(name,)] = "stream", str(said.get("created", "")), _stream(said)
-            for one in said.get("consumer_detail") or []:
-                there[(name, str(one["name"]))] = (
-                    "consumer",
-                    str(one.get("created", "")),
-                    _consumer(name, one),
-                )
-        for key in [key for key in self._told if key not in there or self._made[key] != there[key][1]]:
-            self._gone(server, key)
-        for key, (what, made, data) in there.items():
-            if what == "stream":
-                one = self._streams.get(key[0]) or self._open(server, key[0], made, data)
-                one.book.configure(data["config"])
-                data["kept"] = "events" if one.blocks is None else "file"
-                self._reconcile(key[0], one, data["state"])
-            if self._told.get(key) != data:
-                self._told[key], self._made[key] = data, made
-                self._snap(server, what, data)
+        there = {told.key: told for told in report.there if not self._ended(told)}
+        gone = set(report.gone)
+        for key in [key for key in self._told if key in gone or self._another(there.get(key))]:
+            self._gone(key)
+        for key, told in there.items():
+            if len(key) > 1 and key[:1] not in self._told:
+                continue  # its stream was deleted while this report was made
+            data = _consumer(key[0], told.said) if len(key) > 1 else self._open_or_on(told, there)
+            if self._told.get(key) != data or self._places.get(key) != told.place:
+                self._told[key], self._made[key], self._places[key] = data, told.made, told.place
+                self._snap(told.place, "consumer" if len(key) > 1 else "stream", data)
 
-    def _gone(self, server: str, key: tuple[str, ...]) -> None:
+    def _ended(self, told: Told) -> bool:
+        """Whether it was deleted while this report was made."""
+        return len(told.key) == 1 and self._over.get(told.key[0]) == told.made
+
+    def _another(self, told: Told | None) -> bool:
+        """Whether it is another one than the one of that name that was told."""
+        return told is not None and self._made[told.key] != told.made
+
+    def _open_or_on(self, told: Told, there: dict[Key, Told]) -> dict[str, Any]:
+        """Take a stream's report into account; gives back what is told of it."""
+        name, data = told.key[0], _stream(told.said)
+        one = self._streams.get(name) or self._open(told.place, name, told.made, data)
+        if one.place != told.place:
+            self._move(name, one, told.place, data)
+        one.book.configure(data["config"])
+        data["kept"] = "events" if one.blocks is None else "file"
+        if "cluster" in told.said:
+            # The leader counts those consumers that are on its own server (measured).
+            known = {key for key in (*self._told, *there) if key[0] == name and len(key) > 1}
+            data["state"]["consumer_count"] = max(data["state"]["consumer_count"], len(known))
+        self._reconcile(name, one, data["state"])
+        return data
+
+    def _gone(self, key: Key) -> None:
         del self._told[key]
         del self._made[key]
+        place = self._places.pop(key)
         if len(key) == 1:
             self._streams.pop(key[0], None)
-            self._snap(server, "stream", {"name": key[0], "gone": True})
+            self._snap(place, "stream", {"name": key[0], "gone": True})
         else:
             if key[0] in self._streams:
                 self._streams[key[0]].book.deserted(key[1], time.time())
-            self._snap(server, "consumer", {"stream": key[0], "name": key[1], "gone": True})
+            self._snap(place, "consumer", {"stream": key[0], "name": key[1], "gone": True})
 
     def _snap(self, server: str, what: str, data: dict[str, Any]) -> None:
         self._tape.append(Snap(t=self._tape.now(), source="streams", place=server, what=what, data=data))
 
     def _open(self, server: str, name: str, made: str, data: dict[str, Any]) -> _Stream:
         config, state = data["config"], data["state"]
-        blocks: Blocks | None = None
-        at = self._fleet.servers[server]
-        # A block may be packed before it is read: its messages would look as if they were removed.
-        packed = config.get("compression", "none") not in ("", "none")
-        if config.get("storage") == "file" and not packed and at.version.startswith(VERSIONS):
-            blocks = Blocks(at.config.store / "jetstream" / LEARNER / "streams" / name)
-            if not blocks.readable:
-                blocks = None
-        one = self._streams[name] = _Stream(server, made, config, blocks)
+        one = self._streams[name] = _Stream(server, made, config, self._blocks(server, name, config))
         if self._since(made) < 0:
             # It was there before the tape: what had gone by then is not told.
             one.began = int(state["first_seq"]) - 1
@@ -233,6 +247,26 @@ class Streams:
         for event in early:
             self._say(event, since)
         return one
+
+    def _blocks(self, server: str, name: str, config: dict[str, Any]) -> Blocks | None:
+        """That server's files of the stream, where they can be read."""
+        at = self._fleet.servers[server]
+        # A block may be packed before it is read: its messages would look as if they were removed.
+        packed = config.get("compression", "none") not in ("", "none")
+        if config.get("storage") != "file" or packed or not at.version.startswith(VERSIONS):
+            return None
+        blocks = Blocks(at.config.store / "jetstream" / LEARNER / "streams" / name)
+        return blocks if blocks.readable else None
+
+    def _move(self, name: str, one: _Stream, server: str, data: dict[str, Any]) -> None:
+        """Another server leads the stream: its files go on where the other's were read up to."""
+        one.place, one.moved = server, time.monotonic()
+        if one.blocks is not None:
+            one.blocks = self._blocks(server, name, data["config"])
+            if one.blocks is None:
+                one.base, one.book.blind = one.book.last, True
+            else:
+                one.blocks.after(one.book.last)
 
     def _since(self, stamp: str) -> float:
         with contextlib.suppress(ValueError):
@@ -251,7 +285,7 @@ class Streams:
             # In no file that could be read, though the server had it one report ago.
             self._count(name, one, one.last, one.last - max(book.last, one.began))
         one.short = one.short + 1 if last < book.last and last == one.last else 0
-        if one.short > 2:
+        if one.short > 2 and time.monotonic() - one.moved > CALM:
             self._drop(name, one, [Gone(last + 1, book.last, book.last - last, "", "inferred")])
             one.book = book = Book(book.config, blind=one.blocks is None)
             book.messages, book.first, book.last = int(state["messages"]), int(state["first_seq"]), last
@@ -299,8 +333,8 @@ class Streams:
                 found = []
                 self._over[name] = self._made[(name,)]
                 for key in [key for key in self._told if key[0] == name and len(key) > 1]:
-                    self._gone(event.place, key)
-                self._gone(event.place, (name,))
+                    self._gone(key)
+                self._gone((name,))
             found.append(event)
         self._read = head
         self._read_on(found)

@@ -14,11 +14,11 @@ from typing import Literal
 
 import msgspec
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 from natslab.servers.fleet import Fleet
 from natslab.servers.headers import TRACE_PREFIX
 from natslab.servers.hub import Hub
+from natslab.sources.ears import Ears
 from natslab.tape.event import End, Hop
 from natslab.tape.tape import Tape
 
@@ -106,24 +106,18 @@ class Traces:
         self._fleet = fleet
         self._hub = hub
         self._tape = tape
-        self._sub: Subscription | None = None
+        self._ears = Ears(fleet, fleet.watcher)
         self._heard: list[Msg] = []
         self._journeys: dict[str, _Journey] = {}
         self._ended = asyncio.Event()
 
     async def start(self) -> None:
         """Begin. Raises ServerError when no server answers."""
-        watcher = await self._fleet.watcher()
-        self._sub = await watcher.subscribe(f"{TRACE_PREFIX}>", cb=self._hear)
-        for _ in range(2):
-            await watcher.flush()
+        await self._ears.listen(f"{TRACE_PREFIX}>", self._hear)
 
     async def stop(self) -> None:
         """End."""
-        if self._sub is not None:
-            with contextlib.suppress(Exception):  # the connection may be gone
-                await self._sub.unsubscribe()
-            self._sub = None
+        await self._ears.stop()
 
     async def settled(self, timeout: float = 1.0) -> bool:
         """Wait until every traced publish of the last second has its End, at most `timeout` seconds.
