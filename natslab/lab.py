@@ -434,7 +434,8 @@ class Lab:
 
     async def _settle(self, timeout: float) -> None:
         end = time.monotonic() + timeout
-        await self.hub.sync(timeout)
+        frozen = [name for name, server in self.fleet.servers.items() if server.state == "frozen"]
+        await self.hub.sync(timeout, without=frozen)
         self._reports.flush()
         if await self._traces.settled(max(0.01, end - time.monotonic())):
             self.hub.cool()

@@ -1,23 +1,13 @@
 import asyncio
-import contextlib
-import json
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import nats
-import pytest
-from nats.aio.client import Client as NatsClient
 
 from natslab.loop import run
-from natslab.servers import binary
 from natslab.servers.config import User
-from natslab.servers.hub import Hub
-from natslab.sources.clients import Clients
-from natslab.sources.trace import Traces
+from natslab.servers.topology import cluster
 from natslab.tape.event import Conn, End, Event, Hop, Pub, Snap
-from natslab.tape.tape import Tape
 from tests.watching import Watched, watching
 
 
@@ -237,80 +227,13 @@ def test_foreign_text_on_the_trace_subject_is_ignored() -> None:
 
 # --- two servers ----------------------------------------------------------------------------------
 
-TWO = """
-server_name: "{name}"
-listen: "127.0.0.1:-1"
-cluster {{ name: Z, listen: "127.0.0.1:-1", pool_size: -1, routes: [{routes}] }}
-accounts {{
-  A: {{ users: [{{user: app, password: app, permissions: {{subscribe: {{deny: ["_NATSLAB.>"]}}}}}}],
-        exports: [{{stream: "_NATSLAB.>", accounts: [LAB]}}] }}
-  LAB: {{ users: [{{user: watcher, password: watcher}}],
-          imports: [{{stream: {{account: A, subject: "_NATSLAB.>"}}}}] }}
-}}
-"""
 
+def test_a_way_over_two_servers() -> None:
+    """Each server reports its part, and each report is told once although every server's watcher hears it."""
 
-class Pair:
-    """Two routed servers; the part of a fleet that the trace needs."""
-
-    def __init__(self, ports: dict[str, int]) -> None:
-        self.ports = ports
-        self._watcher: NatsClient | None = None
-
-    def login(self, user: Literal["app", "watcher"] = "app", name: str = "n1") -> dict[str, Any]:
-        return {"servers": [f"nats://127.0.0.1:{self.ports[name]}"], "user": user, "password": user}
-
-    async def watcher(self) -> NatsClient:
-        if self._watcher is None:
-            self._watcher = await nats.connect(**self.login("watcher"))
-        return self._watcher
-
-
-@contextlib.asynccontextmanager
-async def pair(folder: Path) -> AsyncIterator[Pair]:
-    ports: dict[str, int] = {}
-    routes: list[str] = []
-    running: list[asyncio.subprocess.Process] = []
-    it = Pair(ports)
-    try:
-        for name in ("n1", "n2"):
-            home = folder / name
-            home.mkdir()
-            (home / "conf").write_text(TWO.format(name=name, routes=", ".join(f'"{r}"' for r in routes)))
-            server = await asyncio.create_subprocess_exec(
-                binary.find(), "-c", home / "conf", "--ports_file_dir", home, "-l", home / "log"
-            )
-            running.append(server)
-            file = home / f"nats-server_{server.pid}.ports"
-            deadline = time.monotonic() + 10
-            while not (file.exists() and file.read_text().rstrip().endswith("}")):
-                assert time.monotonic() < deadline
-                await asyncio.sleep(0.005)
-            said = json.loads(file.read_text())
-            ports[name] = int(said["nats"][0].rpartition(":")[2])
-            routes += said["cluster"]
-        yield it
-    finally:
-        if it._watcher is not None:
-            await it._watcher.close()
-        for server in running:
-            server.terminate()
-            await server.wait()
-
-
-@pytest.mark.parametrize("watcher_at", ["n1", "n2"])
-def test_a_way_over_two_servers(tmp_path: Path, watcher_at: str) -> None:
     async def go() -> None:
-        async with pair(tmp_path) as servers:
-            servers._watcher = await nats.connect(**servers.login("watcher", watcher_at))
-            tape, hub = Tape(), Hub()
-            clients = Clients(servers, hub, tape)  # type: ignore[arg-type]
-            traces = Traces(servers, hub, tape)  # type: ignore[arg-type]
-            await clients.start()
-            await traces.start()
-            a = await hub.connect("a", servers.login(name="n1"))
-            b = await hub.connect("b", servers.login(name="n2"))
-            c = await hub.connect("c", servers.login(name="n1"))
+        async with watching(topology=cluster(2)) as w:
+            a, b, c = await w.connect("a", "n1"), await w.connect("b", "n2"), await w.connect("c", "n1")
             got: list[bytes] = []
 
             async def put(msg: Any) -> None:
@@ -320,33 +243,29 @@ def test_a_way_over_two_servers(tmp_path: Path, watcher_at: str) -> None:
             await b.subscribe("x.*", cb=put)
             await c.subscribe("x.>", cb=put)
             deadline = time.monotonic() + 10
-            while len(got) < 2:  # until the interest has reached n1, and the trace the watcher
+            while len(got) < 2:  # until the interest has reached n1
                 assert time.monotonic() < deadline
                 got.clear()
                 await a.publish("x.probe", b"probe")
-                await hub.sync()
+                await w.hub.sync()
                 await asyncio.sleep(0.01)
-            await a.publish("x.1", b"1")
-            await hub.sync()
-            assert await traces.settled(5)
-            last = [e for e in tape.between(0, tape.head) if isinstance(e, Pub)][-1].id
-            hops = [e for e in tape.between(0, tape.head) if isinstance(e, Hop) and e.id == last]
-            first = [h for h in hops if h.place == "n1"]
-            second = [h for h in hops if h.place == "n2"]
-            assert hops == first + second  # the cause before the effect, whichever came first
-            assert [(h.step, h.via, h.client) for h in first if h.step == "in"] == [("in", "client", "a")]
-            link = next(h for h in first if h.via == "route")
-            assert (link.step, link.client, link.hop) == ("egress", "n2", "1")
-            assert ("egress", "client", "c") in [(h.step, h.via, h.client) for h in first]
-            assert [(h.step, h.via, h.client, h.hop) for h in second] == [
-                ("in", "route", "n1", "1"),
-                ("egress", "client", "b", ""),
-            ]
-            (end,) = [e for e in tape.between(0, tape.head) if isinstance(e, End) and e.id == last]
-            assert (end.outcome, end.count, end.client) == ("delivered", 2, "a")
-            await traces.stop()
-            await clients.stop()
-            await hub.close()
-            tape.close()
+            for i in range(20):
+                await a.publish(f"x.{i}", b"1")
+            assert await w.settle()
+            for pub in w.all(Pub)[-20:]:
+                hops = w.all(Hop, id=pub.id)
+                first = [h for h in hops if h.place == "n1"]
+                second = [h for h in hops if h.place == "n2"]
+                assert hops == first + second  # the cause before the effect, whichever came first
+                assert [(h.step, h.via, h.client) for h in first if h.step == "in"] == [("in", "client", "a")]
+                (link,) = [h for h in first if h.via == "route"]
+                assert (link.step, link.client, link.hop) == ("egress", "n2", "1")
+                assert ("egress", "client", "c") in [(h.step, h.via, h.client) for h in first]
+                assert [(h.step, h.via, h.client, h.hop) for h in second] == [
+                    ("in", "route", "n1", "1"),
+                    ("egress", "client", "b", ""),
+                ]
+                (end,) = w.all(End, id=pub.id)
+                assert (end.outcome, end.count, end.client) == ("delivered", 2, "a")
 
     run(go())

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from natslab.servers.client import Client
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
-from natslab.servers.topology import single
+from natslab.servers.topology import Topology, single
 from natslab.sources.acks import Acks
 from natslab.sources.advisories import Advisories
 from natslab.sources.clients import Clients
@@ -37,8 +37,8 @@ class Watched:
     acks: Acks
     advisories: Advisories
 
-    async def connect(self, name: str, **options: Any) -> Client:
-        return await self.hub.connect(name, self.fleet.login(), **options)
+    async def connect(self, name: str, server: str | None = None, **options: Any) -> Client:
+        return await self.hub.connect(name, self.fleet.login(name=server), **options)
 
     async def settle(self) -> bool:
         await self.hub.sync()
@@ -68,9 +68,11 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Watched]:
-    """On natslab's loop; `options` as for `single`."""
-    fleet = await Fleet.start(single(**options))
+async def watching(
+    *, sources: bool = True, topology: Topology | None = None, **options: Any
+) -> AsyncIterator[Watched]:
+    """On natslab's loop; of one server with `options` as for `single`, or of several."""
+    fleet = await Fleet.start(topology or single(**options))
     tape, hub = Tape(), Hub(trace=sources)
     servers, clients, traces = Servers(fleet, hub, tape), Clients(fleet, hub, tape), Traces(fleet, hub, tape)
     monitor = Monitor(fleet, hub, tape)
@@ -81,6 +83,7 @@ async def watching(*, sources: bool = True, **options: Any) -> AsyncIterator[Wat
     parts: list[Any] = [servers, clients, traces, acks, advisories, streams, monitor]
     started = []
     try:
+        await fleet.ready()
         if sources:
             for part in parts:
                 await part.start()

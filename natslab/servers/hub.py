@@ -8,7 +8,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from natslab.servers import report
@@ -115,12 +115,13 @@ class Hub:
         here = asyncio.get_running_loop()
         return [c for c in tuple(self.clients.values()) if c.loop is here]
 
-    async def sync(self, timeout: float = 2.0) -> None:
+    async def sync(self, timeout: float = 2.0, without: Collection[str] = ()) -> None:
         """Wait until the server has processed what the clients of this loop sent.
 
-        Clients without a connection, or without an answer in `timeout` seconds, are left alone.
+        Clients without a connection, or without an answer in `timeout` seconds, are left alone, and so are
+        those that are connected to one of the servers in `without`.
         """
-        ready = [c for c in self.on_this_loop() if c.is_connected]
+        ready = [c for c in self.on_this_loop() if c.is_connected and c.server not in without]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 # What one has sent by the first round has reached the others' handlers by the second.

@@ -124,7 +124,7 @@ class Advisories:
                 Snap(
                     t=t,
                     source="advisories",
-                    place=str(said.get("server") or self._place(said)),
+                    place=str(said.get("server") or said.get("leader") or self._place(said)),
                     what="advisory",
                     data={"type": str(said["type"]), **data},
                 )

@@ -194,7 +194,7 @@ def _hop(state: State, event: Hop) -> None:
     if len(message.hops) < HOPS:
         message.hops.append(event)
     if event.step == "store" and not event.error and not message.dry:
-        stream = state.streams.setdefault(event.stream, Stream())
+        stream = state.streams.setdefault(event.stream, Stream(servers=[event.place]))
         stream.messages += 1
         stream.last += 1
     if is_delivery(event):
@@ -360,23 +360,35 @@ def _snap(state: State, event: Snap) -> None:
             if rules or account in state.rules:
                 state.rules[account] = rules
     elif event.what == "jsz":
-        before = state.streams
-        state.streams = {}
-        for s in event.data.get("streams") or []:
-            name, subjects = str(s.get("name", "")), [str(x) for x in s.get("subjects") or []]
-            now = Stream(
-                subjects=subjects, messages=int(s.get("messages", 0)), last=int(s.get("last_seq", 0))
-            )
-            state.streams[name] = now
-            if now.last > before.get(name, Stream()).last and any(
-                matches(p, subject) for p in subjects for subject in state.burst.subjects
-            ):
-                _kept(state.burst, name)
+        _streams(state, event.place, event.data.get("streams") or [])
     elif event.what == "connz":
         for conn in event.data.get("connections") or []:
             client = str(conn.get("client", ""))
             if client in state.strangers:
                 _told(state, client, conn.get("subscriptions") or [])
+
+
+def _streams(state: State, server: str, said: list[dict[str, Any]]) -> None:
+    """The streams of which that server has a replica; their leader's counts are the true ones."""
+    there = {str(s.get("name", "")): s for s in said}
+    for name in [name for name, known in state.streams.items() if server in known.servers]:
+        if name not in there:
+            state.streams[name].servers.remove(server)
+            if not state.streams[name].servers:
+                del state.streams[name]
+    for name, s in there.items():
+        known = state.streams.get(name, Stream())
+        if server not in known.servers:
+            known.servers.append(server)
+        if s.get("leader", "") not in ("", server) and known.subjects:
+            continue
+        before, known.last = known.last, int(s.get("last_seq", 0))
+        known.subjects, known.messages = [str(x) for x in s.get("subjects") or []], int(s.get("messages", 0))
+        state.streams[name] = known
+        if known.last > before and any(
+            matches(p, subject) for p in known.subjects for subject in state.burst.subjects
+        ):
+            _kept(state.burst, name)
 
 
 def _kept(burst: Burst, stream: str) -> None:

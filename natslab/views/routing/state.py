@@ -142,6 +142,7 @@ class Stream(msgspec.Struct, omit_defaults=True):
     subjects: list[str] = []
     messages: int = 0
     last: int = 0  # sequence of the newest message
+    servers: list[str] = []  # that have it
 
 
 class Burst(msgspec.Struct, omit_defaults=True):
