@@ -22,6 +22,7 @@ from natslab.sources.advisories import Advisories
 from natslab.sources.clients import Clients
 from natslab.sources.links import Links
 from natslab.sources.monitor import Monitor
+from natslab.sources.raft import RaftWire
 from natslab.sources.servers import Servers
 from natslab.sources.settling import settled
 from natslab.sources.streams import Streams
@@ -167,6 +168,7 @@ class Lab:
         self._reports = Clients(fleet, hub, tape)
         self._traces = Traces(fleet, hub, tape)
         self._monitor = Monitor(fleet, hub, tape)
+        self._raft = RaftWire(fleet, hub, tape, self._monitor)
         self._streams = Streams(fleet, hub, tape, self._monitor)
         self._acks = Acks(fleet, hub, tape, self._monitor)
         self._advisories = Advisories(fleet, hub, tape, self._acks, self._monitor)
@@ -267,16 +269,19 @@ class Lab:
 
     async def _open(self) -> None:
         if self._watch:
-            for source in (
+            several = len(self.fleet.topology.names) > 1
+            sources: tuple[Any, ...] = (
                 self._followers,
                 self._wires,
+                *([self._raft] if several else []),
                 self._reports,
                 self._traces,
                 self._acks,
                 self._advisories,
                 self._streams,
                 self._monitor,
-            ):
+            )
+            for source in sources:
                 await source.start()
                 self._started.append(source)
 
@@ -453,7 +458,12 @@ class Lab:
     def look(self) -> None:
         """Ask every server now what it would report by itself once a second."""
         if self._watch and _current is self:
-            run(self._monitor.poll())
+            run(self._look())
+
+    async def _look(self) -> None:
+        await self._monitor.poll()
+        if self._raft in self._started:
+            await self._raft.poll()
 
     def view(self, name: str, *of: str) -> View:
         """The view called `name`, one of `natslab.views.view.names()`; `of` narrows it, e.g. to a subject.

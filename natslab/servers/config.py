@@ -226,7 +226,8 @@ def lab_accounts(
     """
     to = (LAB,)
     return (
-        Account(SYS, users=(User("sys", logins.sys),)),
+        # RAFT's messages may be heard by who looks, never sent.
+        Account(SYS, users=(User("sys", logins.sys, publish_deny=("$NRG.>",)),)),
         Account(
             LEARNER,
             users=(

@@ -146,7 +146,9 @@ def decode(subject: str, payload: bytes | bytearray | memoryview) -> Message | N
 
     Never raises, whatever the bytes are.
     """
-    kind = subject[len(PREFIX) :].partition(".")[0] if subject.startswith(PREFIX) else ""
+    kind, _, of = subject[len(PREFIX) :].partition(".") if subject.startswith(PREFIX) else ("", "", "")
+    if not of:
+        return None
     size = len(payload)
     if kind in ("AE", "CR"):
         return _append(payload, size)

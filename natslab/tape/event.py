@@ -254,11 +254,15 @@ class Snap(Base, tag="snap", kw_only=True, omit_defaults=True):
     redelivered ([[seq, deliveries - 1], ...]), both in order of seq; where they were cut, how many more there
     are: `left_out` of pending, `left_out_again` of redelivered; and singly=False while the consumer is too
     fast to be told attempt by attempt. Of a consumer in memory only stream, consumer, singly.
-    group: a RAFT group: group, type (meta, stream or consumer), stream, consumer, peers (server names).
+    group: a RAFT group: group, type (meta, stream or consumer), stream, consumer ("" as long as it is not
+    known), peers (server names), and `by`, how its messages become known: "wire" (read on the wires
+    between the servers), "system account" (heard at the servers), or "monitoring" (not at all: only
+    reports tell of it); or group and gone=True.
     raft: the server's own report of one group (raftz): group, state (LEADER FOLLOWER CANDIDATE), term,
     voted_for, leader (names, "" for none), committed, applied, pindex, pterm, first, last (of its log),
-    quorum_needed, size, and peers: {name: {"index": last_replicated_index, "seen": seconds since,
-    "known": bool}}.
+    quorum_needed, size, and peers: {name: {"index": last_replicated_index, "seen": seconds since, None
+    where it was never, "known": bool}}; or group and gone=True: that server is in it no more. Not told
+    again for `seen` alone, but when that passes 2.5, 5 and 10 s.
     routez gatewayz leafz: what the server says of its links: `links`, each with `to` (a server's name),
     `type`, in_msgs, out_msgs, in_bytes, out_bytes, rtt (seconds); leafz also `account` and `subjects`.
     wire: `a`, `b`: what crossed a wire of ours so far: ab_msgs, ba_msgs, ab_bytes, ba_bytes.
@@ -300,7 +304,8 @@ class Raft(Base, tag="raft", kw_only=True, omit_defaults=True):
 class Leader(Base, tag="leader", kw_only=True, omit_defaults=True):
     """Who leads a RAFT group from now on; `leader` is "" when nobody does.
 
-    observed: a server announced it, or an append of a new term was seen. inferred: it follows from reports.
+    observed: an append of a new term was seen, or (for "") a vote was asked for in a later term. inferred: it
+    follows from the servers' reports, or was heard where not both ends are seen.
     """
 
     group: str
@@ -309,7 +314,11 @@ class Leader(Base, tag="leader", kw_only=True, omit_defaults=True):
 
 
 class Quorum(Base, tag="quorum", kw_only=True, omit_defaults=True):
-    """A group lost its quorum or has it again, as a server said (QUORUM_LOST) or as follows from a commit."""
+    """A group lost its quorum or has it again.
+
+    observed: a server said so (QUORUM_LOST), or something was committed. inferred: it follows from how long
+    the servers have not heard of each other.
+    """
 
     group: str
     lost: bool

@@ -2,7 +2,7 @@
 
 It is kept in two parts without a name, so that they are gone when the process is gone, however it
 ended. When the newer part has grown to half of the limit the older one is let go; of what was in it
-only what still held then stays: servers, connections, subscriptions and the newest reports.
+only what still held then stays: servers, wires, leaders, connections, subscriptions and the newest reports.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import msgspec
 
-from natslab.tape.event import Conn, Event, Server, Snap, Sub
+from natslab.tape.event import Conn, Event, Leader, Link, Quorum, Server, Snap, Sub
 
 LIMIT = 256_000_000  # bytes on disk
 STRIDE = 250  # events between two remembered places
@@ -135,10 +135,7 @@ class _Standing:
 
     def note(self, event: Event) -> None:
         if isinstance(event, Snap):
-            data = event.data
-            named = data.get("name") or data.get("consumer") or ""
-            key = ("snap", event.what, event.place, data.get("stream") or "", named)
-            self._set(key, event, not data.get("gone") and event.what != "advisory")
+            self._report(event)
         elif isinstance(event, Sub):
             subs = self._subs.setdefault(event.client, {})
             if event.state == "open":
@@ -151,6 +148,27 @@ class _Standing:
                 self._subs.pop(event.client, None)
         elif isinstance(event, Server):
             self._facts["server", event.name] = event
+        elif isinstance(event, Link):
+            self._set(("link", event.a, event.b), event, event.state != "removed")
+        elif isinstance(event, Leader):
+            self._facts["leader", event.group] = event
+        elif isinstance(event, Quorum):
+            self._set(("quorum", event.group), event, event.lost)
+
+    def _report(self, event: Snap) -> None:
+        data, what = event.data, event.what
+        key: tuple[Any, ...]
+        if what == "group":
+            group = data.get("group")
+            self._set(("snap", what, group), event, not data.get("gone"))
+            if data.get("gone"):
+                reports = [k for k in self._facts if k[:2] == ("snap", "raft") and k[-1] == group]
+                for key in (("leader", group), ("quorum", group), *reports):
+                    self._facts.pop(key, None)
+            return
+        named = data.get("name") or data.get("consumer") or data.get("group") or data.get("b") or ""
+        key = ("snap", what, event.place, data.get("stream") or "", named)
+        self._set(key, event, not data.get("gone") and what != "advisory")
 
     def _set(self, key: tuple[Any, ...], event: Event, holds: bool) -> None:
         if holds:
