@@ -99,11 +99,13 @@ def read(link: Link, src: str, dst: str, line: list[bytes], body: bytes, at: flo
     """The frame that a line (its words) and what follows it are."""
     verb = line[0].decode()
     words = [word.decode("utf-8", "replace") for word in line[1:]]
-    split = 0
+    inside = link.type != "leafnode"
     words.pop()  # the size
-    if verb[0] == "H":
-        split = int(words.pop())
-    account = words.pop(0) if link.type != "leafnode" else ""
+    # On a route LMSG is a leafnode's message: it says of which cluster, and its header may have 0 bytes.
+    split = int(words.pop()) if verb == "HMSG" or (verb == "LMSG" and inside) else 0
+    if verb == "LMSG" and inside:
+        words.pop(0)
+    account = words.pop(0) if inside else ""
     subject, reply = words[0], ""
     if len(words) > 1:
         # SUBJECT REPLY, or with queue groups: SUBJECT + REPLY QUEUE..., SUBJECT | QUEUE...

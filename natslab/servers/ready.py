@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from natslab.errors import ServerError
+from natslab.errors import ServerError, joined
 
 if TYPE_CHECKING:
     from natslab.servers.fleet import Fleet
@@ -67,7 +67,7 @@ async def _missing_of_meta(fleet: Fleet) -> str:
     current = {one["name"] for one in said.get("replicas") or [] if one.get("current")} | {leader}
     late = [name for name in names if name not in current]
     if late:
-        return f"{' and '.join(late)} {'is' if len(late) == 1 else 'are'} not in JetStream's meta group yet"
+        return f"{joined(late)} {'is' if len(late) == 1 else 'are'} not in JetStream's meta group yet"
     if said.get("cluster_size", 0) < len(names):
         return "JetStream's meta group is not complete yet"
     return ""
@@ -79,5 +79,5 @@ async def _missing_of_leafs(fleet: Fleet) -> str:
         leafs = (await fleet.ask(hub, "leafz")).get("leafs") or []
         late = sorted(set(edges) - {str(leaf.get("name")) for leaf in leafs})
         if late:
-            return f"{' and '.join(late)} {'is' if len(late) == 1 else 'are'} not connected to {hub} yet"
+            return f"{joined(late)} {'is' if len(late) == 1 else 'are'} not connected to {hub} yet"
     return ""
