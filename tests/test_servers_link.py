@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from natslab.errors import LabError
 from natslab.loop import run
-from natslab.servers.framing import Frame, Framer, read
+from natslab.servers.framing import Frame, Framer, account
 from natslab.servers.link import Link
 from natslab.servers.topology import WireType
 
@@ -302,12 +302,16 @@ class FakeLink:
     type = "route"
 
 
-def framed(chunks: list[bytes], heard: Callable[[int], bool] = lambda at: True) -> tuple[int, list[Frame]]:
+def framed(
+    chunks: list[bytes], wanted: Callable[[int], tuple[bytes, ...]] = lambda at: (b"",)
+) -> tuple[int, list[Frame]]:
     frames: list[Frame] = []
     link: Any = FakeLink()
-    framer = Framer(lambda line, body: frames.append(read(link, "a", "b", line, body, 0.0)))
+    framer = Framer()
     for at, chunk in enumerate(chunks):
-        framer.feed(chunk, heard(at))
+        framer.feed(
+            chunk, wanted(at), lambda line, body: frames.append(Frame(link, "a", "b", line, body, 0.0))
+        )
     return framer.messages, frames
 
 
@@ -334,18 +338,26 @@ def test_counted_alike_when_nobody_listens() -> None:
     data = b"".join(ODD)
     for step in (1, 2, 3, 7, len(data)):
         chunks = [data[at : at + step] for at in range(0, len(data), step)]
-        assert framed(chunks, lambda at: False) == (len(WHAT), []), step
+        assert framed(chunks, lambda at: ()) == (len(WHAT), []), step
 
 
 def test_listening_may_begin_and_end_anywhere() -> None:
     data = b"".join(ODD)
     chunks = [data[at : at + 1] for at in range(len(data))]
     for begin in range(len(data)):
-        count, frames = framed(chunks, lambda at, begin=begin: at >= begin)  # type: ignore[misc]
+        count, frames = framed(chunks, lambda at, begin=begin: (b"",) if at >= begin else ())  # type: ignore[misc]
         assert count == len(WHAT)
         assert said(frames) == WHAT[len(WHAT) - len(frames) :], begin
-        count, frames = framed(chunks, lambda at, begin=begin: at < begin)  # type: ignore[misc]
+        count, frames = framed(chunks, lambda at, begin=begin: (b"",) if at < begin else ())  # type: ignore[misc]
         assert count == len(WHAT) and said(frames) == WHAT[: len(frames)], begin
+
+
+def test_messages_of_one_account() -> None:
+    data = b"".join(ODD)
+    for step in (1, 5, len(data)):
+        chunks = [data[at : at + step] for at in range(0, len(data), step)]
+        count, frames = framed(chunks, lambda at: (account("SYS"),))
+        assert count == len(WHAT) and said(frames) == [WHAT[1]]
 
 
 @given(st.lists(st.binary(max_size=300), max_size=20), st.data())
@@ -375,7 +387,7 @@ def test_a_listener_hears_and_one_that_raises_harms_nobody() -> None:
             end()
             assert await p.cross(data) == data
             end_bad()
-            assert len(heard) == 1 and not p.link.heard
+            assert len(heard) == 1 and not p.link.wanted
 
     go(test)
 

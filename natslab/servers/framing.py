@@ -3,53 +3,112 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from natslab.servers.link import Link
 
+#: What a listener may want: every message.
+ALL = b""
 
-@dataclass(slots=True)
+
+def account(name: str) -> bytes:
+    """What a listener may want: messages of one account, on a route or gateway."""
+    return f"{name} ".encode()
+
+
 class Frame:
-    """One message on its way from server `src` to server `dst`.
+    """One message on its way from server `src` to server `dst`; what its line says is read when asked for.
 
-    `account` is "" on a leafnode's connection, which belongs to one. `header` is as on the wire, with
-    its first line; `size` is bytes of header and payload. `at` is time.time() when it came into the
-    link, whose `state` at that moment says whether it goes on.
+    `at` is time.time() when it came into the link, whose `state` at that moment says whether it goes on.
     """
 
-    link: Link
-    src: str
-    dst: str
-    verb: str  # RMSG, HMSG or LMSG
-    account: str
-    subject: str
-    reply: str
-    header: bytes
-    payload: bytes
-    size: int
-    at: float
+    __slots__ = ("_account", "_body", "_line", "_reply", "_split", "_subject", "at", "dst", "link", "src")
+
+    def __init__(self, link: Link, src: str, dst: str, line: bytes, body: bytes, at: float) -> None:
+        self.link = link
+        self.src = src
+        self.dst = dst
+        self.at = at
+        self._line = line
+        self._body = body
+        self._split = -1  # bytes of header; not read yet
+
+    def __repr__(self) -> str:
+        return f"<Frame {self.src} to {self.dst}: {self._line.decode('utf-8', 'replace')}>"
+
+    @property
+    def verb(self) -> str:
+        """RMSG, HMSG or LMSG."""
+        return self._line[:4].decode()
+
+    @property
+    def account(self) -> str:
+        """The account; "" on a leafnode's connection, which belongs to one."""
+        self._read()
+        return self._account
+
+    @property
+    def subject(self) -> str:
+        """The subject."""
+        self._read()
+        return self._subject
+
+    @property
+    def reply(self) -> str:
+        """Where an answer goes; "" for nowhere."""
+        self._read()
+        return self._reply
+
+    @property
+    def header(self) -> bytes:
+        """The header as on the wire, with its first line; empty where there is none."""
+        self._read()
+        return self._body[: self._split]
+
+    @property
+    def payload(self) -> bytes:
+        """The payload."""
+        self._read()
+        return self._body[self._split :]
+
+    @property
+    def size(self) -> int:
+        """Bytes of header and payload."""
+        return len(self._body)
+
+    def _read(self) -> None:
+        if self._split >= 0:
+            return
+        verb, *words = self._line.decode("utf-8", "replace").split(" ")
+        inside = self.link.type != "leafnode"
+        words.pop()  # the size
+        # On a route LMSG is a leafnode's message: it says of which cluster, and its header may have 0 bytes.
+        far = verb == "LMSG" and inside
+        self._split = int(words.pop()) if verb == "HMSG" or far else 0
+        if far:
+            words.pop(0)
+        self._account = words.pop(0) if inside else ""
+        self._subject, self._reply = words[0], ""
+        if len(words) > 1:
+            # SUBJECT REPLY, or with queue groups: SUBJECT + REPLY QUEUE..., SUBJECT | QUEUE...
+            self._reply = words[2] if words[1] == "+" else "" if words[1] == "|" else words[1]
 
 
 class Framer:
-    """Cuts one direction of a connection; `made` gets the parts of a line and what follows it.
+    """Cuts one direction of a connection. What nobody wants is stepped over and counted, and nothing kept."""
 
-    While nobody listens messages are stepped over and counted, and nothing is kept of them.
-    """
+    __slots__ = ("_have", "_need", "_parts", "_skip", "messages")
 
-    __slots__ = ("_have", "_made", "_need", "_parts", "_skip", "messages")
-
-    def __init__(self, made: Callable[[list[bytes], bytes], None]) -> None:
-        self.messages = 0
-        self._made = made
+    def __init__(self) -> None:
+        self.messages = 0  # so far, whole ones
         self._parts: list[bytes] = []  # a message or line that is not complete
         self._have = 0
         self._need = 0  # bytes until it is, where its line is known
         self._skip = 0  # bytes of a message that nobody wants
 
-    def feed(self, data: bytes, heard: bool) -> None:
-        """The next bytes; `heard`: whether somebody wants the messages."""
+    def feed(self, data: bytes, wanted: tuple[bytes, ...], made: Callable[[bytes, bytes], None]) -> None:
+        """The next bytes; `made(line, body)` gets each message that is `wanted`."""
         pos = 0
         if self._skip:
             if len(data) < self._skip:
@@ -76,38 +135,18 @@ class Framer:
                 pos = end + 2
                 continue
             stop = end + 4 + int(data[rfind(b" ", pos, end) + 1 : end])
-            if heard:
-                if stop > length:
+            if stop > length:
+                if starts(wanted, pos + 5):
                     self._keep(data[pos:], stop - pos)
-                    return
-                self.messages += 1
-                self._made(data[pos:end].split(b" "), data[end + 2 : stop - 2])
-            elif stop > length:
-                self._skip = stop - length
+                else:
+                    self._skip = stop - length
                 return
-            else:
-                self.messages += 1
+            self.messages += 1
+            if starts(wanted, pos + 5):
+                made(data[pos:end], data[end + 2 : stop - 2])
             pos = stop
 
     def _keep(self, rest: bytes, need: int) -> None:
         self._parts.append(rest)
         self._have = len(rest)
         self._need = need
-
-
-def read(link: Link, src: str, dst: str, line: list[bytes], body: bytes, at: float) -> Frame:
-    """The frame that a line (its words) and what follows it are."""
-    verb = line[0].decode()
-    words = [word.decode("utf-8", "replace") for word in line[1:]]
-    inside = link.type != "leafnode"
-    words.pop()  # the size
-    # On a route LMSG is a leafnode's message: it says of which cluster, and its header may have 0 bytes.
-    split = int(words.pop()) if verb == "HMSG" or (verb == "LMSG" and inside) else 0
-    if verb == "LMSG" and inside:
-        words.pop(0)
-    account = words.pop(0) if inside else ""
-    subject, reply = words[0], ""
-    if len(words) > 1:
-        # SUBJECT REPLY, or with queue groups: SUBJECT + REPLY QUEUE..., SUBJECT | QUEUE...
-        reply = words[2] if words[1] == "+" else "" if words[1] == "|" else words[1]
-    return Frame(link, src, dst, verb, account, subject, reply, body[:split], body[split:], len(body), at)

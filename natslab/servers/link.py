@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
 
 from natslab.errors import LabError
-from natslab.listeners import Listeners
-from natslab.servers.framing import Frame, Framer, read
+from natslab.servers.framing import ALL, Frame, Framer
 from natslab.servers.topology import WireType
 
 State: TypeAlias = Literal["open", "cut", "held", "delayed", "removed"]
@@ -56,8 +55,8 @@ class Link:
         self.connected = False  # whether both servers speak on a connection through it
         self._where = where
         self._changed = changed
-        self._hearers: Listeners[[Frame]] = Listeners()
-        self.heard = False  # whether somebody listens to its messages
+        self._hearers: list[tuple[Callable[[Frame], None], bytes]] = []
+        self.wanted: tuple[bytes, ...] = ()  # which messages somebody listens to
         self._doors = {a: _Door()} if type == "leafnode" else {a: _Door(), b: _Door()}
         self._calls: set[_Call] = set()
         self._past = Counts()
@@ -89,19 +88,25 @@ class Link:
         """The port on 127.0.0.1 that the server `dials` finds the other at; stays as long as the link."""
         return self._doors[dials].port
 
-    def listen(self, heard: Callable[[Frame], None]) -> Callable[[], None]:
+    def listen(self, heard: Callable[[Frame], None], want: bytes = ALL) -> Callable[[], None]:
         """Call `heard` with each message that comes in, passed on already or not; returns what ends that.
 
-        While nobody listens messages are only counted.
+        `want`: which messages (framing.account), which costs less than to look at all. What nobody
+        listens to is only counted.
         """
-        stop = self._hearers.add(heard)
-        self.heard = True
+        one = (heard, want)
+        self._hearers.append(one)
+        self._want()
 
         def end() -> None:
-            stop()
-            self.heard = any(True for _ in self._hearers)
+            with contextlib.suppress(ValueError):
+                self._hearers.remove(one)
+            self._want()
 
         return end
+
+    def _want(self) -> None:
+        self.wanted = tuple({want for _, want in self._hearers})
 
     # what can be done to it
 
@@ -202,10 +207,12 @@ class Link:
             self._calls.discard(call)
             self.look()
 
-    def came(self, end: _End, line: list[bytes], body: bytes) -> None:
+    def came(self, end: _End, line: bytes, body: bytes) -> None:
         """A message came from the server of `end`."""
-        frame = read(self, end.name, end.other.name, line, body, time.time())
-        for heard in self._hearers:
+        frame = Frame(self, end.name, end.other.name, line, body, time.time())
+        for heard, want in tuple(self._hearers):
+            if not line.startswith(want, 5):
+                continue
             try:
                 heard(frame)
             except Exception as e:
@@ -298,7 +305,7 @@ class _End(asyncio.Protocol):
         self.bytes = 0  # that this server has said
         self.lost = False
         self.clear = False  # nothing waits: what comes is passed on at once
-        self.framer = Framer(lambda line, body: self.link.came(self, line, body))
+        self.framer = Framer()
         self._waiting: deque[tuple[float, bytes]] = deque()  # (loop time when it came, what)
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -324,9 +331,12 @@ class _End(asyncio.Protocol):
             if self._size > _MOST:
                 self._stop("waiting")
             self.pump()
-        self.framer.feed(data, self.link.heard)
+        self.framer.feed(data, self.link.wanted, self._came)
         if first:
             self.link.look()
+
+    def _came(self, line: bytes, body: bytes) -> None:
+        self.link.came(self, line, body)
 
     def pause_writing(self) -> None:
         self.other._stop("full")

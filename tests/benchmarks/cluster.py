@@ -1,0 +1,210 @@
+"""Three servers whose routes go through watched wires, against three that are joined directly.
+
+Until it is ready: from the start to the first message stored three times; bare are nats-servers started by
+hand, all at once, with ports given before. Then messages from a client of one server: stored in a stream
+that another leads, and to a subscriber at another. Client and wires share one Python process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import nats
+import nats.errors
+import nats.js.errors
+from nats.aio.client import Client
+
+from natslab.loop import loop, run
+from natslab.servers import binary
+from natslab.servers.config import Logins
+from natslab.servers.fleet import Fleet
+from natslab.servers.supervisor import supervisor
+from natslab.servers.topology import WireType, cluster
+from tests.benchmarks.measure import Row, at_least, at_most, interleaved, middle, ratio
+
+SERVERS = 3
+STARTS = 9
+REPEATS = 5
+STORED = 10_000
+CORE = 100_000
+PAYLOAD = b"a payload of 32 bytes, or so ..."
+
+
+async def _store(client: Client) -> None:
+    """Make a stream of three replicas and store a message in it, trying until it is possible."""
+    js = client.jetstream(timeout=1)
+    end = time.monotonic() + 60
+    while True:
+        try:
+            await js.add_stream(name="FIRST", subjects=["first"], num_replicas=SERVERS)
+            await js.publish("first", b"x", timeout=1)
+            return
+        except (nats.js.errors.Error, nats.errors.Error):
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(0.01)
+
+
+def _bare_start() -> float:
+    """Milliseconds with servers started by hand."""
+    ports: dict[str, int] = {}
+    with contextlib.ExitStack() as probes:
+        for name in ("n1", "n2", "n3"):
+            probe = probes.enter_context(socket.socket())
+            probe.bind(("127.0.0.1", 0))
+            ports[name] = probe.getsockname()[1]
+
+    def dial(type: WireType, a: str, b: str) -> int:
+        return ports[b]
+
+    with tempfile.TemporaryDirectory() as at, contextlib.ExitStack() as servers:
+        folder, logins = Path(at), Logins.fresh()
+        for name, config in cluster(SERVERS, wires=False).configs(logins, folder, None, dial).items():
+            (folder / name).mkdir()
+            (folder / name / "conf").write_text(config.text())
+        began = time.perf_counter()
+        started = []
+        for name in ports:
+            server = subprocess.Popen(
+                [
+                    str(binary.find()),
+                    "-c",
+                    str(folder / name / "conf"),
+                    "--ports_file_dir",
+                    str(folder / name),
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            servers.callback(server.wait)
+            servers.callback(server.kill)
+            started.append(folder / name / f"nats-server_{server.pid}.ports")
+        urls = [_url(file) for file in started]
+
+        async def first() -> None:
+            client = await nats.connect(servers=urls, user="app", password=logins.app)
+            await _store(client)
+            await client.close()
+
+        asyncio.run(first())
+        return (time.perf_counter() - began) * 1000
+
+
+def _url(ports: Path) -> str:
+    while True:
+        with contextlib.suppress(OSError, ValueError):
+            return str(json.loads(ports.read_bytes())["nats"][0])
+        time.sleep(0.001)
+
+
+def _our_start() -> float:
+    """Milliseconds of a Fleet that is ready."""
+    began = time.perf_counter()
+    fleet = run(Fleet.start(cluster(SERVERS)))
+    try:
+        run(fleet.ready())
+
+        async def first() -> None:
+            client = await nats.connect(**fleet.login())
+            await _store(client)
+            await client.close()
+
+        asyncio.run(first())
+        return (time.perf_counter() - began) * 1000
+    finally:
+        run(fleet.stop())
+
+
+async def _stored(here: Client, there: Client) -> int:
+    js = here.jetstream(publish_async_max_pending=1_000)
+    for _ in range(STORED):
+        await js.publish_async("bench.a", PAYLOAD, wait_stall=30)
+    await js.publish_async_completed()
+    return STORED
+
+
+async def _across(here: Client, there: Client) -> int:
+    done = asyncio.Event()
+    got = 0
+
+    async def heard(_: Any) -> None:
+        nonlocal got
+        got += 1
+        if got == CORE:
+            done.set()
+
+    sub = await there.subscribe("core.a", cb=heard, pending_msgs_limit=-1, pending_bytes_limit=-1)
+    await there.flush()
+    await asyncio.sleep(0.1)  # the interest crosses
+    for n in range(CORE):
+        await here.publish("core.a", PAYLOAD)
+        if n % 1000 == 0:
+            await asyncio.sleep(0)
+    await here.flush()
+    await done.wait()
+    await sub.unsubscribe()
+    return CORE
+
+
+def _rate(fleet: Fleet, what: Callable[[Client, Client], Awaitable[int]]) -> float:
+    """Messages a second from a client of one server to another server."""
+
+    async def measure() -> float:
+        probe = await nats.connect(**fleet.login())
+        js = probe.jetstream()
+        with contextlib.suppress(nats.js.errors.NotFoundError):
+            await js.delete_stream("BENCH")
+        info = await js.add_stream(name="BENCH", subjects=["bench.>"], num_replicas=SERVERS)
+        leader = info.cluster.leader if info.cluster else ""
+        await probe.close()
+        other, third = [name for name in fleet.servers if name != leader]
+        here, there = (
+            await nats.connect(**fleet.login(name=other)),
+            await nats.connect(**fleet.login(name=third)),
+        )
+        began = time.perf_counter()
+        count = await what(here, there)
+        took = time.perf_counter() - began
+        await here.close()
+        await there.close()
+        return count / took
+
+    return asyncio.run(measure())
+
+
+def run_rates() -> dict[str, list[float]]:
+    """Both ways, in turn, with two clusters up."""
+    ours, bare = run(Fleet.start(cluster(SERVERS))), run(Fleet.start(cluster(SERVERS, wires=False)))
+    seen = 0
+
+    def watch(_: object) -> None:
+        nonlocal seen
+        seen += 1
+
+    try:
+        for fleet in (ours, bare):
+            run(fleet.ready())
+        for link in ours.links.values():
+            loop().post(link.listen, watch)
+        found = interleaved(
+            REPEATS,
+            stored=lambda: _rate(ours, _stored),
+            stored_bare=lambda: _rate(bare, _stored),
+            core=lambda: _rate(ours, _across),
+            core_bare=lambda: _rate(bare, _across),
+        )
+    finally:
+        run(ours.stop())
+        run(bare.stop())
+    assert seen > REPEATS * (STORED + CORE), "the wires were not watched"
+    return found
