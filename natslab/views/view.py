@@ -22,6 +22,7 @@ import html
 import importlib
 import pkgutil
 import types
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,9 @@ def fold_common(state: ViewState, event: Event) -> None:
     """The part of folding that all views share."""
     if event.t > state.now:
         state.now = event.t
-    if isinstance(event, Server):
+    if isinstance(event, Server) and event.state == "removed":
+        state.servers.pop(event.name, None)
+    elif isinstance(event, Server):
         state.servers[event.name] = event.state
 
 
@@ -64,13 +67,20 @@ def unheard(state: ViewState) -> str:
     return "No server is up."
 
 
-def silent(state: ViewState) -> str:
-    """For a note, while no server says anything: that what is shown is not of now; else ""."""
+def silent(state: ViewState, places: Iterable[str] = ()) -> str:
+    """For a note: that what is shown is not of now, because who said it is down or frozen; else "".
+
+    `places` are the servers whose word it is; of others it does not matter what they do.
+    """
     said = unheard(state)
-    if not said or len(state.servers) > 1:
-        return said and f"{said[:-1]}: this is what they said last."
-    name, is_ = next(iter(state.servers.items()))
-    return f"{name} is {is_}: this is what it said last."
+    if said and len(state.servers) > 1:
+        return f"{said[:-1]}: this is what they said last."
+    off = {name: state.servers.get(name, "up") for name in (state.servers if said else sorted(set(places)))}
+    off = {name: is_ for name, is_ in off.items() if is_ not in ("up", "lame duck")}
+    if not off:
+        return ""
+    who = " and ".join(f"{name} is {is_}" for name, is_ in off.items())
+    return f"{who}: this is what {'it' if len(off) == 1 else 'they'} said last."
 
 
 def selected(selection: str, key: str) -> bool:

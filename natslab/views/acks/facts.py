@@ -70,7 +70,8 @@ def disagreements(state: State, consumer: Consumer) -> dict[str, tuple[int, int]
     """Where the server's counters and the cells differ at rest: counter -> (server, cells)."""
     stream = state.streams[consumer.stream]
     quiet = state.now - max(consumer.changed, consumer.file_t) > STILL and state.now - stream.active > STILL
-    if not quiet or consumer.says_t < 0 or any(s != "up" for s in state.servers.values()):
+    who = [state.servers[consumer.place]] if consumer.place in state.servers else state.servers.values()
+    if not quiet or consumer.says_t < 0 or any(is_ != "up" for is_ in who):
         return {}
     cells = counters(totals_of(state, consumer))
     return {k: (consumer.says[k], cells[k]) for k in COUNTERS if consumer.says[k] != cells[k]}

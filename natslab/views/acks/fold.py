@@ -38,8 +38,9 @@ def fold(state: State, event: Event) -> None:
             advisory(state, event)
     elif isinstance(event, Server) and event.state in ("down", "up"):
         for consumer in state.consumers.values():
-            consumer.changed = -9.0  # what it says next is what it remembers
-            consumer.doubts.clear()
+            if consumer.place in ("", event.name):
+                consumer.changed = -9.0  # what it says next is what it remembers
+                consumer.doubts.clear()
 
 
 def _store(state: State, event: Store) -> None:

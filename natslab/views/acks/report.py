@@ -49,6 +49,7 @@ def consumer_report(state: State, event: Snap) -> None:
         _forget(state, stream, name)
         return
     consumer = home(state, stream, name)
+    _led_by(consumer, event.place)
     _configure(state, consumer, data.get("config") or {})
     consumer.paused = bool(data.get("paused"))
     delivered, floor = data.get("delivered") or {}, data.get("ack_floor") or {}
@@ -76,6 +77,14 @@ def consumer_report(state: State, event: Snap) -> None:
     _witnesses(state, consumer, event.t)
     if consumer.file_t < 0:
         _reconstruct(state, consumer, event.t)
+
+
+def _led_by(consumer: Consumer, place: str) -> None:
+    """Another leader says what it remembers, which may be less."""
+    if consumer.place and consumer.place != place:
+        consumer.changed = -9.0
+        consumer.doubts.clear()
+    consumer.place = place
 
 
 def _configure(state: State, consumer: Consumer, config: dict[str, Any]) -> None:
@@ -149,6 +158,7 @@ def file_report(state: State, event: Snap) -> None:
     if "floor" not in data:
         return  # a consumer without a file: only acks that were not told singly
     consumer = home(state, stream, name)
+    _led_by(consumer, event.place)
     floor, delivered = data["floor"], data["delivered"]
     _place(state, consumer, event.t, int(delivered[0]), int(delivered[1]), int(floor[1]))
     again = {int(seq): int(count) for seq, count in data.get("redelivered") or []}

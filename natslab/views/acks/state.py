@@ -93,6 +93,7 @@ class Consumer(msgspec.Struct, omit_defaults=True):
 
     stream: str
     name: str
+    place: str = ""  # the server whose word it is: its leader
     ack: str = "explicit"  # explicit | all | none | flow_control
     ack_wait: float = 30.0  # seconds
     backoff: list[float] = []

@@ -64,7 +64,7 @@ def _words(state: State, *, timed: bool) -> tuple[str, str]:
     if plan is None:
         return _empty(state)
     consumers = [*plan.lanes[::-1], *plan.bands[::-1]]
-    quiet = silent(state)
+    quiet = silent(state, [consumer.place for consumer in consumers])
     if quiet:
         return _last_heard(state, plan, consumers, quiet)
     for tell in (_blocked, _differs, _stuck, _full):

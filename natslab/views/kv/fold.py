@@ -60,7 +60,7 @@ def fold(state: State, event: Event) -> None:
             _deliver(state, bucket, event)
     elif isinstance(event, Snap):
         if event.what == "stream":
-            _stream(state, event.data, event.t)
+            _stream(state, event.data, event.t, event.place)
         elif event.what == "consumer":
             _consumer(state, event.data, event.t)
     elif isinstance(event, Sub):
@@ -301,7 +301,7 @@ def _drop(bucket: Bucket, event: Drop) -> None:
         _depth(bucket, bucket.keys[name], event.t)
 
 
-def _stream(state: State, data: dict[str, Any], t: float) -> None:
+def _stream(state: State, data: dict[str, Any], t: float, place: str) -> None:
     bucket = _bucket(state, str(data.get("name", "")), known=bool(data.get("gone")))
     if bucket is None:
         return
@@ -314,6 +314,7 @@ def _stream(state: State, data: dict[str, Any], t: float) -> None:
     if bucket.gone < t:  # another bucket of the same name
         bucket = state.buckets[bucket.name] = Bucket(name=bucket.name)
     config, now = data.get("config") or {}, data.get("state") or {}
+    bucket.place = place
     bucket.history = max(0, int(config.get("max_msgs_per_subject") or 0))
     bucket.ttl = float(config.get("max_age") or 0) / 1e9
     bucket.marker = float(config.get("subject_delete_marker_ttl") or 0) / 1e9

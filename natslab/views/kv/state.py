@@ -97,6 +97,7 @@ class Bucket(msgspec.Struct, omit_defaults=True):
     """One bucket: its keys, and how much of each it keeps."""
 
     name: str
+    place: str = ""  # the server whose word it is: the leader of its stream
     keys: dict[str, Key] = {}
     history: int = 0  # revisions kept of each key; 0 = not known yet
     ttl: float = 0.0  # seconds after which a revision goes; 0 = never

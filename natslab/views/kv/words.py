@@ -157,7 +157,7 @@ def _refusal(bucket: Bucket, attempt: Try) -> str:
 
 def _notes(state: State, bucket: Bucket) -> Iterator[str]:
     """What else is worth saying, the most important first."""
-    yield silent(state)
+    yield silent(state, [bucket.place])
     name = short_name(bucket.name)
     if bucket.gone < math.inf:
         if bucket.watchers:

@@ -33,7 +33,7 @@ def fold(state: State, event: Event) -> None:
         if event.stream in state.streams and event.seq:
             _drop(state.streams[event.stream], event)
     elif isinstance(event, Snap) and event.what == "stream":
-        _snap(state, event.data, event.t)
+        _snap(state, event.data, event.t, event.place)
 
 
 def _stream(state: State, name: str) -> Stream | None:
@@ -117,7 +117,7 @@ def _drop(stream: Stream, event: Drop) -> None:
         del stream.missing[next(iter(stream.missing))]
 
 
-def _snap(state: State, data: dict[str, Any], t: float) -> None:
+def _snap(state: State, data: dict[str, Any], t: float, place: str) -> None:
     name = str(data.get("name", ""))
     stream = _stream(state, name)
     if stream is None:
@@ -131,7 +131,7 @@ def _snap(state: State, data: dict[str, Any], t: float) -> None:
         stream = state.streams[name] = Stream(name=name)
     config, now = data.get("config") or {}, data.get("state") or {}
     before = stream.last
-    stream.known = True
+    stream.known, stream.place = True, place
     stream.subjects = [str(s) for s in config.get("subjects") or []]
     stream.first, stream.messages = int(now.get("first_seq") or 0), int(now.get("messages") or 0)
     newer = stream.last - int(now.get("last_seq") or 0)

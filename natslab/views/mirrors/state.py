@@ -53,6 +53,7 @@ class Stream(msgspec.Struct, omit_defaults=True):
     """One stream, as an origin or as a copy."""
 
     name: str
+    place: str = ""  # the server whose word it is: its leader
     known: bool = False  # the server said that it is there
     subjects: list[str] = []
     first: int = 0

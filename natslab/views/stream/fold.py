@@ -52,7 +52,7 @@ def fold(state: State, event: Event) -> None:
         _snap(state, event)
     elif isinstance(event, Server) and event.state == "up":
         for stream in state.streams.values():
-            stream.again = True
+            stream.again = stream.again or (stream.limits.replicas == 1 and stream.place in ("", event.name))
 
 
 def _wanted(state: State, name: str) -> bool:
@@ -408,7 +408,7 @@ def _report(state: State, event: Snap, name: str) -> None:
         return
     stream = _stream(state, name)
     stream.exists, stream.lost = True, False
-    stream.limits = limits_of(data)
+    stream.limits, stream.place = limits_of(data), event.place
     for gone in reversed(stream.gone):
         if gone.why.startswith("new ") and not gone.limit:
             gone.limit = _lowered(stream.limits, gone.why)
@@ -469,6 +469,7 @@ def limits_of(data: dict[str, Any]) -> Limits:
         subjects=[str(s) for s in config.get("subjects") or []],
         retention=str(config.get("retention", "limits")),
         storage=str(config.get("storage", "file")),
+        replicas=max(1, number("num_replicas")),
         discard=str(config.get("discard", "old")),
         per_subject_too=bool(config.get("discard_new_per_subject")),
         msgs=number("max_msgs"),

@@ -27,6 +27,7 @@ class Limits(msgspec.Struct, omit_defaults=True):
     subjects: list[str] = []
     retention: str = "limits"  # limits | workqueue | interest
     storage: str = "file"
+    replicas: int = 1
     discard: str = "old"
     per_subject_too: bool = False  # discard_new_per_subject
     msgs: int = 0
@@ -145,6 +146,7 @@ class Stream(msgspec.Struct, omit_defaults=True):
     """
 
     name: str
+    place: str = ""  # the server whose word it is: its leader
     limits: Limits = msgspec.field(default_factory=Limits)
     slots: dict[int, Slot] = {}  # by sequence, oldest first
     ranges: list[Range] = []
@@ -165,11 +167,11 @@ class Stream(msgspec.Struct, omit_defaults=True):
     ids: bool = False  # some message had a Nats-Msg-Id
     by_events: bool = False  # its messages are known from events alone
     exists: bool = True
-    lost: bool = False  # it was in the memory of a server that started again
+    lost: bool = False  # it was in the memory of the only server that had it, which started again
     ended: float = 0.0  # when one of this name was deleted, which no report has said yet
     renewed: bool = False  # and messages came since
     hint: str = ""  # why messages went of which it is not known which
-    again: bool = False  # the server started again since the newest report
+    again: bool = False  # the only server that has it started again since the newest report
 
     @property
     def counted(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from natslab.views.stream.plan import READERS, SHELVES, Column, shelves_of
 from natslab.views.stream.reasons import LONG, WHOLE, made_room
 from natslab.views.stream.state import Answer, Gone, Reader, Slot, State, Stream
-from natslab.views.view import Table, unheard
+from natslab.views.view import Table, silent, unheard
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, in_words, listed, plain, short_name
 
 CARDS = 8  # streams that are drawn when there are several
@@ -201,7 +201,7 @@ def _several(streams: list[Stream]) -> str:
 
 
 def _notes_of_all(state: State, streams: list[Stream]) -> Iterator[str]:
-    yield _down(state)
+    yield _down(state, streams)
     if (
         len({s.came for s in streams}) == 1
         and len({s.limits.retention for s in streams}) > 1
@@ -214,9 +214,10 @@ def _notes_of_all(state: State, streams: list[Stream]) -> Iterator[str]:
         yield f"{len(streams) - CARDS} more are in the table."
 
 
-def _down(state: State) -> str:
-    said = unheard(state)
-    return said and f"{said[:-1]}: this is what the stream held."
+def _down(state: State, streams: list[Stream]) -> str:
+    said = unheard(state) or silent(state, [stream.place for stream in streams if stream.exists])
+    held = "the stream" if len(streams) == 1 else "the streams"
+    return said and f"{said.removesuffix('.').partition(':')[0]}: this is what {held} held."
 
 
 def _origin(stream: Stream) -> Iterator[str]:
@@ -229,7 +230,7 @@ def _origin(stream: Stream) -> Iterator[str]:
 def _notes(state: State, stream: Stream) -> Iterator[str]:
     """What else is worth saying, the most important first."""
     limits = stream.limits
-    yield _down(state)
+    yield _down(state, [stream])
     yield from _origin(stream)
     rooms = [
         (g, made_room(stream, g)) for g in reversed(stream.gone[-20:]) if g.why == "max_msgs_per_subject"
