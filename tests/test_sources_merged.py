@@ -7,7 +7,7 @@ from typing import Any
 
 from natslab.loop import run
 from natslab.sources.ears import Ear
-from natslab.sources.merged import DOUBT, Answer, Merger, Report
+from natslab.sources.merged import DOUBT, Answer, Domains, Merger, Report
 
 T = "2026-01-01T00:00:{:02d}.123456789Z"
 ALL = ("n1", "n2", "n3")
@@ -196,3 +196,20 @@ def test_what_several_hear_is_told_once() -> None:
         assert len(told) == 6
 
     run(go())
+
+
+def test_streams_of_two_domains_may_have_one_name() -> None:
+    d = Domains({"hub": "hub", "edge1": "edge1"}.__getitem__)
+    one = {"name": "S", "created": T.format(1), "state": {}}
+    two = {"name": "S", "created": T.format(2), "consumer_detail": [{"name": "C", "created": T.format(3)}]}
+    report = d.merge({"hub": Answer([one]), "edge1": Answer([two])})
+    assert places(report) == {"S": "hub", "S@edge1": "edge1", "S@edge1/C": "edge1"}
+    assert d.told_as("edge1", "S") == "S@edge1" and d.told_as("hub", "S") == "S"
+    assert d.leader(("S@edge1", "C")) == "edge1" and d.mute() == []
+    assert d.merge({"hub": Answer([])}).gone == [("S",)] and d.mute() == []
+    assert places(d.merge({"hub": Answer([]), "edge1": Answer([two])})) == {
+        "S@edge1": "edge1",
+        "S@edge1/C": "edge1",
+    }
+    assert set(d.merge({"edge1": Answer([])}).gone) == {("S@edge1",), ("S@edge1", "C")}
+    assert places(d.merge({"edge1": Answer([two])})) == {"S": "edge1", "S/C": "edge1"}

@@ -575,13 +575,13 @@ class Client(Connection):
 
     def tell_stored(self, ask: Ask, subject: str, size: int, ack: PubAck) -> None:
         """A stream has the message of `ask`, of `size` bytes."""
-        told = ask.told
+        told, stream = ask.told, self.hub.called(ack.domain, ack.stream)
         if told is not None:
-            self.hub.tell(storing.stored(told, ack.stream, ack.seq, duplicate=ack.duplicate))
+            self.hub.tell(storing.stored(told, stream, ack.seq, duplicate=ack.duplicate))
         elif ack.duplicate:
-            self._stores.other(ack.stream, 0, "")
+            self._stores.other(stream, 0, "")
         else:
-            self._stores.add(ack.stream, subject, ack.seq, size)
+            self._stores.add(stream, subject, ack.seq, size)
 
     def tell_refused(self, ask: Ask, stream: str, code: int, error: str) -> None:
         """A stream refused the message of `ask`, with the server's code and words."""

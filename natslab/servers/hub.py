@@ -40,6 +40,8 @@ class Hub:
         self.traceable: Callable[[str], bool] = _no_dollar
         #: Told the subjects of a stream that a client of this lab has just made; a source sets it.
         self.captured: Callable[[list[str]], None] = lambda subjects: None
+        #: What the stream of a JetStream domain is called in reports; a source sets it.
+        self.called: Callable[[str, str], str] = lambda domain, stream: stream
         #: Hands the reports over now; a source sets it.
         self.flush: Callable[[], None] = lambda: None
         #: Traced messages whose trace was not yet seen: id -> when published (time.time()).

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import math
-import re
 import time
 from collections import deque
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from natslab.servers.server import Change
 from natslab.sources.ackreply import Attempt, parse
 from natslab.sources.attempts import Attempts
 from natslab.sources.blocks import VERSIONS
+from natslab.sources.durations import seconds
 from natslab.sources.ears import Ear, Ears
 from natslab.sources.merged import Report, Told
 from natslab.sources.monitor import Monitor
@@ -42,9 +42,6 @@ WINDOW, SINGLES = 0.1, 200  # seconds, and acks of one consumer in them that are
 FORGET = 5.0  # seconds after which a consumer that no server reports is forgotten
 GUESSES = 200  # deliveries to others that are told one by one at a time
 CALM = 1.0  # seconds in which a new leader's file may still lack what the old one's had
-
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"([0-9.]+)(ns|us|µs|ms|s|m|h)")
 
 _ALL = f"{LEARNER}.$JS.ACK.>"
 Verb = Literal["nak", "term"]
@@ -414,7 +411,7 @@ class Acks:
         kept = (told.stream.get("config") or {}).get("storage") == "file" and not config.get("mem_storage")
         if not kept or not at.version.startswith(VERSIONS):
             return None
-        folder = at.config.store / "jetstream" / LEARNER / "streams" / told.key[0]
+        folder = at.config.store / "jetstream" / LEARNER / "streams" / str(told.stream["name"])
         return None if (folder / "meta.key").exists() else StateFile(folder / "obs" / told.key[1])
 
     # --- state files and the end of waits ------------------------------------------------------
@@ -613,4 +610,4 @@ def _delay(text: str) -> float:
         with contextlib.suppress(ValueError, TypeError, AttributeError):
             return max(0.0, float(json.loads(text).get("delay", 0)) / 1e9)
         return 0.0
-    return sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text)) if text else 0.0
+    return seconds(text)

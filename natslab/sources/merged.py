@@ -4,6 +4,9 @@ Every server lists that of which it has a replica (measured with nats-server 2.1
 counters are true. A leader says since when it leads and nobody else does; one that was cut off goes on saying
 so after the others have chosen another one, which leads since later. What has a single replica has neither
 group nor time: its server is its leader. A server that has just started lists things without any leader.
+
+Streams of two JetStream domains may have one name: the one that was seen first keeps it, another is told as
+NAME@DOMAIN.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
@@ -166,6 +169,69 @@ class Merger:
         self._spoke.discard(key)
         while len(self._over) > KEPT:
             del self._over[next(iter(self._over))]
+
+
+class Domains:
+    """The same for servers of several JetStream domains.
+
+    Parameters
+    ----------
+    domain: says in which domain a server is.
+    """
+
+    def __init__(self, domain: Callable[[str], str]) -> None:
+        self._domain = domain
+        self._mergers: dict[str, Merger] = {}
+        self._names: dict[str, tuple[str, str]] = {}  # as it is told -> domain, name
+
+    def leader(self, key: Key) -> str:
+        """The server that led it when that was heard last; "" when it is not known."""
+        merger, key = self._find(key)
+        return merger.leader(key)
+
+    def peers(self, key: Key) -> frozenset[str]:
+        """The servers that have it, as its leader said last."""
+        merger, key = self._find(key)
+        return merger.peers(key)
+
+    def mute(self) -> list[Key]:
+        """What is there, and whose leader was not among those that answered last."""
+        return [self._label(domain, key) for domain, merger in self._mergers.items() for key in merger.mute()]
+
+    def told_as(self, domain: str, stream: str) -> str:
+        """What the stream of that domain is called."""
+        if self._names.get(stream) == (domain, stream):
+            return stream
+        found = (name for name, of in tuple(self._names.items()) if of == (domain, stream))
+        return next(found, stream)
+
+    def merge(self, answers: Mapping[str, Answer]) -> Report:
+        """What follows from these answers; a server that is not in them said nothing."""
+        there: list[Told] = []
+        gone: list[Key] = []
+        for domain in dict.fromkeys(map(self._domain, answers)):
+            merger = self._mergers.setdefault(domain, Merger())
+            report = merger.merge(
+                {name: said for name, said in answers.items() if self._domain(name) == domain}
+            )
+            gone += [self._label(domain, key) for key in report.gone]
+            there += [told._replace(key=self._label(domain, told.key)) for told in report.there]
+            for key in report.gone:
+                if len(key) == 1:
+                    self._names.pop(self.told_as(domain, key[0]), None)
+        return Report(there, gone)
+
+    def _find(self, key: Key) -> tuple[Merger, Key]:
+        domain, name = self._names.get(key[0], ("", key[0])) if key else ("", "")
+        return self._mergers.get(domain) or Merger(), (name, *key[1:])
+
+    def _label(self, domain: str, key: Key) -> Key:
+        name = self.told_as(domain, key[0])
+        if self._names.get(name) != (domain, key[0]):
+            if name in self._names:
+                name = f"{name}@{domain}"
+            self._names[name] = domain, key[0]
+        return (name, *key[1:])
 
 
 def _since(server: str, said: dict[str, Any], clustered: bool) -> float | None:

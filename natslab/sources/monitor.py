@@ -25,8 +25,9 @@ from natslab.listeners import Listeners
 from natslab.servers.config import LAB, LEARNER, SYS
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
+from natslab.sources.between import Between
 from natslab.sources.ears import Ears
-from natslab.sources.merged import Answer, Key, Merger, Report
+from natslab.sources.merged import Answer, Domains, Key, Report
 from natslab.tape.event import Conn, How, Snap, Sub
 from natslab.tape.subject import matches, overlaps
 from natslab.tape.tape import Tape
@@ -68,6 +69,7 @@ _SUB = ("subject", "qgroup", "sid", "msgs", "max")
 _STATE = ("messages", "bytes", "first_seq", "last_seq", "num_subjects", "consumer_count")
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\$\d+")
 
+_OPTIONS = {"leafz": {"subscriptions": True}}
 # Where it is told that a client or a stream or a consumer came or went.
 _NEWS = (
     (SYS, f"$SYS.ACCOUNT.{LEARNER}.*"),
@@ -94,6 +96,7 @@ class Monitor:
     connz: `connections` of account A, each with `client` (its label) and `subscriptions`
     ({subject, qgroup, sid, msgs, max}); at most 1000 subscriptions, `left_out` counts the rest.
     varz: the few that do not change by being looked at. accountz: `account_name`, `mappings`.
+    routez, gatewayz, leafz: see Between.
     jsz: `streams` of which that server has a replica, each with name, subjects, leader, and its counts.
     Who wants more of jsz reads what all servers say together: `read`.
     """
@@ -113,7 +116,8 @@ class Monitor:
         self._kept: tuple[str, ...] = ()  # patterns of what a stream would store
         self._verdicts: dict[str, bool] = {}
         self._readers: Listeners[[Report]] = Listeners()
-        self._merger = Merger()
+        self._merger = Domains(fleet.topology.domain_of)
+        self._between = Between(fleet, tape)
         self._asked: dict[str, asyncio.Task[Answer | None]] = {}  # servers that have not answered yet
         self._wake = asyncio.Event()
         self._looking = False  # at what it was woken for
@@ -131,6 +135,7 @@ class Monitor:
         self._stopped = False
         self._hub.traceable = self._traceable
         self._hub.captured = self._captured
+        self._hub.called = self._merger.told_as
         if self._fleet.store is not None:
             await self._listen()
             await self.poll()
@@ -274,12 +279,17 @@ class Monitor:
         if state == "frozen":
             return None
         details: list[dict[str, Any]] = []
-        connz, varz, accountz, jsz = await asyncio.gather(
+        whats = self._between.due(server)
+        connz, varz, accountz, jsz, *links = await asyncio.gather(
             self._ask(server, "connz", acc=LEARNER, auth=True, subscriptions_detail=True, limit=10_000),
             self._ask(server, "varz"),
             self._ask(server, "accountz", account=LEARNER),
             self._ask(server, "jsz", accounts=True, streams=True, consumer=True, config=True),
+            *(self._ask(server, what, **_OPTIONS.get(what, {})) for what in whats),
         )
+        for what, said in zip(whats, links, strict=True):
+            if said is not None:
+                self._between.heard(server, what, said, watched=self.watching > 0)
         if varz is not None:
             self._snap(server, "varz", {key: varz[key] for key in _VARZ if key in varz})
         if accountz is not None:

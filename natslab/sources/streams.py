@@ -207,7 +207,7 @@ class Streams:
 
     def _open_or_on(self, told: Told, there: dict[Key, Told]) -> dict[str, Any]:
         """Take a stream's report into account; gives back what is told of it."""
-        name, data = told.key[0], _stream(told.said)
+        name, data = told.key[0], _stream(told.key[0], told.said)
         one = self._streams.get(name) or self._open(told.place, name, told.made, data)
         if one.place != told.place:
             self._move(name, one, told.place, data)
@@ -237,7 +237,7 @@ class Streams:
 
     def _open(self, server: str, name: str, made: str, data: dict[str, Any]) -> _Stream:
         config, state = data["config"], data["state"]
-        one = self._streams[name] = _Stream(server, made, config, self._blocks(server, name, config))
+        one = self._streams[name] = _Stream(server, made, config, self._blocks(server, config))
         if self._since(made) < 0:
             # It was there before the tape: what had gone by then is not told.
             one.began = int(state["first_seq"]) - 1
@@ -248,21 +248,21 @@ class Streams:
             self._say(event, since)
         return one
 
-    def _blocks(self, server: str, name: str, config: dict[str, Any]) -> Blocks | None:
+    def _blocks(self, server: str, config: dict[str, Any]) -> Blocks | None:
         """That server's files of the stream, where they can be read."""
         at = self._fleet.servers[server]
         # A block may be packed before it is read: its messages would look as if they were removed.
         packed = config.get("compression", "none") not in ("", "none")
         if config.get("storage") != "file" or packed or not at.version.startswith(VERSIONS):
             return None
-        blocks = Blocks(at.config.store / "jetstream" / LEARNER / "streams" / name)
+        blocks = Blocks(at.config.store / "jetstream" / LEARNER / "streams" / str(config["name"]))
         return blocks if blocks.readable else None
 
     def _move(self, name: str, one: _Stream, server: str, data: dict[str, Any]) -> None:
         """Another server leads the stream: its files go on where the other's were read up to."""
         one.place, one.moved = server, time.monotonic()
         if one.blocks is not None:
-            one.blocks = self._blocks(server, name, data["config"])
+            one.blocks = self._blocks(server, data["config"])
             if one.blocks is None:
                 one.base, one.book.blind = one.book.last, True
             else:
@@ -535,11 +535,11 @@ def _known(subject: str, at: float, length: int, headers: dict[str, str]) -> Kno
     return Known(subject, at, length, ttl, "Nats-Marker-Reason" in headers)
 
 
-def _stream(said: dict[str, Any]) -> dict[str, Any]:
+def _stream(name: str, said: dict[str, Any]) -> dict[str, Any]:
     """A stream's report without what changes by being looked at."""
     config, state = said.get("config") or {}, said.get("state") or {}
     data: dict[str, Any] = {
-        "name": said["name"],
+        "name": name,
         "config": config,
         "state": {key: state.get(key, 0) for key in _STATE},
         "kept": "events",
