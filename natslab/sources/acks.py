@@ -41,6 +41,7 @@ MOST = 2_000  # entries of a list in a Snap
 WINDOW, SINGLES = 0.1, 200  # seconds, and acks of one consumer in them that are told one by one
 FORGET = 5.0  # seconds after which a consumer that no server reports is forgotten
 GUESSES = 200  # deliveries to others that are told one by one at a time
+LAP = 1.0  # seconds in which two subscriptions may hear the same
 CALM = 1.0  # seconds in which a new leader's file may still lack what the old one's had
 
 _ALL = f"{LEARNER}.$JS.ACK.>"
@@ -108,6 +109,8 @@ class Acks:
         self._all: Ear | None = None
         self._each: dict[_Key, Ear] = {}
         self._turning = False
+        self._lapping = 0.0  # until when one may be heard on the old and the new subscription
+        self._lapped: set[tuple[str, bytes]] = set()  # heard since that began
         self._heard: list[tuple[float, str, Attempt, bytes]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._consumers: dict[_Key, _Consumer] = {}
@@ -157,10 +160,18 @@ class Acks:
         if attempt is None:
             return
         one = self._of(attempt.stream, attempt.consumer)
-        if one.hot or not one.single(now):
-            if not one.hot:
-                one.hot = True
-                await self._turn()
+        if one.hot:
+            return
+        if time.monotonic() < self._lapping:
+            if (reply, msg.data) in self._lapped:
+                return
+            self._lapped.add((reply, msg.data))
+        elif self._lapped:
+            self._lapped.clear()
+        if not one.single(now):
+            one.hot = True
+            self._look((attempt.stream, attempt.consumer))
+            await self._turn()
             return
         self._heard.append((now, reply, attempt, msg.data))
         self._later()
@@ -172,21 +183,25 @@ class Acks:
         if self._turning or (hot == (self._all is None) and wanted == self._each.keys()):
             return
         self._turning = True
+        self._lapped.clear()
         try:
-            if hot and self._all is not None:
-                ended, self._all = self._all, None
-                await self._ears.leave(ended)
-            for key in self._each.keys() - wanted:
-                await self._ears.leave(self._each.pop(key))
+            # First the new ones: for a moment some are heard twice, and none is missed.
+            self._lapping = math.inf
             for key in wanted - self._each.keys():
                 subject = f"{LEARNER}.$JS.ACK.{key[0]}.{key[1]}.>"
-                self._each[key] = await self._ears.listen(subject, self._hear)
+                self._each[key] = await self._ears.listen(subject, self._hear, wait=False)
             if not hot and self._all is None:
-                self._all = await self._ears.listen(_ALL, self._hear)
+                self._all = await self._ears.listen(_ALL, self._hear, wait=False)
+            for key in self._each.keys() - wanted:
+                self._ears.leave(self._each.pop(key))
+            if hot and self._all is not None:
+                ended, self._all = self._all, None
+                self._ears.leave(ended)
         except (NatslabError, nats.errors.Error, OSError):
             pass  # again with the next look
         finally:
             self._turning = False
+            self._lapping = time.monotonic() + LAP
 
     def _later(self) -> None:
         if self._timer is None:
@@ -444,8 +459,10 @@ class Acks:
             if one.file is not None and state is not None and self._lags(one, state):
                 one.file.again()
                 state = None
-        if one.hot != one.told_hot or (state is not None and state != one.state):
-            one.told_hot = one.hot
+        # That it is told singly again is said when it is listened to again.
+        turned = one.hot != one.told_hot and (one.hot or self._all is not None or key in self._each)
+        if turned or (state is not None and state != one.state):
+            one.told_hot = one.hot if turned else one.told_hot
             self._pending(key, one, state)
         if one.hot:
             one.attempts = Attempts()  # nobody knows when these end
@@ -480,7 +497,7 @@ class Acks:
                 data["left_out"] = left
             if left := len(state.redelivered) - len(redelivered):
                 data["left_out_again"] = left
-        if one.hot:
+        if one.told_hot:
             data["singly"] = False
         self._tape.append(Snap(t=self._tape.now(), source="acks", place=one.place, what="pending", data=data))
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
@@ -99,34 +100,42 @@ class Ears:
         self._connect = connect
         self._ears: list[Ear] = []
         self._stop: Callable[[], None] | None = None
-        self._opening: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def listen(self, subject: str, heard: Heard) -> Ear:
-        """Call `heard` with every message to that subject. Raises ServerError when no server answers."""
+    async def listen(self, subject: str, heard: Heard, *, wait: bool = True) -> Ear:
+        """Call `heard` with every message to that subject; `wait` until the servers know that.
+
+        Raises ServerError when no server answers.
+        """
         if self._stop is None:
             self._stop = self._fleet.listen(self._changed)
         ear = Ear(subject, heard)
         self._ears.append(ear)
         await self._on_each(lambda server: self._open(ear, server))
+        if wait:
+            await self.flush()
         return ear
 
-    async def leave(self, ear: Ear) -> None:
-        """Listen to that no longer."""
+    def leave(self, ear: Ear) -> None:
+        """Listen to that no longer; what was on its way is still heard."""
         with contextlib.suppress(ValueError):
             self._ears.remove(ear)
-        for server in tuple(ear.subs):
-            await ear.close(server)
+        for sub in ear.subs.values():
+            self._begin(_drain(sub))
+        ear.subs.clear()
 
     async def stop(self) -> None:
         """Listen to nothing any more."""
         if self._stop is not None:
             self._stop()
             self._stop = None
-        for task in tuple(self._opening):
+        for task in tuple(self._tasks):
             task.cancel()
-        await asyncio.gather(*self._opening, return_exceptions=True)
-        for ear in tuple(self._ears):
-            await self.leave(ear)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for ear in self._ears:
+            for server in tuple(ear.subs):
+                await ear.close(server)
+        self._ears.clear()
 
     async def flush(self) -> None:
         """Wait until what was published before has been heard from every server that answers.
@@ -158,8 +167,6 @@ class Ears:
         await ear.open(server, client)
         if ear not in self._ears:
             await ear.close(server)  # nobody wants it any more
-        else:
-            await self._flush(server)
 
     def _changed(self, change: Change) -> None:
         """A connection comes back by itself; here is the first one to a server that was not there before."""
@@ -169,10 +176,18 @@ class Ears:
         if change.state == "up":
             for ear in self._ears:
                 if change.name not in ear.subs:
-                    task = asyncio.get_running_loop().create_task(self._late(ear, change.name))
-                    self._opening.add(task)
-                    task.add_done_callback(self._opening.discard)
+                    self._begin(self._late(ear, change.name))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _late(self, ear: Ear, server: str) -> None:
         with contextlib.suppress(*_FAILURES):
             await self._open(ear, server)
+
+
+async def _drain(sub: Subscription) -> None:
+    with contextlib.suppress(Exception):  # the connection may be gone
+        await sub.drain()  # type: ignore[no-untyped-call]
