@@ -145,7 +145,18 @@ class Legend(msgspec.Struct, frozen=True, omit_defaults=True):
 
     classes: str
     glyph: Literal[
-        "circle", "tick", "half", "square", "cross", "diamond", "line", "twin", "dashed", "ring", "triangle"
+        "circle",
+        "tick",
+        "half",
+        "square",
+        "cross",
+        "diamond",
+        "line",
+        "twin",
+        "dashed",
+        "ring",
+        "triangle",
+        "wall",
     ]
     word: str
     count: int | None = None
@@ -288,6 +299,8 @@ def legend_marks(scene: Scene) -> list[Mark]:
             glyph = Path(key=key + "/g", d=f"M{x + 7:g} 16L{x + 13:g} 27.5H{x + 1:g}Z", classes=c)
         elif item.glyph == "diamond":
             glyph = Path(key=key + "/g", d=f"M{x + 7:g} 15L{x + 14:g} 22L{x + 7:g} 29L{x:g} 22Z", classes=c)
+        elif item.glyph == "wall":
+            glyph = Path(key=key + "/g", d=f"M{x + 7:g} 12.5V31.5", classes=c)
         elif item.glyph == "twin":
             glyph = Path(key=key + "/g", d=f"M{x + 2:g} 19.5H{x + 12:g}M{x + 2:g} 24.5H{x + 12:g}", classes=c,
                          width=2)  # fmt: skip

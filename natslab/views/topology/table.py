@@ -1,0 +1,119 @@
+"""The topology view as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from natslab.views.topology.labels import named, standing, totals
+from natslab.views.topology.seen import Seen, accounts_of, bundles, rate, seen, singles, up_of, waiting
+from natslab.views.topology.sides import Group, sides_of, voters
+from natslab.views.topology.state import Node, State, Wire
+from natslab.views.topology.words import left_of, word_of
+from natslab.views.view import Table
+from natslab.views.wording import amount, count_of, listed, plain
+
+
+def table(state: State) -> Table:
+    """A row per server, per wire or pair of clusters, per account; and all together."""
+    found = Table(columns=["what", "kind", "state", "clients", "per second", "note"], rows=[], keys=[])
+    all_ = seen(state)
+    if not all_.nodes:
+        return found
+
+    def row(key: str, *cells: str) -> None:
+        found.rows.append([plain(c) for c in cells])
+        found.keys.append(key)
+
+    for box in all_.plan.boxes:
+        for node in box.nodes:
+            clients = amount(len(all_.clients(node.name))) if node.state != "removed" else ""
+            facts = "; ".join(_facts(all_, box.group, node))
+            row(f"srv/{node.name}", node.name, _kind(box.group), node.state, clients, "", facts)
+    for a, b, wires in bundles(all_):
+        shut, there = [w for w in wires if w.blocked], sum(w.there for w in wires)
+        stands = (
+            f"{len(shut)} of {len(wires)} {word_of(shut)}" if shut else "open" if there else "not connected"
+        )
+        row(f"gw/{a.name}>{b.name}", f"{a.name} – {b.name}", "gateways", stands, "", _pace(state, *wires),
+            count_of(there, "connection"))  # fmt: skip
+    for wire in singles(all_):
+        row(wire.key, f"{wire.a} – {wire.b}", wire.type, standing(wire), "", _pace(state, wire),
+            ", ".join(_notes(state, wire)))  # fmt: skip
+    for name in accounts_of(state):
+        count = sum(c.account == name for c in state.clients.values())
+        row(f"acct/{name}", name, "account", "", amount(count), "", _imports(state, name))
+    row("total/", "all", "", "", amount(all_.count), "", ", ".join(_all(all_)))
+    return found
+
+
+def _kind(group: Group) -> str:
+    if group.cluster:
+        return f"server of {group.name}"
+    return "leafnode" if group.leaf else "server"
+
+
+def _facts(all_: Seen, group: Group, node: Node) -> Iterator[str]:
+    if all_.leads(group) == node.name:
+        yield "leads meta"
+    if node.domain:
+        yield f"domain {node.domain}"
+    names = [c.label for c in all_.clients(node.name)]
+    if names and node.state != "removed":
+        yield named(names)
+
+
+def _notes(state: State, wire: Wire) -> Iterator[str]:
+    if up_of(wire):
+        yield f"{listed(up_of(wire)[:4])} to {wire.b}"
+        if len(up_of(wire)) > 1:
+            yield f"1 and {len(up_of(wire)) - 1} more subjects"
+    if waiting(state, wire) > 0:
+        yield f"{amount(waiting(state, wire))} stored since"
+    if wire.why:
+        yield wire.why
+
+
+def _pace(state: State, *wires: Wire) -> str:
+    found = rate(state, *wires)
+    if found is None:
+        return ""
+    there, back = (amount(round(r)) for r in found)
+    return f"{there} →, {back} ←"
+
+
+def _imports(state: State, name: str) -> str:
+    account = state.accounts.get(name)
+    imports = account.imports[:4] if account is not None else []
+    return ", ".join(f"{kind} {subject} of {other}" for kind, other, subject, _ in imports)
+
+
+def _all(all_: Seen) -> Iterator[str]:
+    """What there is to say of all together; every number of the sentence that is in no other row."""
+    yield totals(all_)
+    hidden = sum(b.hidden for b in all_.plan.boxes) + sum(len(g.nodes) for g in all_.plan.rest)
+    if hidden:
+        yield f"{count_of(hidden, 'server')} not drawn"
+    clusters = [g for g in all_.groups if g.cluster]
+    if len(clusters) > 1:
+        yield f"{len(clusters)} clusters"
+    for group in clusters:
+        sides = sides_of(group, all_.wires)
+        if len(sides) > 1:
+            sizes = listed([str(len(s)) for s in sides])
+            yield f"{group.name} in {len(sides)} parts: {sizes} of {voters(group.domain, all_.groups)}"
+        alive, count = left_of(all_, group)
+        up = sum(n.live for n in group.nodes)
+        yield f"{up} up in {group.name}, {alive} of {count} of its meta group"
+    if clusters:
+        size = len(clusters[0].nodes)
+        routes = sum(w.there and w.type == "route" for w in all_.wires)
+        yield f"{routes} of {size * (size - 1) // 2} routes in {clusters[0].name}"
+    shut = [w for w in all_.wires if w.blocked]
+    if shut:
+        yield f"{len(shut)} wires {word_of(shut)}"
+    lost = sum(c.lost for c in all_.state.clients.values())
+    if lost:
+        yield f"{count_of(lost, 'client')} without a server"
+    slow = [w for w in all_.wires if w.state == "delayed"]
+    if len(slow) > 1:
+        yield f"1 and {len(slow) - 1} wires delayed"
