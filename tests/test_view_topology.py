@@ -7,10 +7,14 @@ from itertools import combinations
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from natslab.lab import Lab
 from natslab.tape.event import Conn, Event, Hop, Leader, Link, Server, Snap
 from natslab.views import topology
-from natslab.views.scene import Scene, Text, to_svg, walk
+from natslab.views.scene import Path, Scene, Text, to_svg, walk
+from natslab.views.topology.state import FLOWN, SAMPLES, SERVERS, State
 from tests.pictures import check
 
 
@@ -301,3 +305,451 @@ def test_the_picture_holds(name: str) -> None:
         assert scene.sentence
         assert len(to_svg(scene)) < 200_000
     topology.dot(story.state)
+
+
+# --- what it says -----------------------------------------------------------------------------
+
+
+def test_one_server_has_its_clients_above_it_each_with_a_line() -> None:
+    story = alone()
+    scene = check(topology, story.state)
+    assert {"audit", "billing", "shop", "n1", "version 2.15.1"} <= set(texts(scene))
+    assert sum(m.key.startswith("stem/") for m in scene.marks) == 3
+    assert topology.describe(story.state) == (
+        "One server, n1, with 3 clients.",
+        "Clients never talk to each other: everything goes through the server.",
+    )
+    assert topology.describe(alone(0).state)[1] == "Connect one: %nats sub 'orders.>' --as billing"
+    story.server("n1", state="down")
+    assert topology.describe(story.state) == ("No server is up.", "Start it again: %natslab restart n1")
+
+
+def test_a_cluster_is_a_mesh_and_its_meta_leader_has_a_second_ring() -> None:
+    story = busy()
+    scene = check(topology, story.state)
+    marks = {m.key: m for m in walk(scene.marks)}
+    assert [k for k in marks if k.endswith("/leads")] == ["srv/n2/leads"]
+    assert {"863", "98", "15", "C1", "3 servers, n2 leads meta"} <= set(texts(scene))
+    widths = {k: m.width for k, m in marks.items() if isinstance(m, Path) and k.endswith("/line")}
+    assert widths == {"wire/n1>n2/line": 2.94, "wire/n1>n3/line": 1.18, "wire/n2>n3/line": 1.99}
+    assert topology.describe(story.state)[0] == (
+        "3 servers, each with a route to every other; 5 clients are connected."
+    )
+    assert topology.leader_of(story.state, "") == "n2"
+
+
+def test_rates_come_from_successive_counts_and_end_when_nobody_counts() -> None:
+    story = cluster(2)
+    wire = story.state.wires["n1>n2"]
+    story.wire("n1", "n2", 500, 20)
+    assert wire.rates(story.t) == (500, 20)
+    for _ in range(4):  # faster reports are taken over a window of their own, not from one to the next
+        story.t += 0.25
+        story.tell(Snap(what="wire", data={"a": "n1", "b": "n2", "ab_msgs": 500, "ba_msgs": 20}), 0)
+    assert wire.rates(story.t) == (0, 0)
+    assert wire.rates(story.t + 10) is None
+    story.tell(Snap(what="wire", data={"a": "n1", "b": "n2", "ab_msgs": 3, "ba_msgs": 0}), 0)
+    assert wire.rates(story.t) is None  # a connection made anew counts from nothing
+
+
+def test_an_isolated_server_stands_behind_a_wall() -> None:
+    story = isolated()
+    scene = check(topology, story.state)
+    marks = {m.key: m for m in walk(scene.marks)}
+    assert [k for k in marks if k.startswith("wall/") and k.count("/") == 1] == ["wall/n2|n3"]
+    assert {"cut", "4.2 s ago"} <= set(texts(scene))
+    assert {k for k in marks if k.endswith("/cross")} == {"wire/n1>n3/cross", "wire/n2>n3/cross"}
+    assert topology.sides(story.state) == [["n1", "n2"], ["n3"]]
+    assert topology.describe(story.state) == (
+        "n3 is cut off from n1 and n2. 1 client looks for another server.",
+        "n1 and n2 are 2 of 3, a majority: JetStream can go on there only.",
+    )
+    assert next(i.count for i in scene.legend if i.word == "cut") == 2
+
+
+def test_a_partition_without_a_majority_says_so() -> None:
+    story = cluster(4).split(("n1", "n2"), ("n3", "n4"))
+    assert topology.describe(story.state) == (
+        "n3 and n4 are cut off from n1 and n2.",
+        "No part has more than half of the 4 servers: JetStream waits, core NATS goes on in each.",
+    )
+    parts = cluster(3).mesh(()).split(("n1",), ("n2", "n3")).link("n2", "n3", "cut")
+    assert topology.describe(parts.state)[0] == "C1 is in 3 parts: n1, n2 and n3."
+
+
+def test_a_wall_is_open_for_wires_that_are_whole() -> None:
+    story = scattered()
+    marks = {m.key for m in walk(check(topology, story.state).marks)}
+    assert {"wall/n1|n2", "wall/n3|n4", "wall/n4|n5"} <= marks
+    assert {"wire/n1>n4/gate0", "wire/n1>n4/gate1", "wire/n2>n5/gate0"} <= marks
+    assert not any(k.endswith("/cross") for k in marks)  # held: nothing is lost
+
+
+def test_one_wire_that_is_cut_is_no_partition() -> None:
+    story = one_wire()
+    assert topology.sides(story.state) == [["n1", "n2", "n3"]]
+    assert topology.describe(story.state) == (
+        "The wire between n1 and n2 is cut.",
+        "A message takes one route at most: clients of n1 and n2 do not hear each other.",
+    )
+
+
+def test_a_killed_server_keeps_its_place_and_its_clients_look_for_another() -> None:
+    before = {b.key: (b.x, b.y) for b in topology.draw(busy().state).marks if b.key.startswith("srv/")}
+    story = killed()
+    scene = check(topology, story.state)
+    assert {b.key: (b.x, b.y) for b in scene.marks if b.key.startswith("srv/")} == before
+    assert topology.describe(story.state) == (
+        "n2 is down. 1 client looks for another server.",
+        "2 of 3 servers are left, a majority: JetStream goes on.",
+    )
+    story.conn("billing", "n3")
+    assert story.state.connected == {"n1": ["shop", "w1", "w2"], "n2": [], "n3": ["audit", "billing"]}
+    story.server("n1", state="down")
+    assert topology.describe(story.state)[1] == "1 of 3 servers are left, no majority: JetStream waits."
+
+
+def test_a_removed_server_leaves_its_place_empty() -> None:
+    story = cluster(4)
+    places = {m.key: m.x for m in topology.draw(story.state).marks if m.key.startswith("srv/")}
+    story.server("n2", state="removed")
+    for other in ("n1", "n3", "n4"):
+        story.tell(Link(a=min("n2", other), b=max("n2", other), state="removed"))
+    scene = check(topology, story.state)
+    assert {m.key: m.x for m in scene.marks if m.key.startswith("srv/")} == places
+    assert "n2" not in [name for name, _ in scene.servers]
+    story.server("n4", state="removed")
+    assert "srv/n4" not in {m.key for m in check(topology, story.state).marks}
+
+
+def test_places_do_not_depend_on_the_order_of_events() -> None:
+    names = [f"n{i}" for i in (10, 2, 1)]
+    mixed = Story().server(*names, cluster="C1").mesh(sorted(names, key=lambda n: int(n[1:])))
+    assert [m.key for m in topology.draw(mixed.state).marks if m.key.startswith("srv/")] == [
+        "srv/n1",
+        "srv/n2",
+        "srv/n10",
+    ]
+
+
+def test_a_leafnode_that_is_cut_off_says_what_no_longer_reaches_its_hub() -> None:
+    story = leafs(2, cut="edge1")
+    scene = check(topology, story.state)
+    assert topology.describe(story.state) == (
+        "edge1 is cut off from hub: alarms and sensors.1.> no longer reach hub.",
+        "Its own JetStream goes on storing: 31 messages since then.",
+    )
+    assert {"31 stored", "edge1", "EDGE1 domain"} <= set(texts(scene))
+    assert ("sensors.1.>", "mono") in scene.sentence
+    struck = [t for m in walk(scene.marks) if isinstance(m, Text) for t, c in m.runs if "strike" in c]
+    assert struck == ["alarms", "orders.eu.*"]
+    story.link("edge1", "hub", kind="leafnode")
+    assert topology.describe(story.state)[0] == "edge1 and edge2 reach hub; 6 clients are connected."
+
+
+def test_clusters_that_are_cut_off_from_each_other() -> None:
+    story = supercluster()
+    assert {"1239 →", "← 309", "3 connections"} <= set(texts(check(topology, story.state)))
+    story.link("EAST-n1", "WEST-n1", "cut", "gateway")
+    assert topology.describe(story.state)[0] == "1 of 9 wires between EAST and WEST is cut."
+    story = bridge_cut()
+    assert topology.describe(story.state) == (
+        "EAST and WEST are cut off from each other.",
+        "Neither has more than half of the 6 servers: no stream can be made or changed.",
+    )
+
+
+def test_a_cut_off_leader_that_does_not_know_it_is_not_believed() -> None:
+    story = cluster()
+    for name, term, leader in (("n1", 2, "n1"), ("n2", 1, "n2"), ("n3", 2, "n1")):
+        data = {"group": "_meta_", "term": term, "leader": leader}
+        story.tell(Snap(what="raft", place=name, data=data))
+    assert topology.leader_of(story.state, "") == "n1"
+    story.tell(Leader(group="_meta_", leader="", term=3))
+    assert topology.describe(story.state)[0] == "Nobody leads the meta group."
+    check(topology, story.state)
+
+
+def test_without_wires_of_the_lab_the_servers_own_reports_tell_of_routes() -> None:
+    story = Story().server("n1", "n2", "n3", cluster="C1")
+    for name, others in (("n1", "23"), ("n2", "13"), ("n3", "12")):
+        links = [{"to": f"n{i}", "type": "route", "in_msgs": 5, "out_msgs": 7} for i in others]
+        story.tell(Snap(what="routez", place=name, data={"links": links}))
+    assert story.state.routes == {"n1": ["n2", "n3"], "n2": ["n1", "n3"], "n3": ["n1", "n2"]}
+    assert [w.there for w in story.state.wires.values()] == [True] * 3
+    scene = check(topology, story.state)
+    assert not any(m.actions for m in scene.marks if m.key.startswith("wire/"))
+    story.server("n3", state="down")
+    for name, other in (("n1", "n2"), ("n2", "n1")):
+        story.tell(Snap(what="routez", place=name, data={"links": [{"to": other}]}))
+    assert {k: w.there for k, w in story.state.wires.items()} == {
+        "n1>n2": True,
+        "n1>n3": False,
+        "n2>n3": False,
+    }
+
+
+def test_the_view_can_be_narrowed_to_a_server_or_a_cluster() -> None:
+    for of, servers, wires in (
+        ("EAST", 3, {"wire/EAST-n1>EAST-n2", "wire/EAST-n1>EAST-n3", "wire/EAST-n2>EAST-n3"}),
+        ("n2", 3, {"wire/n1>n2", "wire/n2>n3"}),
+    ):
+        story = supercluster() if of == "EAST" else cluster()
+        story.state.of = (of,)
+        marks = [m.key for m in check(topology, story.state).marks]
+        assert sum(k.startswith("srv/") for k in marks) == servers
+        assert {k for k in marks if k.startswith("wire/")} == wires
+    story.state.of = ("nowhere",)
+    assert topology.describe(story.state) == ("There is no server or cluster called nowhere.", "There is C1.")
+
+
+def test_buttons_are_lines_a_person_would_type() -> None:
+    marks = {m.key: m for m in topology.draw(busy().state).marks}
+    assert [a.line for a in marks["srv/n1"].actions] == [
+        "natslab kill n1",
+        "natslab freeze n1",
+        "natslab restart n1",
+        "natslab cut --isolate n1",
+    ]
+    assert [a.line for a in marks["wire/n1>n3"].actions] == [
+        "natslab cut n1 n3",
+        "natslab hold n1 n3",
+        "natslab delay n1 n3 200ms",
+    ]
+    assert [a.line for a in marks["client/shop"].actions] == ["natslab kill shop"]
+    scene = topology.draw(isolated().state)
+    marks = {m.key: m for m in scene.marks}
+    assert [a.line for a in marks["wire/n1>n3"].actions] == ["natslab heal n1 n3"]
+    assert [a.line for a in marks["wall/n2|n3"].actions] == ["natslab heal"]
+    assert [a.line for a in scene.controls] == ["natslab add", "natslab heal"]
+    marks = {m.key: m for m in topology.draw(frozen().state).marks}
+    assert [a.line for a in marks["srv/n3"].actions] == ["natslab thaw n3", "natslab kill n3"]
+    down = topology.draw(killed().state)
+    assert down.controls[-1].line == "natslab restart n2"
+
+
+def test_messages_travel_along_the_ways_that_the_servers_traced() -> None:
+    flights = topology.draw(traced().state).flights
+    assert [f.title for f in flights] == [
+        "A message from shop to n1.",
+        "A message from n1 to n2.",
+        "A message from n2 to billing.",
+    ]
+    assert [f.delay for f in flights] == [0.0, 0.33, 0.67]
+    later = traced().state
+    later.now += 5
+    assert not topology.draw(later).flights
+
+
+def test_clients_are_names_then_dots_then_a_number() -> None:
+    def keys(count: int) -> list[str]:
+        story = cluster(5)
+        for i in range(count):
+            story.conn(f"many {i:02}", "n5")
+        return [k.key for k in walk(check(topology, story.state).marks) if k.key.startswith("client/many")]
+
+    assert sum(k.endswith("/name") for k in keys(4)) == 4
+    assert (sum(k.endswith("/dot") for k in keys(16)), sum(k.endswith("/name") for k in keys(16))) == (16, 0)
+    assert sum(k.endswith("/dot") for k in keys(30)) == 4
+
+
+def test_a_servers_list_of_clients_reconciles_what_events_told() -> None:
+    story = Story().server("n1")
+    rows = [{"client": "stranger", "cid": 7}, {"client": "shop", "cid": 8}]
+    story.tell(Snap(what="connz", place="n1", data={"connections": rows}))
+    story.conn("late", "n1")
+    assert story.state.connected == {"n1": ["late", "shop", "stranger"]}
+    story.tell(Snap(what="connz", place="n1", data={"connections": rows[1:]}))
+    assert story.state.connected == {"n1": ["late", "shop"]}
+
+
+def test_several_accounts_are_planes() -> None:
+    scene = check(topology, accounts().state)
+    assert {"A", "AUDIT", "orders.>", "shop.orders.>"} <= set(texts(scene))
+    assert not any(m.key.startswith("acct/") for m in topology.draw(busy().state).marks)
+
+
+def test_as_a_graph() -> None:
+    graph = topology.dot(isolated().state)
+    assert '"n1" -- "n3" [label="cut", style=dashed];' in graph
+    assert 'subgraph cluster_0 { label="C1";' in graph
+
+
+def test_state_stays_small() -> None:
+    story = Story()
+    for i in range(500):
+        story.server(f"n{i}", cluster="C1").link("n0", f"n{i}")
+        story.conn(f"c{i}", "n1")
+        story.tell(Hop(id=f"c/1/{i}", step="in", client="c1", place="n1"))
+        story.tell(Snap(what="wire", data={"a": "n0", "b": "n1", "ab_msgs": i, "ba_msgs": i}))
+    state = story.state
+    assert len(state.nodes) <= SERVERS and len(state.steps) <= FLOWN and len(state.depths) <= FLOWN
+    assert len(state.wires["n0>n1"].samples) <= SAMPLES
+    scene = check(topology, state)
+    assert len(to_svg(scene)) < 200_000
+
+
+NAMES = [
+    "n1",
+    "n2",
+    "n3",
+    "n10",
+    "EAST-n1",
+    "EAST-n2",
+    "WEST-n1",
+    "hub",
+    "edge1",
+    "edge2",
+    "edge3",
+    "長い名前のサーバー",
+]
+CLUSTERS = ["", "", "C1", "C1", "EAST", "WEST", "a cluster with a name that is far too long for a panel"]
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    a, b = draw(st.sampled_from(NAMES)), draw(st.sampled_from(NAMES))
+    number = draw(st.integers(0, 9_999_999))
+    match draw(st.integers(0, 9)):
+        case 0 | 1:
+            state = draw(
+                st.sampled_from(["starting", "up", "up", "up", "down", "frozen", "lame duck", "removed"])
+            )
+            home = draw(st.sampled_from(CLUSTERS))
+            return Server(name=a, state=state, cluster=home, domain=draw(st.sampled_from(["", "", "D1", a])))
+        case 2 | 3:
+            if a == b:
+                b = "n1" if a != "n1" else "n2"
+            kind = draw(st.sampled_from(["route", "route", "gateway", "leafnode"]))
+            state = draw(st.sampled_from(["open", "open", "cut", "held", "delayed", "removed"]))
+            return Link(
+                a=a, b=b, type=kind, state=state, delay=number % 7000 / 1000, connected=bool(number % 2)
+            )
+        case 4 | 5:
+            state = draw(st.sampled_from(["open", "open", "open", "lost", "closed"]))
+            name = f"client {number % 40}" + "\u202eöß" * (number % 3)
+            return Conn(
+                client=name, place=a, state=state, account=draw(st.sampled_from(["A", "A", "B", "SYS"]))
+            )
+        case 6:
+            links = [
+                {
+                    "to": b,
+                    "out_msgs": number,
+                    "in_msgs": 3,
+                    "subjects": ["sensors.>", "$JS.x", "a.b.c"][: number % 4],
+                }
+            ]
+            return Snap(
+                what=draw(st.sampled_from(["routez", "gatewayz", "leafz"])), place=a, data={"links": links}
+            )
+        case 7:
+            return Snap(
+                what="wire", place=a, data={"a": a, "b": b, "ab_msgs": number, "ba_msgs": number // 9}
+            )
+        case 8:
+            what, data = draw(st.sampled_from([
+                ("raft", {"group": "_meta_", "term": number % 5, "leader": b, "state": "FOLLOWER"}),
+                ("jsz", {"streams": [{"name": "S", "last_seq": number}]}),
+                ("connz", {"connections": [{"client": f"client {number % 7}"}]}),
+                ("accountz", {"account_name": "AB"[number % 2], "imports": [
+                    {"type": "service", "account": "A", "subject": "a.>", "local_subject": "b.>"}]}),
+            ]))  # fmt: skip
+            return Snap(what=what, place=a, data=data)
+        case _:
+            if number % 2:
+                return Leader(group="_meta_", leader=draw(st.sampled_from(["", a])), term=number % 5, place=a)
+            step, via = draw(st.sampled_from([("in", "client"), ("egress", "route"), ("egress", "client")]))
+            return Hop(id=f"c/1/{number % 3}", step=step, via=via, client=b, place=a)
+
+
+@given(st.lists(events(), max_size=60), st.sampled_from([(), (), ("n1",), ("EAST",)]))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_story_leaves_a_picture(told: list[Event], of: tuple[str, ...]) -> None:
+    story = Story(*of)
+    for event in told:
+        story.tell(event, 0.1)
+    check(topology, story.state)
+
+
+# --- real servers -----------------------------------------------------------------------------
+
+
+def told(lab: Lab) -> State:
+    """The state once its picture was held to its promises."""
+    state: State = lab.view("topology").state
+    check(topology, state)
+    return state
+
+
+def peers(lab: Lab, server: str) -> list[str]:
+    """The servers that one reports a route to, asked here and now."""
+    routes = lab.server(server).report("routez").get("routes") or []
+    return sorted({str(r["remote_name"]) for r in routes})
+
+
+def drawn(state: State, server: str, kind: str = "route") -> list[str]:
+    """The servers that the view has a connection to from that one."""
+    there = [w for w in state.wires.values() if w.there and w.type == kind and server in (w.a, w.b)]
+    return sorted(w.b if w.a == server else w.a for w in there)
+
+
+def listed(lab: Lab, server: str) -> list[str]:
+    """The learner's clients of a server, asked here and now."""
+    report = lab.server(server).report("connz", acc="A", auth=True)
+    return sorted(str(c.get("name", "")) for c in report.get("connections") or [])
+
+
+def test_a_real_cluster_is_drawn_as_its_servers_report_it(wait_for: Callable[..., float]) -> None:
+    with Lab.up(servers=3) as lab:
+        names = list(lab.servers)
+        for i in range(6):
+            lab.do(lab.client(f"client{i}"))
+
+        def agrees() -> bool:
+            state = told(lab)
+            up = [n for n in names if lab.server(n).state == "up"]
+            return all(
+                drawn(state, n) == peers(lab, n) and state.connected[n] == listed(lab, n) for n in up
+            ) and not any(c.lost for c in state.clients.values())
+
+        wait_for(agrees, 10)
+        state = told(lab)
+        assert sum(len(c) for c in state.connected.values()) == 6
+        assert topology.leader_of(state, "") in names
+        assert topology.describe(state)[0] == (
+            "3 servers, each with a route to every other; 6 clients are connected."
+        )
+        lab.isolate("n3")
+        wait_for(agrees, 10)
+        state = told(lab)
+        assert topology.sides(state) == [["n1", "n2"], ["n3"]]
+        assert topology.describe(state)[0].startswith("n3 is cut off from n1 and n2.")
+        lab.heal()
+        wait_for(lambda: agrees() and drawn(told(lab), "n3") == ["n1", "n2"], 15)
+        lab.hold("n1", "n2")
+        assert "The wire between n1 and n2 is held." in topology.describe(told(lab))[0]
+        lab.heal()
+        lab.server("n2").kill()
+        wait_for(agrees, 15)
+        state = told(lab)
+        assert state.connected["n2"] == [] and sum(len(c) for c in state.connected.values()) == 6
+        assert topology.describe(state) == (
+            "n2 is down.",
+            "2 of 3 servers are left, a majority: JetStream goes on.",
+        )
+        lab.server("n2").start()
+        wait_for(lambda: agrees() and drawn(told(lab), "n2") == ["n1", "n3"], 15)
+
+
+def test_real_leafnodes_reach_their_hub_until_they_are_cut_off(wait_for: Callable[..., float]) -> None:
+    with Lab.leafnodes(edges=("edge1", "edge2")) as lab:
+        wait_for(lambda: drawn(told(lab), "hub", "leafnode") == ["edge1", "edge2"], 10)
+        assert topology.describe(told(lab))[0] == "edge1 and edge2 reach hub; no client yet."
+        leafs = lab.server("hub").report("leafz").get("leafs") or []
+        assert sorted(leaf["name"] for leaf in leafs) == ["edge1", "edge2"]
+        lab.cut("edge2", "hub")
+        wait_for(lambda: drawn(told(lab), "hub", "leafnode") == ["edge1"], 10)
+        assert topology.describe(told(lab))[0].startswith("edge2 is cut off from hub")
+        lab.heal()
+        wait_for(lambda: drawn(told(lab), "hub", "leafnode") == ["edge1", "edge2"], 10)

@@ -378,6 +378,8 @@ class Monitor:
         # Our own clients may have come or gone since; what they told is on the tape first.
         self._hub.flush()
         there: set[_Cid] = set()
+        # A leafnode binds the account like a client; it is a server.
+        found = [one for one in found if one.get("kind") != "Leafnode"]
         rows, left, out = [], MOST, 0
         for one in sorted(found, key=lambda one: int(one["cid"])):
             cid, name = int(one["cid"]), str(one.get("name", ""))

@@ -157,6 +157,9 @@ def _snap(state: State, event: Snap) -> None:
             if data.get("state") == "LEADER":
                 leader = event.place
             meta = _meta(state, event.place)
+            if data.get("gone"):
+                meta.said.pop(event.place, None)
+                return
             meta.said[event.place] = (_int(data, "term"), leader)
             if leader and leader == leader_of(state, state.nodes[event.place].domain):
                 meta.lost = False
@@ -193,12 +196,11 @@ def _connections(state: State, event: Snap) -> None:
 def _links(state: State, event: Snap) -> None:
     """The server's own list of its routes, gateways or leafnode connections."""
     kind, here = LINKS[event.what], event.place
-    found: set[str] = set()
+    found: dict[str, list[dict[str, Any]]] = {}
     for link in event.data.get("links") or []:
-        to = str(link.get("to", ""))
-        if not to or to == here:
-            continue
-        found.add(to)
+        if link.get("to") and link["to"] != here:
+            found.setdefault(str(link["to"]), []).append(link)
+    for to, links in found.items():
         wire = wire_of(state, here, to)
         if wire is None:
             if len(state.wires) >= WIRES:
@@ -206,23 +208,19 @@ def _links(state: State, event: Snap) -> None:
             a, b = sorted((here, to), key=natural)
             wire = state.wires[f"{a}>{b}"] = Wire(a=a, b=b, type=kind, since=event.t)
         wire.said[here] = True
-        mine, other = _int(link, "out_msgs"), _int(link, "in_msgs")
-        if wire.meter != "wire":
-            sample = Sample(event.t, mine, other) if wire.a == here else Sample(event.t, other, mine)
-            # One of the two ends counts: the first, as long as it tells.
-            if wire.meter in ("", here) or (here == wire.a and not wire.said.get(wire.b)):
-                _count(wire, here, sample)
+        out, in_ = (sum(_int(link, name) for link in links) for name in ("out_msgs", "in_msgs"))
+        # One of the two ends counts: the first, as long as it tells.
+        if wire.meter != "wire" and (here == wire.a or not wire.said.get(wire.a)):
+            ab, ba = (out, in_) if here == wire.a else (in_, out)
+            _count(wire, here, Sample(event.t, ab, ba))
         if kind == "leafnode":
-            subjects = [str(s) for s in link.get("subjects") or []]
-            wire.subjects[here] = sorted(s for s in subjects if not s.startswith(MACHINERY))[:SUBJECTS]
-            wire.account = str(link.get("account") or wire.account)
+            asked = {str(s) for link in links for s in link.get("subjects") or []}
+            wire.subjects[here] = sorted(s for s in asked if not s.startswith(MACHINERY))[:SUBJECTS]
+            wire.account = str(links[0].get("account") or wire.account)
     state.reports.setdefault(here, {})[event.what] = sorted(found, key=natural)
-    for wire in list(state.wires.values()):
-        if (
-            wire.type == kind
-            and here in (wire.a, wire.b)
-            and (wire.b if wire.a == here else wire.a) not in found
-        ):
+    for wire in state.wires.values():
+        other = wire.b if wire.a == here else wire.a
+        if wire.type == kind and here in (wire.a, wire.b) and other not in found:
             wire.said[here] = False
 
 

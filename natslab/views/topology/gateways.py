@@ -31,7 +31,7 @@ def gateways(all_: Seen, walls: Walls) -> list[Mark]:
 
 def _pair(all_: Seen, walls: Walls, a: Box, b: Box, wires: list[Wire], near: bool) -> Mark:
     key = f"gw/{a.group.name}>{b.group.name}"
-    rates = rate(all_.state, *wires)
+    rates = rate(all_, *wires)
     there, shut = sum(w.there for w in wires), [w for w in wires if w.blocked]
     look, dash = "edge ink2", ""
     if any(w.state == "delayed" for w in wires):
@@ -40,9 +40,9 @@ def _pair(all_: Seen, walls: Walls, a: Box, b: Box, wires: list[Wire], near: boo
         look, dash = "edge line", "4 4"
     whole = bool(shut) and len(shut) == len(wires)
     if near:
-        marks = _lines(key, a, b, wires, rates if not whole else None, f"{look} none", dash, whole)
+        marks = _lines(key, a, b, wires, rates, f"{look} none", dash, whole)
     else:
-        marks = _below(key, a, b, wires, rates if not whole else None, f"{look} none", dash or "7 5" * whole)
+        marks = _below(key, a, b, wires, rates, f"{look} none", dash or "7 5" * whole)
     if whole and near:
         x = round((a.end + b.x) / 2, 2)
         y = a.top + 4, a.axis + 42

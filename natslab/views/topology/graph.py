@@ -26,7 +26,7 @@ def dot(state: State) -> str:
 
 def _edge(all_: Seen, i: int) -> str:
     wire = all_.wires[i]
-    rates = rate(all_.state, wire)
+    rates = rate(all_, wire)
     words = standing(wire) if wire.state != "open" else amount(round(sum(rates))) if rates else ""
     style = (
         "dashed"

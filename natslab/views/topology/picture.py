@@ -31,6 +31,10 @@ def draw(state: State) -> Scene:
     sentence, note = words_of(all_)
     scene = blank(state, "topology", TITLE, SOURCES, sentence, note)
     if not all_.nodes:
+        if state.of:
+            scene.marks = [
+                label("nothing/", LABELS, 124, f"looked for: {short_name(state.of[0], 60)}", "t11 ink3")
+            ]
         return scene
     scene.sentence = _runs(all_, scene.sentence)
     plan, walls = all_.plan, Walls(all_)

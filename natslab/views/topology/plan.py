@@ -19,9 +19,9 @@ ROW = 100.0  # from one panel to the next one below: room for clients
 PITCH = (46.0, 58.0, 170.0)  # server to server: where it is crowded, the least and the most otherwise
 GATEWAY, TETHER, APART = (100.0, 150.0), (112.0, 170.0), (56.0, 120.0)  # gaps: the least, the most
 BOWS = 5  # in a cluster of more servers there is no room for numbers at the bent wires
-LONE = 128.0  # the width of a panel with one server
+LONE = 140.0  # the width of a panel with one server
 CORE, LEAFS, GROUPS = 7, 6, 3  # servers of a cluster, leafnodes, clusters that are drawn
-LANE, LINES, LINE = 92.0, 4, 15.0  # a column of clients' names, lines in it, line to line
+LANE, LINES, LINE = 80.0, 4, 15.0  # a column of clients' names, lines in it, line to line
 
 
 class Box(msgspec.Struct):
@@ -74,9 +74,9 @@ class Plan(msgspec.Struct):
         return next((b for b in self.boxes if any(n.name == name for n in b.nodes)), None)
 
     def gap(self, one: Box, other: Box) -> tuple[float, float]:
-        """From where to where there is room between two panels, the outline of a supercluster left free."""
+        """From where to where there is room beside the left one of two panels, outside a supercluster."""
         left, right = (one, other) if one.x < other.x else (other, one)
-        x0, x1 = left.end, right.x
+        x0, x1 = left.end, min([b.x for b in self.boxes if b.x > left.x] or [right.x])
         if self.outline is not None and left.side != right.side:
             ox, _, ow, _ = self.outline
             x0 = ox + ow if left.side == "core" else x0

@@ -66,7 +66,7 @@ def _ways(all_: Seen, name: str, y: float, rows: dict[str, float]) -> list[Mark]
     if account is None:
         return []
     marks: list[Mark] = []
-    places = [n for n in account.imports if n[1] in rows][:1]
+    places = [n for n in account.imports if n[1] in rows and n[1] != name][:1]
     for kind, other, there, here in places:
         x = _free(all_)
         y0, y1 = rows[other] + HIGH / 2, y + HIGH / 2

@@ -77,9 +77,11 @@ def accounts_of(state: State) -> list[str]:
     return sorted(names, key=natural) if len(names) > 1 else []
 
 
-def rate(state: State, *wires: Wire) -> tuple[float, float] | None:
-    """Messages per second on some wires, there and back; None where nobody counts."""
-    found = [r for r in (w.rates(state.now) for w in wires) if r is not None]
+def rate(all_: Seen, *wires: Wire) -> tuple[float, float] | None:
+    """Messages per second on some wires, there and back; None where nothing can pass or nobody counts."""
+    live = {n.name for n in all_.nodes if n.live}
+    open_ = [w for w in wires if w.there and not w.blocked and {w.a, w.b} <= live]
+    found = [r for r in (w.rates(all_.state.now) for w in open_) if r is not None]
     return (sum(r[0] for r in found), sum(r[1] for r in found)) if found else None
 
 

@@ -8,7 +8,7 @@ from natslab.views.topology.labels import named, standing, totals
 from natslab.views.topology.seen import Seen, accounts_of, bundles, rate, seen, singles, up_of, waiting
 from natslab.views.topology.sides import Group, sides_of, voters
 from natslab.views.topology.state import Node, State, Wire
-from natslab.views.topology.words import left_of, word_of
+from natslab.views.topology.words import left_of, there_are, word_of
 from natslab.views.view import Table
 from natslab.views.wording import amount, count_of, listed, plain
 
@@ -17,12 +17,15 @@ def table(state: State) -> Table:
     """A row per server, per wire or pair of clusters, per account; and all together."""
     found = Table(columns=["what", "kind", "state", "clients", "per second", "note"], rows=[], keys=[])
     all_ = seen(state)
-    if not all_.nodes:
-        return found
 
     def row(key: str, *cells: str) -> None:
         found.rows.append([plain(c) for c in cells])
         found.keys.append(key)
+
+    if not all_.nodes:
+        if state.of and state.nodes:
+            row("nothing/", state.of[0], "", "not there", "", "", there_are(state))
+        return found
 
     for box in all_.plan.boxes:
         for node in box.nodes:
@@ -34,10 +37,10 @@ def table(state: State) -> Table:
         stands = (
             f"{len(shut)} of {len(wires)} {word_of(shut)}" if shut else "open" if there else "not connected"
         )
-        row(f"gw/{a.name}>{b.name}", f"{a.name} – {b.name}", "gateways", stands, "", _pace(state, *wires),
+        row(f"gw/{a.name}>{b.name}", f"{a.name} – {b.name}", "gateways", stands, "", _pace(all_, *wires),
             count_of(there, "connection"))  # fmt: skip
     for wire in singles(all_):
-        row(wire.key, f"{wire.a} – {wire.b}", wire.type, standing(wire), "", _pace(state, wire),
+        row(wire.key, f"{wire.a} – {wire.b}", wire.type, standing(wire), "", _pace(all_, wire),
             ", ".join(_notes(state, wire)))  # fmt: skip
     for name in accounts_of(state):
         count = sum(c.account == name for c in state.clients.values())
@@ -73,8 +76,8 @@ def _notes(state: State, wire: Wire) -> Iterator[str]:
         yield wire.why
 
 
-def _pace(state: State, *wires: Wire) -> str:
-    found = rate(state, *wires)
+def _pace(all_: Seen, *wires: Wire) -> str:
+    found = rate(all_, *wires)
     if found is None:
         return ""
     there, back = (amount(round(r)) for r in found)
@@ -90,10 +93,11 @@ def _imports(state: State, name: str) -> str:
 def _all(all_: Seen) -> Iterator[str]:
     """What there is to say of all together; every number of the sentence that is in no other row."""
     yield totals(all_)
-    hidden = sum(b.hidden for b in all_.plan.boxes) + sum(len(g.nodes) for g in all_.plan.rest)
+    hidden = [n.name for n in all_.nodes if n.name not in all_.plan.places]
     if hidden:
-        yield f"{count_of(hidden, 'server')} not drawn"
+        yield f"{count_of(len(hidden), 'server')} not drawn: {listed(hidden)}"
     clusters = [g for g in all_.groups if g.cluster]
+    shut = [w for w in all_.wires if w.blocked]
     if len(clusters) > 1:
         yield f"{len(clusters)} clusters"
     for group in clusters:
@@ -101,16 +105,19 @@ def _all(all_: Seen) -> Iterator[str]:
         if len(sides) > 1:
             sizes = listed([str(len(s)) for s in sides])
             yield f"{group.name} in {len(sides)} parts: {sizes} of {voters(group.domain, all_.groups)}"
-        alive, count = left_of(all_, group)
-        up = sum(n.live for n in group.nodes)
-        yield f"{up} up in {group.name}, {alive} of {count} of its meta group"
-    if clusters:
-        size = len(clusters[0].nodes)
-        routes = sum(w.there and w.type == "route" for w in all_.wires)
-        yield f"{routes} of {size * (size - 1) // 2} routes in {clusters[0].name}"
-    shut = [w for w in all_.wires if w.blocked]
+        elif any(w.type == "gateway" for w in shut):
+            yield f"{sum(n.live for n in group.nodes)} up in {group.name}"
+    for domain in sorted({g.domain for g in clusters}):
+        alive, count = left_of(all_, domain)
+        if alive < count or any(w.type == "gateway" for w in shut):
+            yield f"{alive} of {count} in the meta group"
+    routes = [w for w in all_.wires if w.type == "route"]
+    there = sum(w.there for w in routes)
+    size = len(clusters[0].nodes) if len(clusters) == 1 else 0
+    if there < size * (size - 1) // 2:
+        yield f"{there} of {size * (size - 1) // 2} routes"
     if shut:
-        yield f"{len(shut)} wires {word_of(shut)}"
+        yield f"{count_of(len(shut), 'wire')} {word_of(shut)}"
     lost = sum(c.lost for c in all_.state.clients.values())
     if lost:
         yield f"{count_of(lost, 'client')} without a server"

@@ -49,7 +49,7 @@ def wires(all_: Seen, walls: Walls) -> list[Mark]:
 def _wire(
     all_: Seen, walls: Walls, wire: Wire, curve: Curve | Elbow, ends: bool, crossed: list[tuple[float, float]]
 ) -> Mark:
-    rates = rate(all_.state, wire)
+    rates = rate(all_, wire)
     look, width, dash = "edge ink2", width_of(rates), ""
     if wire.type == "leafnode":
         width, dash = max(1.5, width), "3 3"
@@ -73,7 +73,7 @@ def _wire(
         if all(abs(x - p) + abs(y - q) > NEAR for p, q in crossed):
             crossed.append((x, y))
             marks.append(cross(f"{wire.key}/cross", x, y))
-    marks += _number(all_, wire, curve, rates, ends)
+    marks += _number(all_, wire, curve, rates)
     if wire.type == "leafnode":
         marks += _tether(all_, wire)
     return sc.Group(
@@ -103,10 +103,10 @@ def _pieces(wire: Wire, curve: Curve | Elbow, walls: Walls) -> tuple[list[tuple[
     return [(a, b) for a, b in pieces if b - a > 0.01], curve.part(stops[0] - 10)
 
 
-def _number(all_: Seen, wire: Wire, curve: Curve | Elbow, rates: Rates, ends: bool) -> list[Mark]:
+def _number(all_: Seen, wire: Wire, curve: Curve | Elbow, rates: Rates) -> list[Mark]:
     """Messages per second, or by how much it is delayed, beside the line."""
     words = ""
-    if rates is not None and sum(rates) >= 0.5 and not wire.blocked and ends:
+    if rates is not None and sum(rates) >= 0.5:
         words = amount(round(sum(rates)))
     if wire.state == "delayed":
         words = f"+{span(wire.delay)}"
@@ -125,8 +125,8 @@ def _number(all_: Seen, wire: Wire, curve: Curve | Elbow, rates: Rates, ends: bo
         low, high = min(x0, x1) + 13 * (left in leaders), max(x0, x1) - 6 * (right in leaders)
         x, room = (low + high) / 2, high - low + 2
     if not flat:
-        many = box is not None and box is other and len(box.nodes) > BOWS
-        room = 0.0 if many else all_.plan.pitch - 6
+        clear = box is not None and box is other and len(box.nodes) <= BOWS
+        room = all_.plan.pitch - 6 if clear else 0.0
     if not words or text_width(words, "t11") > room:
         return []
     strong = " w6" if wire.state == "delayed" else " ink2"
@@ -196,7 +196,7 @@ def _stored(wire: Wire, leaf: Box, count: int) -> list[Mark]:
 def _title(wire: Wire, rates: Rates) -> str:
     a, b = short_name(wire.a, 30), short_name(wire.b, 30)
     words = f"The {wire.type} between {a} and {b} is {standing(wire)}."
-    if rates is not None and not wire.blocked:
+    if rates is not None:
         words += (
             f" {count_of(round(rates[0]), 'message')} per second from {a}, {amount(round(rates[1]))} back."
         )

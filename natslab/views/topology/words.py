@@ -22,11 +22,11 @@ def describe(state: State) -> tuple[str, str]:
 def words_of(all_: Seen) -> tuple[str, str]:
     """The sentence and the note for what is shown."""
     state = all_.state
+    if not all_.nodes and state.of and state.nodes:
+        return f"There is no server or cluster called {short_name(state.of[0], 30)}.", there_are(state)
     if unheard(state):
         return unheard(state), _gone(all_)
     if not all_.nodes:
-        if state.of:
-            return f"There is no server or cluster called {short_name(state.of[0], 30)}.", _names(state)
         return "There is no server yet.", "Start one: %natslab up"
     said = list(_findings(all_)) or [_calm(all_)]
     sentence, notes = said[0][0], [said[0][1]]
@@ -40,7 +40,8 @@ def words_of(all_: Seen) -> tuple[str, str]:
     return sentence, note
 
 
-def _names(state: State) -> str:
+def there_are(state: State) -> str:
+    """The servers and clusters that there are, where none of them was meant."""
     there = {n.cluster or n.name for n in state.nodes.values() if n.state != "removed"}
     names = named(sorted(there, key=natural), 6) if there else ""
     return f"There {'is' if len(there) == 1 else 'are'} {names}." if names else ""
@@ -188,10 +189,10 @@ def _single(wires: list[Wire]) -> Said:
     return f"The wire between {a} and {b} is {wire.state}.", means if wire.type == "route" else ""
 
 
-def left_of(all_: Seen, group: Group) -> tuple[int, int]:
-    """How many servers of a meta group serve, and how many there are."""
-    alive = sum(n.live for g in all_.groups if g.cluster for n in g.nodes if n.domain == group.domain)
-    return alive, voters(group.domain, all_.groups)
+def left_of(all_: Seen, domain: str) -> tuple[int, int]:
+    """How many servers of the meta group of a domain serve, and how many there are."""
+    alive = sum(n.live for g in all_.groups if g.cluster for n in g.nodes if n.domain == domain)
+    return alive, voters(domain, all_.groups)
 
 
 def _servers(all_: Seen) -> Iterator[Said]:
@@ -212,7 +213,7 @@ def _servers(all_: Seen) -> Iterator[Said]:
         elif state == "lame duck":
             means = "It sends its clients away, one by one, and then ends."
         elif state == "down" and group.cluster and len(group.nodes) > 1:
-            alive, count = left_of(all_, group)
+            alive, count = left_of(all_, group.domain)
             means = f"{alive} of {count} servers are left, "
             means += (
                 "a majority: JetStream goes on." if 2 * alive > count else "no majority: JetStream waits."
