@@ -22,7 +22,7 @@ BUILT = (
     "natslab/views/static/page.js",
     "natslab/labextension/package.json",
 )
-SOURCES = ("src", "scripts", "package.json", "package-lock.json", "tsconfig.json")
+SOURCES = ("src", "style", "schema", "scripts", "package.json", "package-lock.json", "tsconfig.json")
 
 
 class CustomBuildHook(BuildHookInterface[Any]):

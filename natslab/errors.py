@@ -43,7 +43,14 @@ class NatslabError(Exception):
 
 
 class CommandError(NatslabError):
-    """The line cannot be understood, or asks for something that makes no sense."""
+    """The line cannot be understood, or asks for something that makes no sense.
+
+    `word` is the word of the line that it is about, where there is one.
+    """
+
+    def __init__(self, what: str, hint: str = "", word: str = "") -> None:
+        super().__init__(what, hint)
+        self.word = word
 
 
 class LabError(NatslabError):

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from natslab.errors import CommandError, LabError, there
+from natslab.listeners import Listeners
 from natslab.loop import loop, run
 from natslab.servers.client import Client
 from natslab.servers.fleet import Fleet
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _current: Lab | None = None
-_runner: Callable[[str], None] | None = None
+_runner: Callable[[str], object] | None = None
+_docker: Callable[[View, str], bool] | None = None
+_hearers: Listeners[[]] = Listeners()
 
 
 def current() -> Lab:
@@ -47,10 +50,26 @@ def current() -> Lab:
     return _current
 
 
-def set_runner(act: Callable[[str], None] | None) -> None:
+def set_runner(act: Callable[[str], object] | None) -> None:
     """Say who runs the line behind a button of a live view; the magics do."""
     global _runner
     _runner = act
+
+
+def set_docker(dock: Callable[[View, str], bool] | None) -> None:
+    """Say who can put a view beside the notebook: a function that tells whether it was put there."""
+    global _docker
+    _docker = dock
+
+
+def dock(view: View, side: str) -> bool:
+    """Put a live view beside the notebook; False where there is no workbench that could."""
+    return _docker is not None and _docker(view, side)
+
+
+def listen(heard: Callable[[], None]) -> Callable[[], None]:
+    """Call `heard` when a lab of this kernel has started or is going down; returns what ends that."""
+    return _hearers.add(heard)
 
 
 class LabServer:
@@ -243,6 +262,7 @@ class Lab:
                 return _current
             raise LabError("Another lab is up in this kernel.", "Stop it first: %natslab down")
         _current = run(cls._start(topology, name, watch))
+        _hearers.tell()
         return _current
 
     @classmethod
@@ -302,6 +322,7 @@ class Lab:
         global _current
         if _current is self:
             _current = None
+            _hearers.tell()
         run(self._close())
 
     def __enter__(self) -> Lab:
@@ -478,6 +499,21 @@ class Lab:
                 self.tape, name, of, settle=self._settled_look, act=_act, watched=self._monitor.watch
             )
         return self._views[key]
+
+    @property
+    def views(self) -> list[View]:
+        """The views that were asked for so far."""
+        return list(self._views.values())
+
+    @property
+    def monitor(self) -> Monitor:
+        """What the servers said last; whoever reads it asks nobody."""
+        return self._monitor
+
+    @property
+    def watched(self) -> bool:
+        """Whether sources record what happens."""
+        return self._watch
 
     def _settled_look(self) -> None:
         if all(server.state == "frozen" for server in self.fleet.servers.values()):

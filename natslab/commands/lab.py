@@ -42,6 +42,9 @@ class Size(click.ParamType[int]):
         return int(found[1]) * int(unit)
 
 
+SIDES = ["right", "left", "bottom", "top", "tab"]
+
+
 @NATSLAB.verb("up", example="%natslab up", mark="")
 @click.argument("name", required=False)
 @flag("--servers", type=COUNT, default=1, show_default=True, help="so many servers")
@@ -297,9 +300,13 @@ def conf(line: Line, server: str | None) -> Text:
 @NATSLAB.verb("view", example="%natslab view routing", mark="", says=there(views.names()))
 @click.argument("name", required=False)
 @click.argument("of", nargs=-1)
-def view(line: Line, name: str | None, of: tuple[str, ...]) -> View:
+@flag("--dock", type=click.Choice(SIDES), help="beside the notebook, in JupyterLab")
+def view(line: Line, name: str | None, of: tuple[str, ...], dock: str | None) -> View | Text:
     """Show a live view; further words narrow it."""
-    return _view(name, of)
+    found = _view(name, of)
+    if dock is not None and labs.dock(found, dock):
+        return Text(f"{found!r}, beside the notebook", view=found.name, dock=dock)
+    return found
 
 
 @NATSLAB.verb("picture", example="%natslab picture routing", mark="")

@@ -332,7 +332,7 @@ def _no_shell(said: list[str], error: CommandError) -> CommandError:
     sign = shell.shell_sign(said)
     if not sign:
         return error
-    return CommandError(f"{error.what} The {sign} is an ordinary word here.", shell.NO_SHELL)
+    return CommandError(f"{error.what} The {sign} is an ordinary word here.", shell.NO_SHELL, sign)
 
 
 def _read(root: Group, said: list[str]) -> Parsed:
@@ -404,16 +404,20 @@ def _unknown(group: Group, name: str) -> CommandError:
                 return CommandError(
                     f"natslab does not have `nats {verb}` yet.",
                     "What it has: %nats --help. The nats command line has the rest.",
+                    name,
                 )
     if name in _NOT_YET_WITHIN.get(group.name or "", ()):
         return CommandError(
             f"natslab does not have `nats {group.name} {name}` yet.",
             f"What it has: %nats {group.name} --help",
+            name,
         )
     other = NATSLAB if group is NATS else NATS
     if name in other.names():
         return CommandError(
-            f"There is no verb {_quoted(name)} in {_path(group)}.", f"Did you mean %{other.name} {name}?"
+            f"There is no verb {_quoted(name)} in {_path(group)}.",
+            f"Did you mean %{other.name} {name}?",
+            name,
         )
     later = [n for v, aliases in NOT_YET.items() for n in (v, *aliases)] if group is NATS else []
     # Short aliases are like almost anything.
@@ -423,9 +427,10 @@ def _unknown(group: Group, name: str) -> CommandError:
         return CommandError(
             f"There is no verb {_quoted(name)} in {_path(group)}.",
             f"Did you mean {near[0]}? natslab does not have that yet.",
+            name,
         )
     hint = f"Did you mean {near[0]}?" if near else f"What there is: %{_path(group)} --help"
-    return CommandError(f"There is no verb {_quoted(name)} in {_path(group)}.", hint)
+    return CommandError(f"There is no verb {_quoted(name)} in {_path(group)}.", hint, name)
 
 
 def _path(group: Group) -> str:
@@ -441,12 +446,12 @@ def _too_many(verb: Verb, ctx: click.Context, rest: list[str]) -> CommandError:
     what = f"{verb.name} cannot use the words {_quoted(spare)}."
     first = next((v for k, v in ctx.params.items() if k in ("body", "payload") and isinstance(v, str)), "")
     if looks_eaten(" ".join([first, *rest])):
-        return CommandError(what, EATEN)
+        return CommandError(what, EATEN, rest[0])
     if verb.name == "term":
-        return CommandError(what, f"The reason goes after a flag: --reason {_quoted(spare)}")
+        return CommandError(what, f"The reason goes after a flag: --reason {_quoted(spare)}", rest[0])
     if first:
-        return CommandError(what, "Put quotes around a text with blanks: 'like this'")
-    return CommandError(what, f"Help: %{ctx.command_path} --help")
+        return CommandError(what, "Put quotes around a text with blanks: 'like this'", rest[0])
+    return CommandError(what, f"Help: %{ctx.command_path} --help", rest[0])
 
 
 EATEN = (
@@ -474,13 +479,14 @@ def _sentence(root: Group, error: Exception, said: list[str]) -> CommandError:
             return CommandError(
                 f"{bare} cannot be changed: it stays as it was when it was made.",
                 f"Make another one: %{path.removesuffix('edit')}add --help",
+                bare,
             )
         near = _near_flag(command, bare)
         if near:
             hint = f"Did you mean {near[0]}?"
         elif isinstance(command, Verb) and any(p.name in ("body", "payload") for p in command.params):
             hint = f"A text that begins with a dash goes after --: %{path} … -- {bare[:20]}"
-        return CommandError(f"There is no flag {_quoted(bare)} for {name}.", hint)
+        return CommandError(f"There is no flag {_quoted(bare)} for {name}.", hint, bare)
     if isinstance(error, click.MissingParameter):
         param = error.param
         what = param.name if param is not None else "an argument"
@@ -495,10 +501,19 @@ def _sentence(root: Group, error: Exception, said: list[str]) -> CommandError:
             flag = max(param.opts, key=len)
         elif param is not None:
             flag = param.name or ""
-        return CommandError(f"{flag}: {_plain(error.message)}", hint)
+        return CommandError(f"{flag}: {_plain(error.message)}", hint, _of_value(error, param, said))
     if isinstance(error, click.ClickException):
         return CommandError(f"{name}: {_plain(error.message)}", hint)
     return CommandError(f"{_quoted(' '.join(said))} cannot be understood.", hint)
+
+
+def _of_value(error: click.BadParameter, param: click.Parameter | None, said: list[str]) -> str:
+    """The word that a complaint about a value is about: the value where it is named, or its flag."""
+    named = [word for word in said if repr(word) in error.message]
+    if named:
+        return named[-1]
+    flags = param.opts if isinstance(param, click.Option) else []
+    return next((w for w in reversed(said) if w.partition("=")[0] in flags), "")
 
 
 def _near_flag(command: click.Command, bare: str) -> list[str]:

@@ -29,18 +29,18 @@ Found = tuple[str, str]  # the word, and what it is
 def matches(context: Any) -> dict[str, Any]:
     """What IPython's completer asks: candidates for the word at the cursor."""
     line = context.line_with_cursor[: context.cursor_position]
-    tree, text = _of(line, context.full_text, context.cursor_line)
+    tree, text = line_of(line, context.full_text, context.cursor_line)
     if not tree:
         return {"completions": [], "suppress": False}
     candidates, alone = complete(tree, text)
-    fragment = _fragment(text)[1]
+    typed = fragment(text)[1]
     token = context.token
-    skip = len(fragment) - len(token) if fragment.endswith(token) else 0
+    skip = len(typed) - len(token) if typed.endswith(token) else 0
     found = [SimpleCompletion(text=word[skip:], type=kind) for word, kind in candidates]
     return {"completions": found, "suppress": alone or bool(found), "ordered": True}
 
 
-def _of(line: str, full: str, number: int) -> tuple[str, str]:
+def line_of(line: str, full: str, number: int) -> tuple[str, str]:
     """Which tree the line belongs to, and its words up to the cursor."""
     found = _LINE.match(line)
     if found is not None:
@@ -56,7 +56,7 @@ def _of(line: str, full: str, number: int) -> tuple[str, str]:
     return "", ""
 
 
-def _fragment(text: str) -> tuple[str, str]:
+def fragment(text: str) -> tuple[str, str]:
     """The text before the last word, and what was typed of that word, without quotes."""
     start, quote, i = 0, "", 0
     word: list[str] = []
@@ -90,7 +90,7 @@ def complete(tree: str, text: str) -> tuple[list[Found], bool]:
     from natslab.errors import CommandError
 
     trees.load()
-    before, fragment = _fragment(text)
+    before, typed = fragment(text)
     try:
         said = words.split(before)
     except CommandError:
@@ -114,29 +114,29 @@ def complete(tree: str, text: str) -> tuple[list[Found], bool]:
             command = found
         else:
             given.append(word)
-    if waiting is None and fragment.startswith("--") and "=" in fragment:
-        flag, _, fragment_value = fragment.partition("=")
+    if waiting is None and typed.startswith("--") and "=" in typed:
+        flag, _, value = typed.partition("=")
         waiting = _option(command, groups, flag)
         if waiting is None or waiting.is_flag:
             return [], False
-        return [(f"{flag}={w}", k) for w, k in _values(waiting, fragment_value, groups)], False
+        return [(f"{flag}={w}", k) for w, k in _values(waiting, value, groups)], False
     if waiting is not None:
-        return list(_values(waiting, fragment, groups)), not isinstance(waiting.type, File)
-    if fragment.startswith("-"):
-        return _flags(command, groups, fragment), True
+        return list(_values(waiting, typed, groups)), not isinstance(waiting.type, File)
+    if typed.startswith("-"):
+        return _flags(command, groups, typed), True
     if isinstance(command, trees.Group):
-        return list(_verbs(command, fragment)), True
+        return list(_verbs(command, typed)), True
     arguments = [p for p in command.params if isinstance(p, click.Argument)]
     place = len(given)
     if not arguments or (place >= len(arguments) and arguments[-1].nargs != -1):
         return [], True
     argument = arguments[min(place, len(arguments) - 1)]
     if isinstance(argument.type, click.Choice):
-        return _starting([(str(c), argument.name or "") for c in argument.type.choices], fragment), True
+        return _starting([(str(c), argument.name or "") for c in argument.type.choices], typed), True
     if isinstance(argument.type, File):
         return [], False
     there = _names(command.name or "", argument.name or "", _group(groups), given)
-    return list(_starting(there, fragment)), True
+    return list(_starting(there, typed)), True
 
 
 def _group(groups: list[Group]) -> str:
@@ -154,19 +154,19 @@ def _option(command: Group | Verb, groups: list[Group], flag: str) -> click.Opti
     return None
 
 
-def _verbs(group: Group, fragment: str) -> Iterator[Found]:
+def _verbs(group: Group, typed: str) -> Iterator[Found]:
     for name, command in group.commands.items():
-        if name.startswith(fragment):
+        if name.startswith(typed):
             yield name, command.short_help or "group"
-        elif fragment:
-            alias = next((a for a in command.aliases if a.startswith(fragment)), None)
+        elif typed:
+            alias = next((a for a in command.aliases if a.startswith(typed)), None)
             if alias is not None:
                 yield alias, command.short_help or "group"
-    if "help".startswith(fragment):
+    if "help".startswith(typed):
         yield "help", "what a verb does"
 
 
-def _flags(command: Group | Verb, groups: list[Group], fragment: str) -> list[Found]:
+def _flags(command: Group | Verb, groups: list[Group], typed: str) -> list[Found]:
     import click
 
     found: dict[str, str] = {}
@@ -174,23 +174,23 @@ def _flags(command: Group | Verb, groups: list[Group], fragment: str) -> list[Fo
         for param in one.params:
             if not isinstance(param, click.Option) or param.hidden:
                 continue
-            names = param.secondary_opts if fragment.startswith("--no") else []
+            names = param.secondary_opts if typed.startswith("--no") else []
             for name in (*(o for o in param.opts if o.startswith("--")), *names):
-                if name.startswith(fragment) and name not in found:
+                if name.startswith(typed) and name not in found:
                     found[name] = param.help or "flag"
     return list(found.items())
 
 
-def _values(option: click.Option, fragment: str, groups: list[Group]) -> Iterable[Found]:
+def _values(option: click.Option, typed: str, groups: list[Group]) -> Iterable[Found]:
     import click
 
     if isinstance(option.type, click.Choice):
-        return _starting([(str(c), option.name or "") for c in option.type.choices], fragment)
-    return _starting(_names("", option.name or "", _group(groups), []), fragment)
+        return _starting([(str(c), option.name or "") for c in option.type.choices], typed)
+    return _starting(_names("", option.name or "", _group(groups), []), typed)
 
 
-def _starting(found: Iterable[Found], fragment: str) -> list[Found]:
-    return [(word, kind) for word, kind in found if word.startswith(fragment)][:_MOST]
+def _starting(found: Iterable[Found], typed: str) -> list[Found]:
+    return [(word, kind) for word, kind in found if word.startswith(typed)][:_MOST]
 
 
 def _names(verb: str, what: str, group: str, given: list[str]) -> Iterable[Found]:

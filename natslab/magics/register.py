@@ -11,9 +11,12 @@ import re
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import no_var_expand
+
+if TYPE_CHECKING:
+    from natslab.magics.panel.door import Door
 
 _NAMES = ("nats", "js", "natslab")
 _CELL = re.compile(r"%%(nats|natslab|js)(?![\w?])[^\S\n]?(.*)")
@@ -165,6 +168,7 @@ class Loaded:
         self._before: dict[tuple[str, str], Any] = {}
         self._tick: Any = None
         self._complete: Callable[..., Any] | None = None
+        self._door: Door | None = None
 
     def take_on(self) -> None:
         """Register everything."""
@@ -190,6 +194,7 @@ class Loaded:
             completer.custom_matchers.append(complete)
         if getattr(ip, "kernel", None) is not None:
             self._start_tick()
+            self._open_door(ip.kernel)
         from natslab.errors import NatslabError
         from natslab.servers.supervisor import supervisor
 
@@ -205,6 +210,14 @@ class Loaded:
         # Without it an interrupt does not reach a cell that awaits (measured with ipykernel 7).
         self._tick = PeriodicCallback(lambda: None, _TICK)
         self._tick.start()
+
+    def _open_door(self, kernel: Any) -> None:
+        """Let the panels of a browser in, where the kernel is one that has comms."""
+        if hasattr(kernel, "comm_manager"):
+            from natslab.magics.panel.door import Door
+
+            self._door = Door(kernel, act)
+            self._door.open()
 
     def _warm(self) -> None:
         """Get ready what the first lines need, while the person still reads."""
@@ -228,6 +241,7 @@ class Loaded:
         if _loaded is self:
             words.set_names(lambda: self.ip.user_ns)
             lab.set_runner(act)
+            lab.set_docker(self._door.dock if self._door is not None else None)
 
     def before(self, kind: str, name: str) -> Any:
         """The magic ("line" or "cell") of that name before ours; None when there was none."""
@@ -254,6 +268,9 @@ class Loaded:
             sys.modules["natslab.commands.words"].set_names(None)
         if "natslab.lab" in sys.modules:
             sys.modules["natslab.lab"].set_runner(None)
+            sys.modules["natslab.lab"].set_docker(None)
+        if self._door is not None:
+            self._door.close()
 
 
 _loaded: Loaded | None = None
@@ -278,8 +295,8 @@ def unload(ip: Any) -> None:
         _loaded = None
 
 
-def act(line: str) -> None:
-    """Run the line behind a button of a live view. Names of the notebook mean nothing in it."""
+def act(line: str) -> Any:
+    """Run the line behind a button and return its result. Names of the notebook mean nothing in it."""
     from natslab.commands import parse
 
-    parse(line, python=False).run()
+    return parse(line, python=False).run()

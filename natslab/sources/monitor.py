@@ -15,7 +15,7 @@ import time
 import zlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -81,6 +81,14 @@ _NEWS = (
 _Cid = tuple[str, int]  # server, connection id
 
 
+class Heard(NamedTuple):
+    """What one server said last, in its own words."""
+
+    at: float  # time.monotonic()
+    varz: dict[str, Any]
+    connections: list[dict[str, Any]]  # of the learner's account
+
+
 class _Stranger:
     """A connection of the learner's account that is not the hub's."""
 
@@ -107,6 +115,10 @@ class Monitor:
         self._tape = tape
         #: How many live views are open.
         self.watching = 0
+        #: The last words of each server that is not down.
+        self.heard: dict[str, Heard] = {}
+        #: Told after each poll.
+        self.polled: Listeners[[]] = Listeners()
         self._told: dict[tuple[str, str], dict[str, Any]] = {}
         self._strangers: dict[_Cid, _Stranger] = {}
         self._mappings: dict[str, dict[str, list[str]]] = {}  # server -> source -> targets
@@ -229,6 +241,7 @@ class Monitor:
             for name, one in asked.items():
                 if not one.done():
                     one.add_done_callback(functools.partial(self._belated, name))
+        self.polled.tell()
 
     def _ask_all(self, name: str) -> asyncio.Task[Answer | None]:
         """Begin to ask that server; it is not asked again before it has answered, or not answered in time."""
@@ -274,6 +287,7 @@ class Monitor:
         """Ask one server; gives back what it says of streams."""
         state = self._fleet.servers[server].state
         if state in ("down", "starting"):
+            self.heard.pop(server, None)
             self._lost(server, f"server {server} is {state}")
             return None
         if state == "frozen":
@@ -291,6 +305,7 @@ class Monitor:
             if said is not None:
                 self._between.heard(server, what, said, watched=self.watching > 0)
         if varz is not None:
+            self.heard[server] = Heard(time.monotonic(), varz, (connz or {}).get("connections") or [])
             self._snap(server, "varz", {key: varz[key] for key in _VARZ if key in varz})
         if accountz is not None:
             self._accounts(server, accountz.get("account_detail") or {})

@@ -74,6 +74,11 @@ class Frames:
         """The stage said something."""
         loop().post(self._heard, message)
 
+    @property
+    def open(self) -> bool:
+        """Whether a stage has asked for frames and was not closed since."""
+        return self._task is not None
+
     def end(self) -> None:
         """Stop sending."""
         if self._task is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from natslab.tape.tape import Tape
 from natslab.views import page
 from natslab.views import view as views
+from natslab.views.frames import Frames
 from natslab.views.player import Player
 from natslab.views.scene import Scene, to_svg
 from natslab.views.view import Table
@@ -45,6 +47,7 @@ class View:
         self._act = act
         self._watched = watched
         self._stage: Stage | None = None
+        self._others: weakref.WeakSet[Frames] = weakref.WeakSet()
 
     @property
     def state(self) -> Any:
@@ -105,6 +108,18 @@ class View:
 
             self._stage = Stage(self.player, self._act, self._watched)
         return self._stage
+
+    def frames(self, send: Callable[[dict[str, Any]], None]) -> Frames:
+        """The live view for a stage that is no widget of a cell: what `send` takes goes to that stage."""
+        made = Frames(self.player, send, self._act, self._watched)
+        self._others.add(made)
+        return made
+
+    @property
+    def stages(self) -> int:
+        """How many stages show it live now."""
+        own = [] if self._stage is None else [self._stage.frames]
+        return sum(frames.open for frames in (*own, *self._others))
 
     def __repr__(self) -> str:
         return f"[{self.name}] the live view"

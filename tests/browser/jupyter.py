@@ -134,7 +134,9 @@ class Notebook:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
 
     def command(self, name: str, **args: Any) -> None:
-        self.page.evaluate("([n, a]) => window.jupyterapp.commands.execute(n, a)", [name, args])
+        self.page.evaluate(
+            "async ([n, a]) => { await window.jupyterapp.commands.execute(n, a); }", [name, args]
+        )
 
     def theme(self, name: str) -> None:
         """JupyterLab Light or JupyterLab Dark."""

@@ -1,0 +1,104 @@
+// What the workbench does for a person: runs lines in the kernel, and shows them, so that clicking teaches typing.
+
+import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import { Signal, type ISignal } from '@lumino/signaling';
+import type { KernelLink } from './link';
+import { Refusal } from './link';
+import { LOAD, magic } from './lines';
+import type { Links } from './links';
+
+const KEPT = 8;
+
+/** A line that a button stood for, and what became of it. */
+export interface Done {
+  n: number;
+  line: string; // as in a cell
+  running: boolean;
+  said: string;
+  hint: string;
+  failed: boolean;
+}
+
+export class Acts {
+  /** The newest first. */
+  readonly done: Done[] = [];
+  private n = 0;
+  private _changed = new Signal<this, void>(this);
+
+  constructor(private links: Links) {}
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Run a line in the active notebook's kernel. Resolves to whether that went well. */
+  async run(line: string, link: KernelLink | null = this.links.active): Promise<boolean> {
+    const entry = this.note(magic(line), true);
+    try {
+      if (!link) {
+        throw new Refusal('There is no kernel.');
+      }
+      const { said } = await link.ask('run', { line });
+      return this.settle(entry, said, '', false);
+    } catch (e) {
+      const refused = e instanceof Refusal ? e : new Refusal(String(e));
+      return this.settle(entry, refused.message, refused.hint, true);
+    }
+  }
+
+  /** Run natslab's first line, which no natslab is there to run yet: as code in the kernel. */
+  async load(panel: NotebookPanel | null = this.links.panel): Promise<boolean> {
+    const entry = this.note(LOAD, true);
+    const kernel = panel?.sessionContext.session?.kernel;
+    if (!kernel) {
+      return this.settle(entry, 'There is no kernel.', '', true);
+    }
+    const reply = (await kernel.requestExecute({ code: LOAD, store_history: false }).done).content;
+    const failed = reply.status !== 'ok';
+    const name = failed && 'ename' in reply ? `${reply.ename}: ${reply.evalue}` : '';
+    const hint = failed ? 'natslab is to be installed where the kernel runs: pip install natslab' : '';
+    return this.settle(entry, name, hint, failed);
+  }
+
+  /** A line that something else did, e.g. a view that moved beside the notebook. */
+  tell(line: string): void {
+    this.note(magic(line), false);
+  }
+
+  /** Put lines into a new cell below the active one, without running it. */
+  insert(text: string, run = false): void {
+    const { panel } = this.links;
+    if (!panel) {
+      return;
+    }
+    const { content, context } = panel;
+    const { activeCell } = content;
+    // A cell that is empty is as good as a new one.
+    if (!activeCell || activeCell.model.type !== 'code' || activeCell.model.sharedModel.source.trim()) {
+      NotebookActions.insertBelow(content);
+    }
+    content.activeCell?.model.sharedModel.setSource(text);
+    void content.scrollToItem(content.activeCellIndex).catch(() => undefined);
+    if (run) {
+      void NotebookActions.run(content, context.sessionContext);
+    }
+  }
+
+  async copy(text: string): Promise<void> {
+    await navigator.clipboard.writeText(text);
+  }
+
+  private note(line: string, running: boolean): Done {
+    const entry = { n: ++this.n, line, running, said: '', hint: '', failed: false };
+    this.done.unshift(entry);
+    this.done.length = Math.min(this.done.length, KEPT);
+    this._changed.emit();
+    return entry;
+  }
+
+  private settle(entry: Done, said: string, hint: string, failed: boolean): boolean {
+    Object.assign(entry, { running: false, said, hint, failed });
+    this._changed.emit();
+    return !failed;
+  }
+}

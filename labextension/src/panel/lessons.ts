@@ -1,0 +1,114 @@
+// The lessons, and how far somebody has come in each: which of its cells ran well for them.
+
+import { NotebookActions, type INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+import type { INotebookContent } from '@jupyterlab/nbformat';
+import type { Contents } from '@jupyterlab/services';
+import { Signal, type ISignal } from '@lumino/signaling';
+import { folderOf, isLesson, progressOf, titleOf, type Progress } from './progress';
+
+const FOLDERS = ['', 'notebooks/']; // where JupyterLab was started, or below
+const FIRST = '00-meet-the-lab.ipynb';
+const KEY = 'natslab'; // in a notebook's metadata
+
+export interface Lesson {
+  path: string;
+  title: string;
+  progress: Progress | null; // null: not read yet
+}
+
+export class Lessons {
+  folder: string | null = null;
+  list: Lesson[] = [];
+  /** Whether it is known what there is. */
+  ready = false;
+  private read = new Map<string, { modified: string; progress: Progress }>();
+  private looking: Promise<void> | null = null;
+  private _changed = new Signal<this, void>(this);
+
+  constructor(
+    private contents: Contents.IManager,
+    private tracker: INotebookTracker
+  ) {
+    NotebookActions.executed.connect((_, { notebook, cell, success }) => {
+      const panel = tracker.find(each => each.content === notebook);
+      if (panel && success && cell.model.type === 'code' && isLesson(panel.context.path)) {
+        this.ran(panel, cell.model.id);
+      }
+    });
+    contents.fileChanged.connect((_, { newValue, oldValue }) => {
+      if ([newValue, oldValue].some(file => file?.path && isLesson(file.path))) {
+        void this.look();
+      }
+    });
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Find out what there is; how far somebody is comes after it, one lesson at a time. */
+  async look(): Promise<void> {
+    this.looking ??= this.search().finally(() => (this.looking = null));
+    return this.looking;
+  }
+
+  private async search(): Promise<void> {
+    for (const folder of FOLDERS) {
+      const found = await this.contents.get(folder + FIRST, { content: false }).catch(() => null);
+      if (found) {
+        this.folder = folder;
+        break;
+      }
+    }
+    if (this.folder !== null) {
+      const { content } = await this.contents.get(this.folder).catch(() => ({ content: [] }));
+      const files = (content as Contents.IModel[]).filter(({ path }) => isLesson(path));
+      files.sort((a, b) => a.name.localeCompare(b.name));
+      this.list = files.map(({ path, name, last_modified }) => {
+        const known = this.read.get(path);
+        return { path, title: titleOf(name), progress: known?.modified === last_modified ? known.progress : null };
+      });
+      this.ready = true;
+      this._changed.emit();
+      for (const file of files) {
+        await this.measure(file);
+      }
+    }
+    this.ready = true;
+    this._changed.emit();
+  }
+
+  private async measure({ path, last_modified }: Contents.IModel): Promise<void> {
+    const open = this.tracker.find(panel => panel.context.path === path);
+    if (this.read.get(path)?.modified !== last_modified || open) {
+      const notebook = open?.context.isReady
+        ? (open.context.model.toJSON() as unknown)
+        : ((await this.contents.get(path).catch(() => null))?.content as unknown);
+      if (notebook) {
+        this.read.set(path, { modified: last_modified, progress: progressOf(notebook as INotebookContent) });
+      }
+    }
+    this.show(path, this.read.get(path)?.progress ?? null);
+  }
+
+  private show(path: string, progress: Progress | null): void {
+    const lesson = this.list.find(each => each.path === path);
+    if (lesson && progress && JSON.stringify(lesson.progress) !== JSON.stringify(progress)) {
+      lesson.progress = progress;
+      this._changed.emit();
+    }
+  }
+
+  /** A cell ran well: that is kept in the notebook itself, which goes where the learner's copy goes. */
+  private ran(panel: NotebookPanel, id: string): void {
+    const { model } = panel.context;
+    const kept = (model.getMetadata(KEY) ?? {}) as { ran?: string[] };
+    if (!kept.ran?.includes(id)) {
+      model.setMetadata(KEY, { ...kept, ran: [...(kept.ran ?? []), id] });
+    }
+    const folder = folderOf(panel.context.path);
+    if (this.folder === null || folder === this.folder) {
+      this.show(panel.context.path, progressOf(model.toJSON() as unknown as INotebookContent));
+    }
+  }
+}

@@ -1,0 +1,232 @@
+// One kernel as the workbench sees it: whether natslab is there, its lab, and answers to questions.
+
+import type { Kernel } from '@jupyterlab/services';
+import type { JSONObject } from '@lumino/coreutils';
+import { Signal, type ISignal } from '@lumino/signaling';
+import { snapshot, VERSION, type Dock, type FromKernel, type Questions, type Snapshot } from './wire';
+
+const TARGET = 'natslab';
+const HELLO = 'natslab.hello';
+
+/** connecting: the kernel has not answered yet. absent: it has no natslab. live: it has. lost: it restarts. */
+export type Phase = 'connecting' | 'absent' | 'live' | 'lost' | 'dead';
+
+/** What a kernel could not do, in its words. */
+export class Refusal extends Error {
+  constructor(
+    message: string,
+    readonly hint = ''
+  ) {
+    super(message);
+  }
+}
+
+interface Waiting {
+  resolve: (data: never) => void;
+  reject: (error: Error) => void;
+}
+
+export class KernelLink {
+  phase: Phase = 'connecting';
+  state: Snapshot | null = null;
+
+  private comm: Kernel.IComm | null = null;
+  private asked = 0;
+  private waiting = new Map<number, Waiting>();
+  private watched: { on: boolean; hz: number } = { on: false, hz: 2 };
+  private over = false;
+  private _changed = new Signal<this, void>(this);
+  private _docked = new Signal<this, Dock>(this);
+
+  /** `client` names this page and notebook; the same one after a reload takes the place of the former. */
+  constructor(
+    readonly kernel: Kernel.IKernelConnection,
+    private client: Promise<string>
+  ) {
+    kernel.statusChanged.connect(this.onStatus, this);
+    kernel.connectionStatusChanged.connect(this.onConnection, this);
+    kernel.registerCommTarget(HELLO, this.onHello);
+    void this.connect();
+  }
+
+  /** Phase or state changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** A line of a cell asked for a view beside the notebook. */
+  get docked(): ISignal<this, Dock> {
+    return this._docked;
+  }
+
+  /** Whether this kernel's news are wanted, and how many a second at most. */
+  watch(on: boolean, hz: number): void {
+    if (this.watched.on !== on || this.watched.hz !== hz) {
+      this.watched = { on, hz };
+      this.send({ op: 'watch', on, hz });
+    }
+  }
+
+  /** Ask the kernel; rejected with a Refusal when it says no or goes away. */
+  async ask<K extends keyof Questions>(op: K, data: Questions[K]['needs']): Promise<Questions[K]['gets']> {
+    const id = ++this.asked;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
+      if (!this.send({ op, id, ...data } as unknown as JSONObject)) {
+        this.waiting.delete(id);
+        reject(new Refusal('The kernel has no natslab.', 'Run a cell with: %load_ext natslab'));
+      }
+    });
+  }
+
+  dispose(): void {
+    if (this.over) {
+      return;
+    }
+    this.over = true;
+    this.drop('dead');
+    if (!this.kernel.isDisposed) {
+      this.kernel.removeCommTarget(HELLO, this.onHello);
+    }
+    Signal.clearData(this);
+  }
+
+  // --- the comm ---
+
+  private onHello = (): void => {
+    if (this.phase !== 'live') {
+      void this.connect();
+    }
+  };
+
+  private async connect(): Promise<void> {
+    const { kernel } = this;
+    const client = await this.client;
+    try {
+      await kernel.info; // before that the kernel may not be there yet
+    } catch {
+      return;
+    }
+    if (this.over || this.comm || kernel.isDisposed || !kernel.handleComms) {
+      return;
+    }
+    const comm = (this.comm = kernel.createComm(TARGET));
+    comm.onMsg = message => {
+      if (this.comm === comm) {
+        this.hear(message.content.data as unknown as FromKernel);
+      }
+    };
+    comm.onClose = () => {
+      if (this.comm === comm) {
+        this.comm = null;
+        this.fail();
+        this.set('absent');
+      }
+    };
+    comm.open({ version: VERSION, client });
+    // A kernel without natslab closes the comm; until then its first snapshot decides.
+    this.send({ op: 'watch', ...this.watched, on: true });
+  }
+
+  private send(data: JSONObject): boolean {
+    const { comm } = this;
+    if (!comm || comm.isDisposed) {
+      return false;
+    }
+    try {
+      comm.send(data);
+      return true;
+    } catch {
+      return false; // the kernel is gone, which its status says too
+    }
+  }
+
+  private hear(message: FromKernel): void {
+    switch (message.op) {
+      case 'state':
+        if (!this.state || message.seq > this.state.seq) {
+          const first = this.phase !== 'live';
+          this.state = snapshot(message);
+          this.set('live');
+          if (first) {
+            this.send({ op: 'watch', ...this.watched });
+          }
+        }
+        break;
+      case 'answer': {
+        const asked = this.waiting.get(message.id);
+        this.waiting.delete(message.id);
+        if (message.error !== undefined) {
+          asked?.reject(new Refusal(message.error, message.hint));
+        } else {
+          asked?.resolve(message as never);
+        }
+        break;
+      }
+      case 'dock':
+        this._docked.emit(message);
+        break;
+    }
+  }
+
+  /** Let go of the comm, without a word where nobody is left to hear it. */
+  private drop(phase: Phase): void {
+    const { comm } = this;
+    this.comm = null;
+    this.state = null;
+    this.fail();
+    if (comm && !comm.isDisposed) {
+      try {
+        if (this.over && !this.kernel.isDisposed) {
+          comm.close();
+        } else {
+          comm.dispose();
+        }
+      } catch {
+        // The connection is gone; so is the comm.
+      }
+    }
+    this.set(phase);
+  }
+
+  private fail(): void {
+    const waiting = [...this.waiting.values()];
+    this.waiting.clear();
+    waiting.forEach(({ reject }) => reject(new Refusal('The kernel has gone away.')));
+  }
+
+  private set(phase: Phase): void {
+    this.phase = phase;
+    if (phase !== 'live') {
+      this.state = null;
+    }
+    this._changed.emit();
+  }
+
+  // --- the kernel ---
+
+  private onStatus(_: unknown, status: Kernel.Status): void {
+    if (status === 'restarting' || status === 'autorestarting') {
+      this.drop('lost');
+    } else if (status === 'dead') {
+      this.drop('dead');
+    } else if (status === 'starting' || status === 'idle' || status === 'busy') {
+      if (this.phase === 'lost' || this.phase === 'dead') {
+        this.set('absent'); // a fresh kernel has nothing; its hello says when that changes
+      } else {
+        this._changed.emit();
+      }
+    }
+  }
+
+  /** After a connection that was lost for a while the comm of before may be gone: begin anew. */
+  private onConnection(_: unknown, status: Kernel.ConnectionStatus): void {
+    if (status === 'disconnected' || status === 'connecting') {
+      if (this.phase === 'live') {
+        this.drop('lost');
+      }
+    } else if (this.phase === 'lost' && !this.comm && this.kernel.status !== 'restarting') {
+      void this.connect();
+    }
+  }
+}

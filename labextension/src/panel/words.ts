@@ -1,0 +1,143 @@
+// How the workbench says numbers, states and empty places.
+
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Phase } from './link';
+import type { Alarm, Cut, ServerRow } from './wire';
+
+type Trans = Pick<TranslationBundle, '__' | '_n'>;
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** Bytes, three digits at most: 39 B, 1.5 KiB, 20 MiB. */
+export function bytes(count: number): string {
+  let size = Math.max(0, count);
+  let unit = 0;
+  while (size >= 999.5 && unit < UNITS.length - 1) {
+    size /= 1024;
+    unit++;
+  }
+  const digits = unit === 0 || size >= 99.95 ? 0 : 1;
+  return `${size.toFixed(digits).replace(/\.0$/, '')} ${UNITS[unit]}`;
+}
+
+/** A count, thousands apart by thin blanks; from a million on in millions. */
+export function count(value: number): string {
+  if (value >= 1e6) {
+    const millions = value / 1e6;
+    return `${millions.toFixed(millions < 100 ? 1 : 0)} M`;
+  }
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, '\u202f');
+}
+
+/** How much of a list is not shown; "" when all of it is. */
+export function missing({ total, rows }: Cut<unknown>, trans: Trans): string {
+  const more = total - rows.length;
+  return more > 0 ? trans.__('%1 more are not shown', count(more)) : '';
+}
+
+export type Tone = 'good' | 'off' | 'warn' | 'bad';
+
+/** How a server's state looks; the sign says the same as the colour. */
+export function tone(state: string): Tone {
+  if (state === 'up') {
+    return 'good';
+  }
+  return state === 'down' ? 'bad' : state === 'frozen' || state === 'lame duck' ? 'warn' : 'off';
+}
+
+export function state(name: string, trans: Trans): string {
+  switch (name) {
+    case 'up':
+      return trans.__('up');
+    case 'down':
+      return trans.__('down');
+    case 'frozen':
+      return trans.__('frozen');
+    case 'starting':
+      return trans.__('starting');
+    case 'lame duck':
+      return trans.__('lame duck');
+    default:
+      return name;
+  }
+}
+
+export function alarm({ kind, of }: Alarm, trans: Trans): string {
+  switch (kind) {
+    case 'quorum':
+      return trans.__('%1 has no quorum', of === '_meta_' ? trans.__('The meta group') : of);
+    case 'slow':
+      return trans.__('%1 has cut off a slow consumer', of);
+    case 'down':
+      return trans.__('%1 is down', of);
+    case 'frozen':
+      return trans.__('%1 is frozen', of);
+    default:
+      return `${of}: ${kind}`;
+  }
+}
+
+/** Whether something is wrong that a person should see from afar. */
+export function grave(alarms: Alarm[]): boolean {
+  return alarms.some(({ kind }) => kind === 'quorum' || kind === 'slow');
+}
+
+/** The status bar's words: servers up, messages a second. */
+export function status(servers: Cut<ServerRow>, rate: { in: number; out: number }, trans: Trans): string {
+  const up = servers.rows.filter(server => server.state === 'up').length;
+  const there =
+    up === servers.total
+      ? trans._n('%1 server up', '%1 servers up', up)
+      : trans.__('%1 of %2 servers up', up, servers.total);
+  return `NATS ${there} \u00b7 ${trans.__('%1 msg/s', count(rate.in))}`;
+}
+
+export interface Sorry {
+  what: string;
+  next: string;
+  /** What the button does, where there is one. */
+  offer?: 'load' | 'up' | 'restart' | 'notebook' | 'lessons';
+}
+
+/** Why there is no lab to be seen, and what comes next; null when there is one. */
+export function why(phase: Phase | 'no notebook' | 'no kernel', lab: boolean, busy: boolean, trans: Trans): Sorry | null {
+  switch (phase) {
+    case 'no notebook':
+      return {
+        what: trans.__('No notebook is open.'),
+        next: trans.__('A lab lives in the kernel of a notebook: open a lesson, or a new notebook.'),
+        offer: 'notebook'
+      };
+    case 'no kernel':
+      return {
+        what: trans.__('This notebook has no kernel.'),
+        next: trans.__('Start one: Kernel, Change Kernel\u2026'),
+        offer: 'restart'
+      };
+    case 'connecting':
+      return { what: trans.__('The kernel is starting.'), next: trans.__('Its lab appears here as soon as it answers.') };
+    case 'lost':
+      return {
+        what: trans.__('The kernel is restarting, or out of reach.'),
+        next: trans.__('A lab ends with its kernel. When the kernel is back, run the cells again.')
+      };
+    case 'dead':
+      return {
+        what: trans.__('The kernel has ended, and its servers with it.'),
+        next: trans.__('Restart the kernel, then start a lab.'),
+        offer: 'restart'
+      };
+    case 'absent':
+      return {
+        what: trans.__('natslab is not loaded in this kernel.'),
+        next: busy
+          ? trans.__('The kernel is busy; it can be loaded when the cell has ended.')
+          : trans.__('Load it to have servers, streams and views here.'),
+        offer: 'load'
+      };
+    default:
+      return lab
+        ? null
+        : { what: trans.__('No lab in this kernel.'), next: trans.__('Start one: a real nats-server of your own.'), offer: 'up' };
+  }
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { alarm, bytes, count, grave, missing, status, tone, why } from '../src/panel/words';
+
+/** As JupyterLab's bundles do it: the values take the places of %1, %2. */
+const fill = (text: string, values: unknown[]): string => text.replace(/%(\d)/g, (_, i) => String(values[Number(i) - 1]));
+const trans = {
+  __: (text: string, ...values: unknown[]) => fill(text, values),
+  _n: (one: string, many: string, n: number, ...values: unknown[]) => fill(n === 1 ? one : many, [n, ...values])
+};
+
+test('bytes have three digits at most', () => {
+  assert.deepEqual([0, 39, 999, 1000, 1536, 20 << 20, 5e12].map(bytes), ['0 B', '39 B', '999 B', '1 KiB', '1.5 KiB', '20 MiB', '4.5 TiB']);
+  assert.equal(bytes(-5), '0 B');
+});
+
+test('counts are set apart in thousands', () => {
+  assert.deepEqual([0, 999, 1000, 123456, 2_500_000, 1e9].map(count), ['0', '999', '1\u202f000', '123\u202f456', '2.5 M', '1000 M']);
+});
+
+test('a list that is cut says so', () => {
+  assert.equal(missing({ total: 3, rows: [1, 2, 3] }, trans), '');
+  assert.equal(missing({ total: 1200, rows: [1, 2] }, trans), '1\u202f198 more are not shown');
+});
+
+test('every state has a look of its own', () => {
+  assert.deepEqual(['up', 'down', 'frozen', 'lame duck', 'starting', 'removed'].map(tone), ['good', 'bad', 'warn', 'warn', 'off', 'off']);
+});
+
+test('alarms: lost quorum and slow consumers are seen from afar', () => {
+  assert.equal(alarm({ kind: 'quorum', of: '_meta_' }, trans), 'The meta group has no quorum');
+  assert.equal(alarm({ kind: 'odd', of: 'x' }, trans), 'x: odd');
+  assert.equal(grave([{ kind: 'down', of: 'n1' }]), false);
+  assert.equal(grave([{ kind: 'down', of: 'n1' }, { kind: 'slow', of: 'n2' }]), true);
+});
+
+test('the status bar counts what is up', () => {
+  const row = (state: string) => ({ name: state, state, version: '', cluster: '', meta: false, in: 0, out: 0 });
+  assert.equal(status({ total: 1, rows: [row('up')] }, { in: 7, out: 0 }, trans), 'NATS 1 server up \u00b7 7 msg/s');
+  assert.equal(status({ total: 3, rows: [row('up'), row('down'), row('up')] }, { in: 0, out: 0 }, trans), 'NATS 2 of 3 servers up \u00b7 0 msg/s');
+});
+
+test('every empty panel says why, and what comes next', () => {
+  const phases = ['no notebook', 'no kernel', 'connecting', 'absent', 'lost', 'dead', 'live'] as const;
+  const said = phases.map(phase => why(phase, false, false, trans));
+  said.forEach(sorry => assert.ok(sorry && sorry.what.endsWith('.') && sorry.next));
+  assert.equal(new Set(said.map(sorry => sorry?.what)).size, phases.length);
+  assert.equal(why('live', true, false, trans), null);
+  assert.match(why('absent', false, true, trans)?.next ?? '', /busy/);
+});

@@ -1,0 +1,21 @@
+"""Small facts about comms that everything here relies on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def stay_off_the_shell(comm: Any) -> None:
+    """Let answers and questions of this comm pass while a cell runs.
+
+    Newer ipykernels answer on the shell that last published on a comm, the main one, which a running
+    cell blocks; the front end opened a subshell for just this.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda data, default: default
+
+
+def data_of(message: Any) -> dict[str, Any]:
+    """What a comm message carries; foreign, so it may be anything."""
+    data = message.get("content", {}).get("data")
+    return data if isinstance(data, dict) else {}

@@ -1,0 +1,325 @@
+"""The kernel's half of the panel: what it says of a lab, to whom, how often, and what it does for them."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+import natslab
+from natslab import lab as labs
+from natslab.commands import parse
+from natslab.lab import Lab
+from natslab.loop import loop, run
+from natslab.magics.panel.hub import Hub
+from natslab.tape.event import Leader, Quorum, Snap
+from tests.panels import Comm, a_hub, opened
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    made = a_hub()
+    yield made
+    made.close()
+    run(asyncio.sleep(0))
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with natslab.Lab.up() as up:
+        yield up
+
+
+def test_without_a_lab_it_says_so_and_a_line_changes_that(hub: Hub) -> None:
+    panel = opened(hub)
+    assert panel.wait("state")["lab"] is None
+    try:
+        answer = panel.ask("run", line="natslab up")
+        assert answer["said"] == "The lab is up: n1."
+        state = panel.wait("state", lambda m: m["lab"])
+        assert state["lab"]["name"] == "lab"
+        panel.ask("run", line="natslab down")
+        panel.wait("state", lambda m: m["lab"] is None)
+    finally:
+        parse("natslab down").run()
+
+
+def test_everything_that_is_there_is_told(hub: Hub, lab: Lab) -> None:
+    parse("stream add ORDERS --subjects 'orders.>' --defaults").run()
+    parse("consumer add ORDERS billing --pull --defaults").run()
+    parse("kv add CFG --history 5").run()
+    parse("kv put CFG colour blue").run()
+    parse("object add FILES").run()
+    parse("pub orders.new hello -J --count 3").run()
+    parse("sub 'foo.>' --as audit").run()
+    panel = opened(hub)
+    state = panel.wait("state", lambda m: m["streams"]["rows"] and m["clients"]["total"] == 2)
+    (server,) = state["servers"]["rows"]
+    assert (server["name"], server["state"], server["connections"]) == ("n1", "up", 2)
+    assert server["mem"] > 1 and server["version"]
+    panel.wait("state", lambda m: m["streams"]["rows"][0]["messages"] == 3)
+    (stream,) = panel.of("state")[-1]["streams"]["rows"]
+    assert stream["name"] == "ORDERS" and stream["subjects"] == ["orders.>"] and stream["leader"] == "n1"
+    (consumer,) = stream["consumers"]["rows"]
+    assert (consumer["name"], consumer["pending"], consumer["push"]) == ("billing", 3, False)
+    assert [(b["name"], b["kind"]) for b in panel.of("state")[-1]["buckets"]["rows"]] == [
+        ("CFG", "kv"),
+        ("FILES", "object"),
+    ]
+    assert [c["name"] for c in state["clients"]["rows"]] == ["audit", "you"]
+    assert [j["what"] for j in state["jobs"]["rows"]] == ["sub foo.>"] or state["jobs"]["total"] == 1
+    assert {v["name"] for v in state["views_there"]} >= {"routing", "stream", "acks"}
+
+
+def test_no_credentials_and_no_payloads_travel(hub: Hub, lab: Lab) -> None:
+    parse("pub orders.new very-secret-payload").run()
+    panel = opened(hub)
+    panel.wait("state", lambda m: m["clients"]["rows"])
+    said = str(panel.sent) + str(panel.ask("inspect", kind="server", name="n1", of=""))
+    assert "very-secret-payload" not in said
+    assert lab.login["password"] not in said
+
+
+def test_news_come_twice_a_second_at_most_and_only_when_there_are_some(hub: Hub, lab: Lab) -> None:
+    panel = opened(hub)
+    panel.wait("state", lambda m: m["lab"])
+    before = len(panel.of("state"))
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        parse("pub a b").run()
+    assert 1 <= len(panel.of("state")) - before <= 6
+    numbers = [m["seq"] for m in panel.of("state")]
+    assert numbers == sorted(set(numbers))
+    # At rest nothing travels but what the server itself says anew: its memory.
+    time.sleep(1.5)
+    before = panel.of("state")[-1]
+    time.sleep(2)
+    for later in panel.of("state"):
+        if later["seq"] > before["seq"]:
+            assert later | {"seq": 0, "servers": 0} == before | {"seq": 0, "servers": 0}
+
+
+def test_who_does_not_look_is_not_told(hub: Hub, lab: Lab) -> None:
+    looking, away = opened(hub, "a"), opened(hub, "b", watch=False)
+    looking.wait("state")
+    parse("sub foo").run()
+    looking.wait("state", lambda m: m["jobs"]["total"])
+    assert away.of("state") == []
+    away.say(op="watch", on=True)
+    assert away.wait("state")["jobs"]["total"] == 1
+    looking.say(op="watch", on=False)
+    run(asyncio.sleep(0.1))
+    before = len(looking.of("state"))
+    parse("natslab stop").run()
+    away.wait("state", lambda m: not m["jobs"]["total"])
+    assert len(looking.of("state")) == before
+
+
+def test_a_page_that_is_loaded_again_takes_the_place_of_the_former(hub: Hub, lab: Lab) -> None:
+    first = opened(hub, "same")
+    first.wait("state")
+    second = opened(hub, "same")
+    second.wait("state")
+    before = len(first.of("state"))
+    parse("sub foo").run()
+    second.wait("state", lambda m: m["jobs"]["total"])
+    assert len(first.of("state")) == before and not first.closed
+
+
+def test_a_click_can_do_nothing_that_a_line_cannot(hub: Hub, lab: Lab) -> None:
+    panel = opened(hub)
+    refused = panel.ask("run", line="natslab kill n9")
+    assert refused["error"] == "There is neither a server nor a client called 'n9' here."
+    assert "n1" in refused["hint"]
+    # Python is not run, and no shell is behind it.
+    assert panel.ask("run", line="pub a {=1/0}")["said"].startswith("Published")
+    assert "error" in panel.ask("run", line="rm -rf /")
+    assert panel.ask("run", line="natslab kill n1")["said"].startswith("n1 is dead")
+    state = panel.wait("state", lambda m: m["servers"]["rows"][0]["state"] == "down")
+    assert {"kind": "down", "of": "n1"} in state["alarms"]
+    panel.ask("run", line="natslab restart n1")
+    panel.wait("state", lambda m: m["servers"]["rows"][0]["state"] == "up" and not m["alarms"])
+    # It is on the tape like a line of a cell.
+    assert any(getattr(e, "text", "") == "natslab kill n1" for e in lab.tape.between(0, lab.tape.head))
+
+
+def test_a_frozen_server_is_told_at_once(hub: Hub, lab: Lab) -> None:
+    panel = opened(hub)
+    panel.wait("state")
+    began = time.monotonic()
+    lab.server("n1").freeze()
+    panel.wait("state", lambda m: m["servers"]["rows"][0]["state"] == "frozen")
+    assert time.monotonic() - began < 2
+    lab.server("n1").thaw()
+
+
+def test_rates_are_those_of_the_clients(hub: Hub, lab: Lab) -> None:
+    panel = opened(hub)
+    panel.wait("state")
+    end = time.monotonic() + 3
+    sent = 0
+    while time.monotonic() < end:
+        parse("pub busy.bee x").run()
+        sent += 1
+    rate = max(m["rate"]["in"] for m in panel.of("state"))
+    assert 0.3 * sent / 3 < rate < 3 * sent / 3
+
+
+def test_long_lists_are_cut_and_say_so(hub: Hub, lab: Lab) -> None:
+    async def many() -> None:
+        client = await lab.client("maker")
+        js = client.jetstream()
+        for i in range(65):
+            await js.add_stream(name=f"S{i:03}", subjects=[f"s{i}.>"])
+
+    run(many())
+    panel = opened(hub)
+    state = panel.wait("state", lambda m: m["streams"]["total"] == 65)
+    assert [s["name"] for s in state["streams"]["rows"]] == [f"S{i:03}" for i in range(60)]
+
+
+def test_a_lost_quorum_is_an_alarm_until_it_is_back(hub: Hub, lab: Lab) -> None:
+    panel = opened(hub)
+
+    def append(event: object) -> None:
+        loop().post(lab.tape.append, event)
+
+    append(Snap(what="group", data={"group": "S-R3F-x", "type": "stream", "stream": "ORDERS"}))
+    append(Quorum(group="S-R3F-x", lost=True))
+    append(Leader(group="_meta_", leader="n1"))
+    state = panel.wait("state", lambda m: m["alarms"])
+    assert state["alarms"] == [{"kind": "quorum", "of": "ORDERS"}]
+    assert state["servers"]["rows"][0]["meta"] is True
+    append(Quorum(group="S-R3F-x", lost=False))
+    panel.wait("state", lambda m: not m["alarms"])
+
+
+def test_one_thing_in_detail(hub: Hub, lab: Lab) -> None:
+    parse("stream add ORDERS --subjects 'orders.>' --max-age 1h --defaults").run()
+    parse("consumer add ORDERS billing --pull --wait 7s --defaults").run()
+    panel = opened(hub)
+    panel.wait("state", lambda m: m["streams"]["total"] and m["streams"]["rows"][0]["consumers"]["total"])
+    facts = dict(panel.ask("inspect", kind="stream", name="ORDERS", of="")["facts"])
+    assert facts["subjects"] == "orders.>" and facts["max_age"] == "3600 s"
+    assert (
+        dict(panel.ask("inspect", kind="consumer", name="billing", of="ORDERS")["facts"])["ack_wait"] == "7 s"
+    )
+    assert "max_payload" in dict(panel.ask("inspect", kind="server", name="n1", of="")["facts"])
+    assert panel.ask("inspect", kind="stream", name="GONE", of="")["facts"] == []
+
+
+def test_the_editor_is_answered(hub: Hub) -> None:
+    panel = opened(hub, watch=False)
+    assert panel.ask("check", cell="%nats pub a --cuont 3")["found"][0]["hint"] == "Did you mean --count?"
+    assert panel.ask("complete", cell="%nats pu", line=0, column=8)["items"][0]["text"] == "publish"
+    assert panel.ask("help", cell="%nats pub a", line=0, column=7)["help"]["title"].startswith("publish")
+
+
+def test_nonsense_harms_nobody(hub: Hub) -> None:
+    panel = opened(hub)
+    for data in ({}, {"op": None}, {"op": "watch", "hz": "fast", "on": 1}, {"op": "launch"}):
+        panel.say(**data)
+    assert "error" in panel.ask("complete", cell="%nats pu", line="x", column=[])
+    assert panel.ask("check", cell=17)["found"] == []
+    assert panel.wait("state")["lab"] is None
+
+
+def test_a_view_is_asked_for_beside_the_notebook_that_ran_the_line(hub: Hub, lab: Lab) -> None:
+    here, other = opened(hub, "a", "tab-1"), opened(hub, "b", "tab-2")
+    run(asyncio.sleep(0.05))
+    view = lab.view("routing", "orders.>")
+    assert hub.dock(view, "right", "tab-1")
+    assert here.wait("dock") == {"op": "dock", "view": "routing", "of": ["orders.>"], "side": "right"}
+    assert not hub.dock(view, "right", "tab-3")
+    assert other.of("dock") == []
+
+
+def docked(hub: Hub, view: str, *of: str) -> Comm:
+    comm = Comm()
+    hub.opened_view(comm, {"content": {"data": {"view": view, "of": list(of)}}})
+    return comm
+
+
+def test_a_docked_view_shows_its_lab_and_the_next_one(hub: Hub) -> None:
+    place = docked(hub, "routing")
+    assert place.wait("sorry")["what"] == "There is no lab in this kernel."
+    with natslab.Lab.up() as lab:
+        stage = place.wait("stage")
+        assert "export" in stage["esm"] and ".natslab" in stage["css"]
+        place.wait("fresh")
+        place.say(op="hello")
+        assert place.wait("scene")["scene"]["view"] == "routing"
+        parse("pub orders.new hello").run()
+        place.wait("delta", lambda m: "orders.new" in str(m))
+        assert lab.view("routing").stages == 1
+        head = lab.tape.head
+    # What was seen stays; the next lab takes its place.
+    assert len(place.of("sorry")) == 1 and head
+    with natslab.Lab.up() as lab:
+        place.wait("fresh", lambda m: len(place.of("fresh")) == 2)
+        place.say(op="hello")
+        place.wait("scene", lambda m: len(place.of("scene")) == 2)
+        place.leave()
+        run(asyncio.sleep(0.05))
+        assert lab.view("routing").stages == 0
+    assert len(place.of("stage")) == 1
+
+
+def test_a_docked_view_that_does_not_exist_says_so(hub: Hub, lab: Lab) -> None:
+    sorry = docked(hub, "ruoting").wait("sorry")
+    assert "ruoting" in sorry["what"] and "routing" in sorry["hint"]
+
+
+def test_the_line_docks_where_there_is_a_workbench_and_shows_the_view_elsewhere(lab: Lab) -> None:
+    assert repr(parse("natslab view routing --dock right").run()) == "[routing] the live view"
+    asked: list[tuple[str, str]] = []
+
+    def dock(view: object, side: str) -> bool:
+        asked.append((getattr(view, "name", ""), side))
+        return True
+
+    labs.set_docker(dock)
+    try:
+        assert (
+            repr(parse("natslab view routing --dock bottom").run())
+            == "[routing] the live view, beside the notebook"
+        )
+    finally:
+        labs.set_docker(None)
+    assert asked == [("routing", "bottom")]
+
+
+def test_a_lab_that_is_gone_is_let_go_of(hub: Hub) -> None:
+    panel = opened(hub)
+    with natslab.Lab.up() as lab:
+        panel.wait("state", lambda m: m["lab"])
+        gone = weakref.ref(lab)
+    panel.wait("state", lambda m: m["lab"] is None)
+    del lab
+    for _ in range(20):
+        gc.collect()
+        if gone() is None:
+            break
+        time.sleep(0.1)
+    assert gone() is None
+    panel.leave()
+
+
+def test_the_hub_rests_when_nobody_looks(hub: Hub) -> None:
+    panel = opened(hub)
+    panel.wait("state")
+    panel.say(op="watch", on=False)
+    run(asyncio.sleep(0.1))
+    hub._dirty.set()
+    for _ in range(100):
+        if hub._task is None:
+            break
+        run(asyncio.sleep(0.05))
+    assert hub._task is None
+    count = len(panel.of("state"))
+    panel.say(op="watch", on=True)
+    panel.wait("state", lambda m: len(panel.of("state")) > count)
