@@ -1,5 +1,6 @@
 // The status bar's item: servers up and messages a second, in a warning colour when something is wrong.
 
+import * as React from 'react';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ReactWidget, UseSignal } from '@jupyterlab/apputils';
 import { IStatusBar } from '@jupyterlab/statusbar';

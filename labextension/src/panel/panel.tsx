@@ -1,5 +1,6 @@
 // The panel as a widget of JupyterLab.
 
+import * as React from 'react';
 import { ReactWidget, UseSignal } from '@jupyterlab/apputils';
 import { natsIcon } from './icons';
 import { KitProvider, type Kit } from './kit';

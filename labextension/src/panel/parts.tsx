@@ -1,5 +1,6 @@
 // What the sections are put together from.
 
+import * as React from 'react';
 import { useId, useState, type ReactNode } from 'react';
 import { PATHS, type Sign } from './icons';
 import { useKit } from './kit';

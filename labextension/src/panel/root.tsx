@@ -1,5 +1,6 @@
 // The panel: whose lab it shows, the sections, and the lines of what was clicked.
 
+import * as React from 'react';
 import type { ReactNode } from 'react';
 import { useKit } from './kit';
 import type { Phase } from './link';

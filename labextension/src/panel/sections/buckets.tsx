@@ -1,5 +1,6 @@
 // Key-value and object buckets: streams that know keys.
 
+import * as React from 'react';
 import { Empty, Old } from './empty';
 import { Facts, IconButton, Rest, Row, Section } from '../parts';
 import { useKit } from '../kit';

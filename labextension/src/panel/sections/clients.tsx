@@ -1,5 +1,6 @@
 // Who is connected to the learner's account, and the live verbs that go on in the background.
 
+import * as React from 'react';
 import { Empty, Old } from './empty';
 import { Facts, LineButton, Rest, Row, Section } from '../parts';
 import { useKit } from '../kit';

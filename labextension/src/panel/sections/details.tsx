@@ -1,5 +1,6 @@
 // One thing in detail, asked of the kernel when it is opened and whenever the lab changed since.
 
+import * as React from 'react';
 import { useEffect, useState } from 'react';
 import { useKit } from '../kit';
 

@@ -1,5 +1,6 @@
 // What was clicked, as the lines that do the same: to be read, copied, or put into the notebook.
 
+import * as React from 'react';
 import { useState } from 'react';
 import { IconButton } from '../parts';
 import { useKit } from '../kit';

@@ -1,5 +1,6 @@
 // A section without anything in it: why that is so, and the line that changes it.
 
+import * as React from 'react';
 import { Nothing, Rest } from '../parts';
 import { useKit } from '../kit';
 import type { Snapshot } from '../wire';

@@ -1,5 +1,6 @@
 // The lessons, with how far somebody has come.
 
+import * as React from 'react';
 import { useEffect } from 'react';
 import { Nothing, Section } from '../parts';
 import { useKit } from '../kit';

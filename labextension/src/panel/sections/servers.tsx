@@ -1,5 +1,6 @@
 // The servers of the lab, what they carry, and what can be done to them; the wires between them.
 
+import * as React from 'react';
 import { IconButton, Facts, Light, LineButton, Rest, Row, Section } from '../parts';
 import { useKit } from '../kit';
 import { server as lines, wire } from '../lines';

@@ -1,5 +1,6 @@
 // What JetStream keeps, and who reads it how far.
 
+import * as React from 'react';
 import { useState } from 'react';
 import { Details } from './details';
 import { Empty, Old } from './empty';

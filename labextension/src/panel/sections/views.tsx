@@ -1,5 +1,6 @@
 // The live views: those that are open, and those that could be.
 
+import * as React from 'react';
 import { useState } from 'react';
 import { IconButton, Nothing, Rest, Row, Section } from '../parts';
 import { useKit } from '../kit';
