@@ -26,7 +26,7 @@ SOURCES = ("src", "style", "schema", "scripts", "package.json", "package-lock.js
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Runs `npm ci` when nothing is installed, then `scripts/build.mjs`, when something is out of date."""
+    """Runs `npm ci` when other packages are there than the lock names, then `scripts/build.mjs`; both when stale."""
 
     def dependencies(self) -> list[str]:
         """Packages that the build itself needs: Node, where this machine has none."""
@@ -39,7 +39,7 @@ class CustomBuildHook(BuildHookInterface[Any]):
         node, npm = _node()
         env = {**os.environ, "PATH": str(Path(node).parent) + os.pathsep + os.environ.get("PATH", "")}
         # The front end reads our standard output; everything that talks goes to standard error.
-        if not (self._home / "node_modules").is_dir():
+        if not self._installed():
             subprocess.run(
                 [*npm, "ci", "--no-audit", "--no-fund"],
                 cwd=self._home,
@@ -55,6 +55,11 @@ class CustomBuildHook(BuildHookInterface[Any]):
     @property
     def _home(self) -> Path:
         return Path(self.root) / "labextension"
+
+    def _installed(self) -> bool:
+        """Whether the packages are there that the lock names: npm notes when it put them there."""
+        note = self._home / "node_modules" / ".package-lock.json"
+        return note.is_file() and note.stat().st_mtime >= (self._home / "package-lock.json").stat().st_mtime
 
     def _stale(self) -> bool:
         if os.environ.get("NATSLAB_SKIP_JS") == "1":
