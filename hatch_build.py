@@ -26,7 +26,7 @@ SOURCES = ("src", "style", "schema", "scripts", "package.json", "package-lock.js
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Runs `npm ci` when other packages are there than the lock names, then `scripts/build.mjs`; both when stale."""
+    """Runs `npm ci` when other packages are there than the lock has, then `scripts/build.mjs`; when stale."""
 
     def dependencies(self) -> list[str]:
         """Packages that the build itself needs: Node, where this machine has none."""
