@@ -5,8 +5,9 @@
     |- LabError          there is no lab, or it cannot do this now
     |  `- ServerError    one server refused, failed to start or is down
     |- ClientError       the broker or the connection said no
-    |  |- NoResponders   nobody subscribes to the subject of a request
-    |  `- Timeout        nobody answered in time
+    |  `- Unanswered
+    |     |- NoResponders   nobody subscribes to the subject of a request
+    |     `- Timeout        nobody answered in time
     `- HandlerError      the learner's own reply handler raised
 
     Cancelled            an interrupt (also a KeyboardInterrupt)
@@ -65,11 +66,22 @@ class ClientError(NatslabError):
     """The broker or the connection to it said no."""
 
 
-class NoResponders(ClientError):
+class Unanswered(ClientError):
+    """A request has no answer.
+
+    `subject`: of a request to JetStream, without the API prefix, or of a publish to a stream; else "".
+    """
+
+    def __init__(self, what: str, hint: str = "", subject: str = "") -> None:
+        super().__init__(what, hint)
+        self.subject = subject
+
+
+class NoResponders(Unanswered):
     """Nobody subscribes to the subject of a request; the server says so at once (status 503)."""
 
 
-class Timeout(ClientError):
+class Timeout(Unanswered):
     """Nobody answered in time; the work may still be done."""
 
 

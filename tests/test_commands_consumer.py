@@ -409,9 +409,13 @@ class TestLook:
             go("con find {S} --expression x")
 
     def test_a_cluster_is_needed(self, go: Bench) -> None:
-        for line in ("con cluster step-down {S} c", "con c elect {S} c", "con cluster balance {S}"):
-            with pytest.raises(CommandError, match="in a cluster"):
+        go("con add {S} c")
+        for line in ("con cluster step-down {S} c", "con c elect {S} c"):
+            with pytest.raises(JetStreamError, match=r"Only a cluster can do that.*error 10010") as caught:
                 go(line)
+            assert caught.value.code == 10010
+        with pytest.raises(CommandError, match="This consumer has one replica only"):
+            go("con cluster balance {S}")
 
 
 class TestPauseResetUnpin:

@@ -29,15 +29,23 @@ MINE = [
     "server list",
     "server ping",
     "server info",
+    "server graph",
     "server mappings",
+    "server config reload",
     "account info",
     "errors ls",
     "errors lookup",
 ]
 #: Groups of which natslab has every verb.
-WHOLE = ("stream", "consumer", "kv", "object", "counter")
-MINE += [p for p, said in SURFACE["commands"].items() if p.split()[0] in WHOLE and not said.get("group")]
-GROUPS = ["server", "account", "errors", *WHOLE, "stream cluster", "consumer cluster"]
+WHOLE = (
+    "stream", "consumer", "kv", "object", "counter", "server cluster", "server report", "server request",
+)  # fmt: skip
+MINE += [
+    p
+    for p, said in SURFACE["commands"].items()
+    if any(p.startswith(f"{group} ") for group in WHOLE) and not said.get("group")
+]
+GROUPS = ["server", "account", "errors", *WHOLE, "stream cluster", "consumer cluster", "server config"]
 
 #: What differs from the CLI on purpose, and why.
 LEFT_OUT = {
@@ -78,6 +86,8 @@ def same(option: click.Option, flag: dict[str, Any], path: str) -> None:
         want = flag["default"]
         if flag.get("boolean"):
             assert option.default == (want == "true"), f"{path} --{name}"
+        elif option.multiple:
+            assert list(option.default) == want, f"{path} --{name}"
         else:
             ctx = click.Context(click.Command("x"))
             convert = option.type.convert
@@ -93,7 +103,7 @@ def test_a_verb_is_the_cli_s(path: str) -> None:
     said, verb = SURFACE["commands"][path], VERBS[path]
     assert list(verb.aliases) == said["aliases"]
     arguments = [p for p in verb.params if isinstance(p, click.Argument)]
-    assert [a.name for a in arguments] == [a["name"] for a in said["args"]]
+    assert [a.name for a in arguments] == [a["name"].replace("-", "_") for a in said["args"]]
     for argument, want in zip(arguments, said["args"], strict=True):
         assert argument.required == bool(want["required"])
         assert (argument.nargs == -1) == bool(want.get("cumulative"))

@@ -13,7 +13,7 @@ import click
 from natslab.commands.config_body import KV, OBJECT, Known, agree, read_config, span
 from natslab.commands.flags import NANOS, SIZE, Number, flag, many
 from natslab.commands.jsnode import wrapped
-from natslab.commands.jspairs import limit, title_case
+from natslab.commands.jspairs import cluster_pairs, limit, title_case
 from natslab.commands.jsresults import STREAM_INFO, Info, Pairs
 from natslab.commands.results import one_line
 from natslab.commands.server import size
@@ -326,7 +326,10 @@ class BucketInfo(Info):
             rows.append(("Republishing", f"{config.republish.src or '>'} to {config.republish.dest}"))
         own = {k: v for k, v in (facts.get("metadata") or {}).items() if not k.startswith("_nats.")}
         rows += [(f"Metadata {k}", v) for k, v in sorted(own.items())]
-        return {"Configuration": [(name, str(value)) for name, value in rows if value != ""]}
+        return {
+            "Configuration": [(name, str(value)) for name, value in rows if value != ""],
+            "Cluster Information": cluster_pairs(stream.cluster),
+        }
 
 
 async def keep(

@@ -18,9 +18,10 @@ from nats.aio.client import Client, RawCredentials
 
 from natslab import lab as labs
 from natslab.commands import trouble
+from natslab.commands.reach import middle, reached, states, wires
 from natslab.commands.results import one_line
 from natslab.errors import ClientError, CommandError, LabError, NatslabError, ServerError
-from natslab.servers.jsapi import PREFIX, Api
+from natslab.servers.jsapi import PREFIX, Api, JetStreamError
 
 _ELSEWHERE = (
     "server_url",
@@ -60,6 +61,9 @@ class Line:
         self.body = body
         self.common = common
         self.trace: list[str] = []  # API requests and replies
+        self.values: dict[str, Any] = {}  # what the verb's arguments and flags say
+        self.given: frozenset[str] = frozenset()  # those of them that the line gives
+        self.place = ""  # the server that its connection was with, once there was one
         #: What had come so far, in a sentence, for the error when the server goes away.
         self.came: Callable[[], str] = str
 
@@ -136,7 +140,7 @@ class Line:
         """
         name = self.name(default) if named else default
         if self.elsewhere or self.common.get("on") or self.common.get("inbox_prefix"):
-            made = await self.open(name)
+            made = self._at(await self.open(name))
             try:
                 yield made
             finally:
@@ -146,7 +150,12 @@ class Line:
             self.alive()
             async with asyncio.timeout(self.timeout):
                 kept = await self.lab.client(name)
-            yield kept
+            yield self._at(kept)
+
+    def _at(self, client: Client) -> Client:
+        """The client; with which server it is connected is known from now on."""
+        self.place = str(getattr(client, "_server_info", {}).get("server_name", ""))
+        return client
 
     @contextlib.asynccontextmanager
     async def jetstream(self, default: str = "you", *, named: bool = True) -> AsyncIterator[Api]:
@@ -162,8 +171,22 @@ class Line:
             client,
             prefix or (f"$JS.{domain}.API" if domain else PREFIX),
             self.timeout,
-            self._passed if self.trace_on else None,
+            self.heard(),
+            self._passes,
         )
+
+    def _passes(self, error: JetStreamError) -> bool:
+        """Whether JetStream refuses only for a moment: all servers are there, and agree soon."""
+        unseen = error.code == 10005 and "offline" in error.description
+        if not (unseen or error.code in (10008, 10009)) or self.elsewhere:
+            return False
+        fleet = self.lab.fleet
+        known = states(fleet)
+        return len(reached(middle(fleet), known, wires(fleet))) == len(known)
+
+    def heard(self) -> Callable[[str, bytes, bytes], None] | None:
+        """What is told of each exchange with the API, with --trace."""
+        return self._passed if self.trace_on else None
 
     def _passed(self, subject: str, request: bytes, answer: bytes) -> None:
         self.trace += [f">>> {subject}", *([one_line(request)] if request else []), f"<<< {one_line(answer)}"]
@@ -194,12 +217,12 @@ class Line:
                 with contextlib.suppress(Exception):
                     await asyncio.shield(made.close())
         else:
-            self.alive(every=False)
+            self.alive()
             async with asyncio.timeout(self.timeout):
-                kept = await self.lab.fleet.system()
-            yield kept
+                kept = await self.lab.fleet.system(self.common.get("on") or middle(self.lab.fleet))
+            yield self._at(kept)
 
-    def alive(self, every: bool = True) -> None:
+    def alive(self) -> None:
         """Raise ServerError when the server that would be used is down."""
         servers = self.lab.fleet.servers
         on = self.common.get("on")
@@ -225,6 +248,8 @@ class Line:
             return None
         on = self.common.get("on")
         used = [servers[on]] if on in servers else list(servers.values())
+        if len(used) > 1 and any(server.state not in ("down", "frozen") for server in used):
+            return None  # the others go on; see absence.py
         for server in used:
             if server.state == "down":
                 return ServerError(

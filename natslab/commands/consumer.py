@@ -26,6 +26,7 @@ from natslab.commands.consumer_find import info, maybe, missing, pick
 from natslab.commands.flags import FILE, flag, switch
 from natslab.commands.jsnames import check_name, pick_stream
 from natslab.commands.jsresults import CONSUMER_INFO, Change, ConsumerInfo, changes
+from natslab.commands.replicas import NEW, calm
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.tree import NATS, impossible
 from natslab.errors import CommandError, NatslabError
@@ -135,6 +136,7 @@ async def _put(api: Api, stream: str, wanted: dict[str, Any]) -> Result:
     if before is not None:
         return await _update(api, stream, wanted, before)
     made = await _create(api, stream, wanted, "create")
+    made = await calm(api, f"CONSUMER.INFO.{stream}.{made['name']}", made, NEW)
     result = Made(made)
     result.notes += oddities(wanted, made["config"])
     result.warn(*await _deaf(api, stream, made["config"]))
@@ -295,6 +297,6 @@ async def copy(line: Line, stream: str, source: str, destination: str, **flags: 
                 f"{stream} has a consumer {destination} already.", "Copy to a name that is free."
             )
         made = await _create(api, stream, wanted, "create")
-        result = Made(made)
+        result = Made(await calm(api, f"CONSUMER.INFO.{stream}.{made['name']}", made, NEW))
         result.notes += oddities(wanted, made["config"])
         return result

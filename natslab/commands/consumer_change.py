@@ -14,7 +14,6 @@ from natslab.commands.consumer_find import info, missing, pick
 from natslab.commands.consumer_show import ConsumerState
 from natslab.commands.flags import NUMBER, flag, seconds, switch
 from natslab.commands.results import Result, Text, one_line
-from natslab.commands.tree import impossible
 from natslab.errors import CommandError
 from natslab.servers.jsapi import Api, JetStreamError
 
@@ -151,45 +150,3 @@ async def unpin(line: Line, stream: str | None, consumer: str | None, group: str
     return Text(
         f"The group {one_line(group)} of {one_line(stream)} > {one_line(consumer)} {said}", group=group
     )
-
-
-CLUSTER = CONSUMER.group("cluster", "c", says="Leaders of a consumer in a cluster.")
-
-
-def _no_cluster() -> None:
-    impossible(
-        "A consumer has a leader to move only in a cluster, and this lab is one server.",
-        "%js consumer info shows where it is kept.",
-    )
-
-
-@CLUSTER.verb("step-down", "elect", "down", "d", example="%js consumer cluster step-down ORDERS billing")
-@click.argument("stream", required=False)
-@click.argument("consumer", required=False)
-@flag("--preferred", help="let this server be the next leader")
-@_FORCE
-async def step_down(
-    line: Line, stream: str | None, consumer: str | None, preferred: str | None, force: bool
-) -> None:
-    """Let another server lead a consumer; needs a cluster."""
-    _no_cluster()
-
-
-@CLUSTER.verb("balance", example="%js consumer cluster balance ORDERS")
-@click.argument("stream", required=False)
-@switch("--pull", help="pull consumers")
-@switch("--push", help="push consumers")
-@switch("--bound", help="push consumers with a subscriber")
-@flag("--waiting", type=NUMBER, help="at most so many waiting pull requests")
-@flag("--ack-pending", type=NUMBER, help="at most so many messages waiting for their ack")
-@flag("--pending", type=NUMBER, help="at most so many unprocessed messages")
-@flag("--idle", help="nothing handed out for so long")
-@flag("--created", help="made longer ago than this")
-@flag("--replicas", type=NUMBER, help="at most so many replicas")
-@flag("--leader", help="led by a server whose name matches this expression")
-@switch("--pinned", help="pinned to a client")
-@switch("--invert", help="those that do not match")
-@flag("--expression", help="not possible here")
-async def balance(line: Line, stream: str | None, **flags: Any) -> None:
-    """Spread the leaders of a stream's consumers; needs a cluster."""
-    _no_cluster()

@@ -8,6 +8,7 @@ from typing import Any
 import nats.errors
 
 from natslab.commands.jsnames import check_name, pick_stream
+from natslab.commands.replicas import SOON, calm
 from natslab.errors import CommandError, NatslabError, there
 from natslab.servers.jsapi import Api, JetStreamError
 
@@ -31,8 +32,9 @@ async def pick(api: Api, stream: str | None, consumer: str | None) -> tuple[str,
 
 async def info(api: Api, stream: str, consumer: str) -> dict[str, Any]:
     """CONSUMER.INFO. Raises JetStreamError with the nearest name when there is no such one."""
+    subject = f"CONSUMER.INFO.{stream}.{consumer}"
     try:
-        return await api.call(f"CONSUMER.INFO.{stream}.{consumer}")
+        return await calm(api, subject, await api.call(subject), SOON)
     except JetStreamError as e:
         raise await missing(api, stream, consumer, e) from None
 

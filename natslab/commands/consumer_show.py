@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -20,6 +21,9 @@ from natslab.commands.jsresults import CONSUMER_INFO, ConsumerInfo, Listing, Nam
 from natslab.commands.results import Result, one_line
 from natslab.commands.tree import impossible
 from natslab.errors import CommandError
+from natslab.servers.jsapi import Api
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _SELECT = switch("--no-select", help="accepted; nothing is asked here")
 _JSON = switch("--json", "-j", help="show the facts as JSON")
@@ -141,24 +145,43 @@ def _cluster(cluster: dict[str, Any]) -> str:
     return ", ".join(sorted([f"{leader}*" if leader else "", *peers])).strip(", ")
 
 
+_FILTERS: list[Callable[[Any], Any]] = [
+    switch("--pull", help="pull consumers"),
+    switch("--push", help="push consumers"),
+    switch("--bound", help="push consumers with a subscriber"),
+    flag("--waiting", type=NUMBER, help="at most so many waiting pull requests"),
+    flag("--ack-pending", type=NUMBER, help="at most so many messages waiting for their ack"),
+    flag("--pending", type=NUMBER, help="at most so many unprocessed messages"),
+    flag("--idle", type=DURATION, help="nothing handed out for so long"),
+    flag("--created", type=DURATION, help="made longer ago than this"),
+    flag("--replicas", type=NUMBER, help="at most so many replicas"),
+    flag("--leader", help="led by a server whose name matches this expression"),
+    switch("--pinned", help="pinned to a client"),
+    switch("--invert", help="those that do not match"),
+    flag("--expression", help="not possible here"),
+]
+
+
+def filtering(run: F) -> F:
+    """The flags that say which consumers."""
+    for option in reversed(_FILTERS):
+        run = option(run)
+    return run
+
+
 @CONSUMER.verb("find", "query", example="%js consumer find ORDERS --ack-pending 10", mark="")
 @click.argument("stream", required=False)
-@switch("--pull", help="pull consumers")
-@switch("--push", help="push consumers")
-@switch("--bound", help="push consumers with a subscriber")
-@flag("--waiting", type=NUMBER, help="at most so many waiting pull requests")
-@flag("--ack-pending", type=NUMBER, help="at most so many messages waiting for their ack")
-@flag("--pending", type=NUMBER, help="at most so many unprocessed messages")
-@flag("--idle", type=DURATION, help="nothing handed out for so long")
-@flag("--created", type=DURATION, help="made longer ago than this")
-@flag("--replicas", type=NUMBER, help="at most so many replicas")
-@flag("--leader", help="led by a server whose name matches this expression")
-@switch("--pinned", help="pinned to a client")
-@switch("--invert", help="those that do not match")
-@flag("--expression", help="not possible here")
+@filtering
 @flag("--api-level", type=NUMBER, help="needs at least this API level")
 async def find(line: Line, stream: str | None, **flags: Any) -> Result:
     """Find the consumers of a stream that match all of the flags."""
+    async with line.jetstream() as api:
+        stream, match = await matching(api, stream, flags)
+    return _listed(stream, match, f"No consumer of {one_line(stream)} matches.")
+
+
+async def matching(api: Api, stream: str | None, flags: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """The stream that is meant, and its consumers that match all of the flags."""
     if flags["expression"]:
         impossible(
             "natslab does not have the expression language of the CLI.",
@@ -172,12 +195,11 @@ async def find(line: Line, stream: str | None, **flags: Any) -> Result:
         raise CommandError(
             f"--leader is no regular expression: {e}.", "A name matches itself: --leader n1"
         ) from None
-    async with line.jetstream() as api:
-        stream = await pick_stream(api, stream)
-        found = await consumers(api, stream)
+    stream = await pick_stream(api, stream)
     now = datetime.datetime.now(datetime.UTC)
-    match = [c for c in found if _matches(c, flags, leader, now) != flags["invert"]]
-    return _listed(stream, match, f"No consumer of {one_line(stream)} matches.")
+    said = {"api_level": None, **flags}
+    found = await consumers(api, stream)
+    return stream, [c for c in found if _matches(c, said, leader, now) != flags["invert"]]
 
 
 def _matches(

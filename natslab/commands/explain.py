@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from natslab.commands import explain_buckets, explain_consumer, explain_stream, words
+from natslab.commands import explain_buckets, explain_consumer, explain_server, explain_stream, words
 from natslab.commands.consumer_sub import asked
 from natslab.commands.results import Result, one_line
 from natslab.commands.schedule import Schedule
@@ -55,10 +55,6 @@ _WHY = {
         "Servers publish what happens to them on subjects of the system account; JetStream publishes "
         "advisories on $JS.EVENT.> in the account of the stream. Listening is a plain subscription."
     ),
-    "server list": "A request to all servers at once, in the system account; each answers for itself.",
-    "server ping": "A request to all servers at once, in the system account; each answers for itself.",
-    "server info": "A request to the servers in the system account; the answer of the one named is shown.",
-    "server mappings": "Nothing is sent: the mapping is worked out here, by the server's rules.",
     "account info": "Two requests: who am I ($SYS.REQ.USER.INFO), and what does my account use of JetStream.",
 }
 
@@ -97,6 +93,8 @@ def explain(path: str, values: dict[str, Any], body: str | None) -> Explanation:
         return Explanation(path, explain_stream.WHY[key], explain_stream.wire(path, values, body))
     if key in explain_buckets.WHY:
         return Explanation(path, explain_buckets.WHY[key], explain_buckets.wire(path, values, body))
+    if of_servers := explain_server.why(path):
+        return Explanation(path, of_servers, explain_server.wire(path, values))
     if key not in _WHY:
         raise CommandError(f"There is no explanation of {path} yet.", f"Help: %nats {path} --help")
     return Explanation(path, _WHY[key], _wire(path, values, body))
@@ -139,9 +137,6 @@ def _wire(path: str, values: dict[str, Any], body: str | None) -> list[str]:
         return [*lines, "(for each request) PUB <its reply subject> <bytes>"]
     fixed = {
         "rtt": ["PING"],
-        "server list": ["PUB $SYS.REQ.SERVER.PING.VARZ _INBOX.… 0", ""],
-        "server ping": ["PUB $SYS.REQ.SERVER.PING.VARZ _INBOX.… 0", ""],
-        "server info": ["PUB $SYS.REQ.SERVER.PING.VARZ _INBOX.… 0", ""],
         "account info": ["PUB $SYS.REQ.USER.INFO _INBOX.… 0", "", "PUB $JS.API.INFO _INBOX.… 0", ""],
     }
     if path == "events":

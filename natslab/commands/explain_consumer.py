@@ -41,6 +41,14 @@ WHY = {
         "for what was handed out before."
     ),
     "consumer resume": "The same request as to pause, with a time that is over.",
+    "consumer cluster step-down": (
+        "A consumer has replicas as its stream has, and one of them leads: it hands out messages and takes "
+        "acks. The request asks it to let another lead; what was handed out and acknowledged is known there."
+    ),
+    "consumer cluster balance": (
+        "Who leads which consumer is asked, and leaders of servers that lead more than others are asked to "
+        "let a named server lead."
+    ),
     "consumer unpin": "The group's pin is given up; the next client that asks gets it and a new Nats-Pin-Id.",
     "consumer next": (
         "A pull request names a reply subject. The server answers there with up to `batch` messages: each "
@@ -93,6 +101,8 @@ def wire(path: str, values: dict[str, Any]) -> list[str]:
         "pause": (f"CONSUMER.PAUSE.{stream}.{consumer}", {"pause_until": "<a time>"}),
         "resume": (f"CONSUMER.PAUSE.{stream}.{consumer}", {"pause_until": "<a time that is over>"}),
         "unpin": (f"CONSUMER.UNPIN.{stream}.{consumer}", {"group": values.get("group") or "<group>"}),
+        "cluster step-down": (f"CONSUMER.LEADER.STEPDOWN.{stream}.{consumer}", _preferred(values)),
+        "cluster balance": (f"CONSUMER.LIST.{stream}", {"offset": 0}),
         "sub": (f"CONSUMER.MSG.NEXT.{stream}.{consumer}", {"batch": 200, "expires": 5 * 10**9}),
     }
     if name in ("add", "edit", "copy"):
@@ -102,6 +112,10 @@ def wire(path: str, values: dict[str, Any]) -> list[str]:
         return _request(f"CONSUMER.CREATE.{stream}.{consumer}", body)
     subject, said = asked.get(name, (f"CONSUMER.INFO.{stream}.{consumer}", None))
     return _request(subject, said)
+
+
+def _preferred(values: dict[str, Any]) -> dict[str, Any] | None:
+    return {"placement": {"preferred": values["preferred"]}} if values.get("preferred") else None
 
 
 def _sequence(values: dict[str, Any]) -> dict[str, Any] | None:

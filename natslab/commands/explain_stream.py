@@ -10,9 +10,7 @@ from natslab.commands.stream_flags import configured, given, wanted
 
 _INFO = "The server that leads the stream tells how it is configured and what it holds, in one answer."
 _LIST = "One request, answered in pages with the info of every stream"
-_MOVES = (
-    "The stream's replicas agree by RAFT, and one of them leads. The request asks the leader to change that."
-)
+_RAFT = "The stream's replicas agree by RAFT, and one of them leads"
 
 WHY = {
     "stream add": (
@@ -54,9 +52,18 @@ WHY = {
         "The server names a subject; the chunks of the backup go there as requests, one after the other, and "
         "an empty one ends it. Then the stream is there as it was."
     ),
-    "stream cluster step-down": _MOVES,
-    "stream cluster peer-remove": _MOVES,
-    "stream cluster balance": _MOVES,
+    "stream cluster step-down": (
+        f"{_RAFT}: it takes the messages and gives them their numbers. The request asks it to let another "
+        "lead; the others vote, and what is stored stays."
+    ),
+    "stream cluster peer-remove": (
+        f"{_RAFT}. The meta group is asked to take one of them away and to choose another server, whose "
+        "replica then gets all messages from the leader."
+    ),
+    "stream cluster balance": (
+        f"{_RAFT}. Who leads which is asked, and leaders of servers that lead more than others are asked to "
+        "let a named server lead."
+    ),
 }
 
 #: The subject behind $JS.API.STREAM., and the flags that become the request.
@@ -66,8 +73,6 @@ _ASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "stream state": ("INFO", {}),
     "stream graph": ("INFO", {"subjects_filter": ">"}),
     "stream gaps": ("INFO", {"deleted_details": True}),
-    "stream cluster step-down": ("LEADER.STEPDOWN", {}),
-    "stream cluster peer-remove": ("PEER.REMOVE", {}),
 }
 
 
@@ -119,8 +124,15 @@ def wire(path: str, values: dict[str, Any], body: str | None) -> list[str]:
             *_ask("STREAM.RESTORE.…", {"config": "…", "state": "…"}),
             "(for each chunk) PUB <the subject in the answer> _INBOX.… <bytes>",
         ]
+    if path == "stream cluster peer-remove":
+        return _ask(f"STREAM.PEER.REMOVE.{name}", {"peer": values.get("peer") or "…"})
+    if path == "stream cluster step-down":
+        wanted_leader = values.get("preferred")
+        place = {"placement": {"preferred": wanted_leader}} if wanted_leader else None
+        return [*_ask(f"STREAM.LEADER.STEPDOWN.{name}", place), *_ask(f"STREAM.INFO.{name}")]
     if path == "stream cluster balance":
-        return []
+        move = _ask("STREAM.LEADER.STEPDOWN.…", {"placement": {"preferred": "…"}})
+        return [*_ask("STREAM.LIST", {"offset": 0}), "(for each that is to be led by another)", *move]
     return _ask("STREAM.LIST", {"offset": 0})
 
 

@@ -23,7 +23,12 @@ STATE: Known = {
     "deleted": Each("", [], "", INT),
     "subjects": Kind("", {}),
 }
-_CLUSTER: Known = {"name": TEXT, "leader": TEXT, "replicas": Each("", [])}
+_CLUSTER: Known = {
+    "name": TEXT,
+    "leader": TEXT,
+    "raft_group": TEXT,
+    "replicas": Each("", [], "", {"name": TEXT, "current": Kind("", False), "lag": INT, "active": INT}),
+}
 _SOURCE: Known = {"name": TEXT, "lag": INT, "filter_subject": TEXT}
 STREAM_INFO: Known = {
     "config": STREAM,

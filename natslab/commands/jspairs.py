@@ -147,10 +147,15 @@ def cluster_pairs(cluster: Node) -> Pairs:
     """Who leads and who follows; nothing where there is one server."""
     if not cluster.name:
         return []
-    pairs = [("Name", cluster.name), ("Leader", cluster.leader)]
+    pairs = [("Name", cluster.name), ("Leader", cluster.leader or "none")]
     for one in sorted(cluster.replicas, key=lambda r: str(r.get("name", ""))):
-        state = "current" if one.get("current") else "behind"
-        pairs.append(("Replica", f"{one.get('name', '')}, {'offline' if one.get('offline') else state}"))
+        # How many operations, and how long ago it was seen, changes by itself: that is in the facts.
+        state = [str(one.get("name", "")), "current" if one.get("current") else "outdated"]
+        state += [*(["OFFLINE"] if one.get("offline") else []), *(["behind"] if one.get("lag") else [])]
+        pairs.append(("Replica", ", ".join(state)))
+    if wanted := cluster.get("desired"):
+        names = sorted(str(r.get("name", "")) for r in wanted.get("replicas") or [])
+        pairs.append(("Moving", f"to {', '.join(names)}"))
     return pairs
 
 

@@ -26,6 +26,7 @@ from natslab.commands.entries import Entries, Keys, Value, Written, shown
 from natslab.commands.flags import COUNT, DURATION, NUMBER, flag, switch
 from natslab.commands.jsresults import STREAM_INFO, Change, Listing, Names, changes
 from natslab.commands.kv_watch import Watch
+from natslab.commands.replicas import SOON, calm, made_of
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import size
 from natslab.commands.tree import NATS
@@ -68,7 +69,7 @@ async def add(line: Line, bucket: str, **said: Any) -> Result:
     wanted = kv_stream(check_bucket(bucket), fields("k", bucket, line.body, said))
     async with line.jetstream() as api:
         try:
-            made = await api.call(f"STREAM.CREATE.{wanted['name']}", wanted)
+            made = await made_of(api, wanted)
         except JetStreamError as e:
             if e.code != 10058:
                 raise
@@ -248,7 +249,8 @@ async def info(line: Line, bucket: str | None) -> BucketInfo:
                 hint = there(names) if names else "Make one: %js kv add CONFIG"
                 raise CommandError("Which bucket?" if names else "There is no bucket yet.", hint)
             bucket = str(names[0])
-        return BucketInfo("k", bucket, (await KeyValue.open(api, bucket)).info)
+        info = (await KeyValue.open(api, bucket)).info
+        return BucketInfo("k", bucket, await calm(api, f"STREAM.INFO.{STREAM}{bucket}", info, SOON))
 
 
 async def _buckets(api: Any) -> list[dict[str, Any]]:

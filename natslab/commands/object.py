@@ -29,6 +29,7 @@ from natslab.commands.jsresults import STREAM_INFO, Change, Listing, Names, chan
 from natslab.commands.object_watch import ObjectWatch
 from natslab.commands.objects import ObjectFacts, Objects, Saved
 from natslab.commands.outgoing import HEADER, header_of
+from natslab.commands.replicas import SOON, calm, made_of
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import size
 from natslab.commands.tree import NATS
@@ -62,7 +63,7 @@ async def add(line: Line, bucket: str, **said: Any) -> Result:
     wanted = object_stream(check_bucket(bucket, "object store"), fields("o", bucket, line.body, said))
     async with line.jetstream() as api:
         try:
-            made = await api.call(f"STREAM.CREATE.{wanted['name']}", wanted)
+            made = await made_of(api, wanted)
         except JetStreamError as e:
             if e.code != 10058:
                 raise
@@ -279,7 +280,8 @@ async def info(line: Line, bucket: str | None, file: str | None) -> Result:
             bucket = names[0]
         objects = await ObjectStore.open(api, bucket)
         if file is None:
-            return BucketInfo("o", bucket, objects.info)
+            info = await calm(objects.api, f"STREAM.INFO.{STREAM}{bucket}", objects.info, SOON)
+            return BucketInfo("o", bucket, info)
         return ObjectFacts(await objects.get(file))
 
 

@@ -73,6 +73,11 @@ class Result:
         """Columns and rows, where the result is a table."""
         return None
 
+    def tables(self) -> list[tuple[str, list[str], list[list[str]]]]:
+        """The line above, columns and rows of each table, where the result is several."""
+        table = self.table()
+        return [] if table is None else [(self._lead(), *table)]
+
     def json(self) -> Any:
         """The facts: dicts, lists, strings and numbers."""
         raise NotImplementedError
@@ -101,12 +106,14 @@ class Result:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         bundle = {"text/plain": repr(self)}
-        table = None if self._show_json else self.table()
-        if table is not None and table[1]:
-            lead = self._lead()
-            above = f"<p>{html.escape(lead)}</p>" if lead else ""
+        shown = [] if self._show_json else [t for t in self.tables() if t[2]]
+        if shown:
+            parts = [
+                (f"<p>{html.escape(lead)}</p>" if lead else "") + rows_html(columns, rows)
+                for lead, columns, rows in shown
+            ]
             notes = "".join(f"<p>Note: {html.escape(n)}</p>" for n in self.notes)
-            bundle["text/html"] = f'<div class="natslab-result">{above}{rows_html(*table)}{notes}</div>'
+            bundle["text/html"] = f'<div class="natslab-result">{"".join(parts)}{notes}</div>'
         return bundle
 
     def _lead(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from natslab import lab as labs
 from natslab.commands import trouble, words
+from natslab.commands.absence import because
 from natslab.commands.connect import Line, masked
 from natslab.commands.explain import explain
 from natslab.commands.results import Result, Text
@@ -44,6 +45,8 @@ class Command:
         if parsed.verb is None:
             return Text(parsed.help.rstrip())
         line = Line(self.line, parsed.path, parsed.common, self._body)
+        line.values = self.values
+        line.given = parsed.given
         if line.common.get("explain"):
             return explain(self.verb, self.values, self._body)
         if parsed.root is not NATSLAB:
@@ -113,16 +116,17 @@ async def _watched(line: Line, work: Coroutine[Any, Any, Any]) -> Any:
             raise gone.result()
         return task.result()
     except (NatslabError, asyncio.CancelledError) as e:
-        if isinstance(e, (Timeout, ClientError)) and (found := line.trouble()) is not None:
-            raise found from None
+        if isinstance(e, (Timeout, ClientError)):
+            found = line.trouble() or await because(line, e)
+            if found is not None:
+                raise found from None
         raise
     except Exception as e:
         found = line.trouble()
         if found is not None:
             raise found from None
-        raise trouble.sentence(
-            e, doing=line.path.partition(" ")[2], where=line.where, timeout=line.timeout
-        ) from None
+        said = trouble.sentence(e, doing=line.path.partition(" ")[2], where=line.where, timeout=line.timeout)
+        raise (await because(line, said) or said) from None
     finally:
         if stop is not None:
             stop()

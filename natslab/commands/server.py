@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import time
 from typing import Any
 
 import click
-import nats.errors
-from nats.aio.client import Client
 
+from natslab.commands.absence import absent, states_of
 from natslab.commands.connect import Line
 from natslab.commands.flags import NUMBER, flag, switch
 from natslab.commands.mapping import Mapping
 from natslab.commands.results import Facts, Rows, Text
-from natslab.commands.tree import NATS, impossible
-from natslab.errors import ClientError, CommandError, ServerError, there
+from natslab.commands.server_ask import Servers, no_archive
+from natslab.commands.tree import NATS
+from natslab.errors import CommandError, ServerError, there
 from natslab.servers.subject import check_subject
 
 SERVER = NATS.group("server", "srv", "sys", "system", says="What the servers say about themselves.")
 
-_GAP = 0.3  # seconds without a further answer that end the wait
 _SORTS = [
     "name", "cluster", "conns", "conn", "subs", "sub", "routes", "route", "gw", "mem", "cpu", "slow",
     "uptime", "rtt",
@@ -31,88 +28,23 @@ _KEYS = {
 }  # fmt: skip
 
 
-async def ask_all(
-    line: Line, system: Client, what: str, body: dict[str, Any], expect: int = 0
-) -> list[dict[str, Any]]:
-    """What every server answers to `$SYS.REQ.SERVER.PING.<what>`, each with the seconds it took as `rtt`.
-
-    Waits for `expect` answers, or until no more come. Raises ClientError when none comes.
-    """
-    subject = f"$SYS.REQ.SERVER.PING.{what}"
-    inbox = system.new_inbox()
-    sub = await system.subscribe(inbox)
-    begun = time.monotonic()
-    answers: list[dict[str, Any]] = []
-    payload = json.dumps(body).encode() if body else b""
-    try:
-        await system.publish(subject, payload, reply=inbox)
-        if line.trace_on:
-            line.trace.append(f">>> {subject}: {payload.decode() or '(nothing)'}")
-        while not expect or len(answers) < expect:
-            left = begun + line.timeout - time.monotonic()
-            if answers:
-                left = min(left, _GAP)
-            if left <= 0:
-                break
-            try:
-                msg = await sub.next_msg(left)
-            except nats.errors.TimeoutError:
-                break
-            if not msg.data:
-                break  # 503: nobody there, or no right to ask
-            try:
-                answer = json.loads(msg.data)
-            except ValueError:
-                continue
-            if line.trace_on:
-                line.trace.append(f"<<< {msg.data.decode('utf-8', 'replace')[:2000]}")
-            if isinstance(answer, dict):
-                answer["rtt"] = time.monotonic() - begun
-                answers.append(answer)
-    finally:
-        if not system.is_closed:
-            await sub.unsubscribe()
-    if not answers:
-        raise ClientError(
-            f"No server answered {subject}.",
-            "Only users of the system account may ask; without --user the lab's own is used.",
-        )
-    return answers
-
-
-def _states(line: Line) -> dict[str, str]:
-    """The servers of the lab, when the line is about them, and their states."""
-    if line.elsewhere:
-        return {}
-    return {name: s.state for name, s in line.lab.fleet.servers.items()}
-
-
-def _awake(states: dict[str, str]) -> int:
-    return sum(state not in ("down", "frozen") for state in states.values())
-
-
 async def _varz(line: Line, expect: int = 0) -> list[dict[str, Any]]:
     """One record for every server: what it says, or for a silent server of the lab only its state."""
-    states = _states(line)
-    if states and not _awake(states):
-        answers = []
-    else:
-        async with line.system() as system:
-            answers = await ask_all(
-                line, system, "VARZ", {}, max(expect, _awake(states)) if states else expect
-            )
+    states = states_of(line)
+    away = absent(line)
+    answers = [] if states and len(away) == len(states) else await Servers(line, expect).ask("VARZ")
+    away = absent(line)  # now it is known which server was asked
     out = []
     for answer in answers:
-        data, server = answer.get("data", {}), answer.get("server", {})
-        name = server.get("name", "")
+        data = answer.facts
         out.append(
             {
-                "name": name,
-                "state": states.pop(name, "up"),
-                "cluster": server.get("cluster", ""),
-                "version": server.get("ver", ""),
-                "jetstream": bool(server.get("jetstream")),
-                "domain": server.get("domain", ""),
+                "name": answer.name,
+                "state": states.pop(answer.name, "up"),
+                "cluster": answer.cluster,
+                "version": answer.server.get("ver", ""),
+                "jetstream": bool(answer.server.get("jetstream")),
+                "domain": answer.server.get("domain", ""),
                 "connections": data.get("connections", 0),
                 "subscriptions": data.get("subscriptions", 0),
                 "routes": data.get("routes", 0),
@@ -122,12 +54,12 @@ async def _varz(line: Line, expect: int = 0) -> list[dict[str, Any]]:
                 "cpu": data.get("cpu", 0),
                 "cores": data.get("cores", 0),
                 "uptime": data.get("uptime", ""),
-                "rtt": round(answer["rtt"], 6),
-                "id": server.get("id", ""),
+                "rtt": round(answer.rtt, 6),
+                "id": answer.id,
                 "varz": data,
             }
         )
-    out += [{"name": name, "state": state} for name, state in states.items()]
+    out += [{"name": name, "state": away.get(name, state)} for name, state in states.items()]
     return sorted(out, key=lambda r: str(r["name"]))
 
 
@@ -142,7 +74,7 @@ async def list_servers(
     line: Line, expect: int | None, sort: str, reverse: bool, compact: bool, archive: str | None
 ) -> Rows:
     """List the servers; --json has connections, memory and so on too."""
-    _no_archive(archive)
+    no_archive(archive)
     records = await _varz(line, expect or 0)
     key = _KEYS.get(sort, sort)
     records.sort(key=lambda r: (_rank(r.get(key)), str(r["name"])), reverse=reverse)
@@ -166,13 +98,6 @@ def _rank(value: Any) -> tuple[int, float, str]:
     if isinstance(value, (int, float)):
         return 0, float(value), ""
     return 1, 0.0, str(value or "")
-
-
-def _no_archive(archive: str | None) -> None:
-    if archive:
-        impossible(
-            "natslab cannot read audit archives.", "Leave out --archive to ask the servers themselves."
-        )
 
 
 @SERVER.verb("ping", example="%nats server ping", mark="")
@@ -205,8 +130,8 @@ async def ping(line: Line, expect: int | None, graph: bool, id: bool) -> Rows:
 @flag("--archive", help="not possible yet")
 async def info(line: Line, server: str | None, archive: str | None) -> Facts:
     """Show what one server says about itself; --json has everything."""
-    _no_archive(archive)
-    states = _states(line)
+    no_archive(archive)
+    states = states_of(line)
     if states:
         if server and server not in states and len(server) < 40:
             line.lab.server(server)  # raises, with the names there are
@@ -214,6 +139,8 @@ async def info(line: Line, server: str | None, archive: str | None) -> Facts:
             if state in ("down", "frozen") and (server == name or (not server and len(states) == 1)):
                 verb = "restart" if state == "down" else "thaw"
                 raise ServerError(f"{name} is {state}.", f"%natslab {verb} {name}")
+    if server in states:
+        line.common = {**line.common, "on": server}  # itself, on whichever side of a cut wire
     records = [r for r in await _varz(line) if "varz" in r]
     wanted = server or line.on
     found = next((r for r in records if not wanted or wanted in (r["name"], r["id"])), None)

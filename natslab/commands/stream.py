@@ -24,6 +24,7 @@ from natslab.commands.jsresults import (
     changes,
     difference,
 )
+from natslab.commands.replicas import NEW, SOON, calm, made_of
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import size
 from natslab.commands.stream_flags import (
@@ -37,7 +38,7 @@ from natslab.commands.stream_flags import (
 )
 from natslab.commands.stream_loss import loss, subjects_of
 from natslab.commands.tree import NATS, impossible
-from natslab.errors import CommandError
+from natslab.errors import CommandError, joined
 from natslab.servers.disk import write
 from natslab.servers.jsapi import Api, JetStreamError
 from natslab.servers.subject import check_subject
@@ -75,7 +76,8 @@ def _indented(body: Mapping[str, Any]) -> str:
 async def info_of(api: Api, name: str | None, **ask: Any) -> StreamInfo:
     """The info of the stream that is named, or of the only one there is."""
     stream = await pick_stream(api, name)
-    return StreamInfo(await api.call(f"STREAM.INFO.{stream}", ask or None))
+    subject = f"STREAM.INFO.{stream}"
+    return StreamInfo(await calm(api, subject, await api.call(subject, ask or None), SOON))
 
 
 async def found(api: Api, name: str) -> dict[str, Any] | None:
@@ -126,7 +128,7 @@ async def create(api: Api, wanted: dict[str, Any], force: bool) -> Result:
     name = wanted["name"]
     before = await found(api, name)
     if before is None:
-        made = StreamInfo(await api.call(f"STREAM.CREATE.{name}", wanted))
+        made = StreamInfo(await made_of(api, wanted))
         made.heading = f"Stream {name} was created"
         await _remark(api, made, bool(wanted.get("subjects")))
         return made
@@ -173,6 +175,9 @@ async def update(api: Api, before: dict[str, Any], wanted: dict[str, Any], force
         e.args = (e.what, e.hint)
         raise
     diff = changes(before["config"], after["config"], FIELDS)
+    if "num_replicas" in diff:
+        replicas = int(after["config"].get("num_replicas") or 1)
+        after = await calm(api, f"STREAM.INFO.{name}", after, NEW, replicas)
     made = Change(f"Stream {name}", after, diff, FIELDS, STREAM_INFO)
     if any(field.startswith("max_") for field in diff):
         made.warn(*odd_limits(after["config"]))
@@ -199,14 +204,16 @@ def _server_filled(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict
 @JSON
 async def ls(line: Line, subject: str | None, names: bool, all: bool) -> Listing:
     """List the streams."""
+    silent: list[str] = []
     async with line.jetstream() as api:
-        streams = await listed(api, subject)
+        streams = await listed(api, subject, silent)
     shown = [s for s in streams if all or not is_internal(s["config"]["name"])]
     empty = "There is no stream" + (f" that takes {subject}" if subject else "")
     result = Names([s["config"]["name"] for s in shown], empty) if names else table(shown, empty)
     hidden = len(streams) - len(shown)
     if hidden:
         result.notes.append(f"{hidden} of buckets not shown; --all shows all.")
+    result.warn(*not_there(silent))
     return result
 
 
@@ -230,10 +237,20 @@ def table(streams: list[dict[str, Any]], empty: str) -> Listing:
     )
 
 
-async def listed(api: Api, subject: str | None = None) -> list[dict[str, Any]]:
-    """The info of every stream, by name."""
-    streams = await api.pages("STREAM.LIST", "streams", {"subject": subject} if subject else None)
+async def listed(
+    api: Api, subject: str | None = None, silent: list[str] | None = None
+) -> list[dict[str, Any]]:
+    """The info of every stream, by name; into `silent` go the names of those that nobody leads."""
+    streams = await api.pages("STREAM.LIST", "streams", {"subject": subject} if subject else None, silent)
     return sorted(streams, key=lambda s: str(s["config"]["name"]))
+
+
+def not_there(silent: list[str]) -> list[str]:
+    """A note about the streams that nobody leads."""
+    if not silent:
+        return []
+    they = "has no leader and is" if len(silent) == 1 else "have no leader and are"
+    return [f"{joined(sorted(silent))} {they} not in the list; %natslab status shows the servers."]
 
 
 @STREAM.verb("info", "nfo", "i", example="%js stream info ORDERS", mark="")
@@ -473,7 +490,7 @@ async def copy(line: Line, source: str, destination: str, dry_run: bool, **said:
                 f"Stream {destination} is there already.",
                 f"Take another name, or change it: %js stream edit {destination}",
             )
-        made = StreamInfo(await api.call(f"STREAM.CREATE.{destination}", wanted))
+        made = StreamInfo(await made_of(api, wanted))
     made.heading = f"Stream {destination} was created"
     return made
 
@@ -493,34 +510,3 @@ async def seal(line: Line, stream: str, force: bool, dry_run: bool) -> Result:
         change = await update(api, before, wanted, force)
     change.what = f"Stream {stream}"
     return change
-
-
-CLUSTER = STREAM.group("cluster", "c", says="Where the replicas of a stream are.")
-
-
-def one_server(what: str) -> None:
-    """Refuse a verb that moves replicas. Raises CommandError."""
-    raise CommandError(
-        f"{what} moves replicas between servers, and that needs a cluster.",
-        "A stream on one server has one replica.",
-    )
-
-
-@CLUSTER.verb(
-    "step-down", "stepdown", "sd", "elect", "down", "d", example="%js stream cluster step-down ORDERS"
-)
-@click.argument("stream", required=False)
-@flag("--preferred", help="let this server lead")
-@FORCE
-async def step_down(line: Line, stream: str | None, preferred: str | None, force: bool) -> None:
-    """Let another server lead a stream; needs a cluster."""
-    one_server("step-down")
-
-
-@CLUSTER.verb("peer-remove", "pr", example="%js stream cluster peer-remove ORDERS n3")
-@click.argument("stream", required=False)
-@click.argument("peer", required=False)
-@FORCE
-async def peer_remove(line: Line, stream: str | None, peer: str | None, force: bool) -> None:
-    """Take a replica of a stream from a server; needs a cluster."""
-    one_server("peer-remove")

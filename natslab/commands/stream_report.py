@@ -17,17 +17,17 @@ from natslab.commands.results import Result, one_line, rows_text
 from natslab.commands.server import size
 from natslab.commands.stream import (
     ALL,
-    CLUSTER,
     JSON,
     STREAM,
     info_of,
     listed,
-    one_server,
+    not_there,
     table,
 )
 from natslab.commands.stream_loss import subjects_of
 from natslab.commands.tree import impossible
 from natslab.servers.disk import write
+from natslab.servers.jsapi import Api
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -160,8 +160,9 @@ async def report(
     all: bool, name: bool, **by: bool,
 ) -> StreamReport:  # fmt: skip
     """Show all streams with their numbers."""
+    silent: list[str] = []
     async with line.jetstream() as api:
-        streams = await listed(api, subject)
+        streams = await listed(api, subject, silent)
     shown = [
         s
         for s in streams
@@ -174,6 +175,7 @@ async def report(
     made = StreamReport(shown, raw, leaders)
     if len(shown) < len(streams) and not cluster:
         made.notes.append(f"{len(streams) - len(shown)} of buckets not shown; --all shows all.")
+    made.warn(*not_there(silent))
     if dot is not None:
         write(dot, _dot(made))
         made.notes.append(f"the graph was written to {dot}.")
@@ -221,24 +223,31 @@ async def find(
     line: Line, names: bool, invert: bool, expression: str | None, api_level: int | None, **said: Any
 ) -> Listing:
     """List the streams for which everything that is asked is so."""
-    if expression:
+    async with line.jetstream() as api:
+        chosen, asked = await matching(api, {**said, "expression": expression}, invert, api_level)
+    empty = "No stream matches" if asked else "There is no stream"
+    return Names([s["config"]["name"] for s in chosen], empty) if names else table(chosen, empty)
+
+
+async def matching(
+    api: Api, said: dict[str, Any], invert: bool, api_level: int | None = None
+) -> tuple[list[dict[str, Any]], bool]:
+    """The streams for which everything that the flags in `said` ask is so, and whether they ask anything."""
+    if said["expression"]:
         impossible(
             "natslab does not read the CLI's expressions.",
             "In Python: [s for s in result if s.state.messages > 10], with %js stream ls",
         )
-    async with line.jetstream() as api:
-        streams = await listed(api)
-        taking = None
-        if said["subject"]:
-            taking = set(await api.pages("STREAM.NAMES", "streams", {"subject": said["subject"]}))
+    streams = await listed(api)
+    taking = None
+    if said["subject"]:
+        taking = set(await api.pages("STREAM.NAMES", "streams", {"subject": said["subject"]}))
     tests = list(_tests(said, taking))
     if api_level is not None:
         tests.append(
             lambda s: int((s["config"].get("metadata") or {}).get("_nats.req.level") or 0) >= api_level
         )
-    chosen = [s for s in streams if all(test(s) for test in tests) != invert]
-    empty = "No stream matches" if tests else "There is no stream"
-    return Names([s["config"]["name"] for s in chosen], empty) if names else table(chosen, empty)
+    return [s for s in streams if all(test(s) for test in tests) != invert], bool(tests)
 
 
 def _tests(said: dict[str, Any], taking: set[str] | None) -> Iterator[Callable[[dict[str, Any]], bool]]:
@@ -370,12 +379,3 @@ async def graph(line: Line, stream: str | None) -> Result:
         info = await info_of(api, stream)
         subjects = await subjects_of(api, info.name, ">") if info.state.num_subjects <= 10_000 else {}
     return Bars(info.facts, subjects)
-
-
-@CLUSTER.verb("balance", example="%js stream cluster balance")
-@filtering
-@switch("--invert", help="the others")
-@flag("--expression", help="not possible here")
-async def balance(line: Line, **said: Any) -> None:
-    """Spread the leaders of streams over the servers; needs a cluster."""
-    one_server("balance")

@@ -27,9 +27,8 @@ NOT_YET = {
 #: The same inside groups that natslab has.
 _NOT_YET_WITHIN = {
     "server": (
-        "account", "acct", "check", "cluster", "r", "raft", "config", "consumer-check", "generate", "gen",
-        "graph", "passwd", "mkpasswd", "pass", "password", "report", "rep", "request", "req", "stream-check",
-        "watch",
+        "account", "acct", "check", "consumer-check", "generate", "gen", "passwd", "mkpasswd", "pass",
+        "password", "stream-check", "watch",
     ),
     "account": ("backup", "snapshot", "report", "rep", "restore", "tls"),
     "errors": ("edit", "vi", "add", "new", "validate"),
@@ -127,15 +126,22 @@ class Group(click.Command):
     """Verbs under one name, found by their aliases too."""
 
     def __init__(
-        self, name: str, aliases: tuple[str, ...] = (), says: str = "", flags: bool = True, example: str = ""
+        self,
+        name: str,
+        aliases: tuple[str, ...] = (),
+        says: str = "",
+        flags: bool = True,
+        example: str = "",
+        own: Callable[[Any], Any] | None = None,
     ) -> None:
         self.aliases = aliases
+        self.own = own
         self.commands: dict[str, Verb | Group] = {}
         self.flags = flags
         self.example = example
         super().__init__(
             name,
-            params=[*(common() if flags else []), _help_flag()],
+            params=[*(common() if flags else []), *self._owned(), _help_flag()],
             help=says,
             short_help=says.partition("\n")[0].rstrip("."),
             add_help_option=False,
@@ -164,6 +170,7 @@ class Group(click.Command):
 
         def declare(run: F) -> F:
             params: list[click.Parameter] = list(reversed(getattr(run, "__click_params__", [])))
+            params += self._owned()
             shared = common() if self.flags else []
             taken = {o for p in params for o in (*p.opts, *p.secondary_opts)}
             shared = [p for p in shared if not taken & {*p.opts, *p.secondary_opts}]
@@ -181,10 +188,24 @@ class Group(click.Command):
 
         return declare
 
-    def group(self, name: str, *aliases: str, says: str) -> Group:
-        """Declare a group inside this one."""
-        made = self.commands[name] = Group(name, aliases, says, self.flags)
+    def group(self, name: str, *aliases: str, says: str, own: Callable[[Any], Any] | None = None) -> Group:
+        """Declare a group inside this one.
+
+        `own` puts flags on what it decorates: each verb of the group gets them, and they may also stand
+        before the verb.
+        """
+        made = self.commands[name] = Group(name, aliases, says, self.flags, own=own)
         return made
+
+    def _owned(self) -> list[click.Parameter]:
+        """Fresh copies of the flags that all verbs of this group have."""
+        if self.own is None:
+            return []
+
+        def bare() -> None:
+            pass
+
+        return list(reversed(getattr(self.own(bare), "__click_params__", [])))
 
     def find(self, name: str) -> Verb | Group | None:
         """The verb or group of that name or alias."""
@@ -247,6 +268,7 @@ def load() -> None:
             backup,
             consumer,
             consumer_change,
+            consumer_cluster,
             consumer_next,
             consumer_show,
             consumer_sub,
@@ -259,6 +281,13 @@ def load() -> None:
             object,
             publish,
             server,
+            server_cluster,
+            server_config,
+            server_jetstream,
+            server_links,
+            server_report,
+            server_request,
+            stream_cluster,
             stream_read,
             stream_report,
             tapes,
@@ -279,6 +308,7 @@ class Parsed:
         self.verb = verb
         self.values = values
         self.common = common
+        self.given: frozenset[str] = frozenset()  # the flags and arguments that the line gives
         self.help = ""
 
 
@@ -362,22 +392,28 @@ def _read(root: Group, said: list[str]) -> Parsed:
         raise _too_many(command, ctx, rest)
     values = dict(ctx.params)
     shared: dict[str, Any] = {}
+    for each in contexts[:-1]:
+        said_before = (n for n in each.params if n in values and _said(each, n) and not _said(ctx, n))
+        values |= {n: each.params[n] for n in said_before}
     for each in contexts:
         for param in each.command.params:
             name = param.name or ""
             if name not in _COMMON or (each is ctx and name not in command.common):
                 continue
-            value = each.params.get(name)
-            if (
-                name not in shared
-                or each.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-            ):
-                shared[name] = value
+            if name not in shared or _said(each, name):
+                shared[name] = each.params.get(name)
     for name in command.common:
         values.pop(name or "", None)
     shared["json"] = values.pop("json", False) if "json" in values else False
     shared["quiet"] = values.pop("quiet", False) if "quiet" in values else False
-    return Parsed(root, ctx.command_path, command, values, shared)
+    parsed = Parsed(root, ctx.command_path, command, values, shared)
+    parsed.given = frozenset(n for each in contexts for n in each.params if _said(each, n))
+    return parsed
+
+
+def _said(ctx: click.Context, name: str) -> bool:
+    """Whether the line gives the flag there."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 _COMMON = {p.name or "" for p in common()}

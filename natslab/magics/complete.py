@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -119,9 +120,9 @@ def complete(tree: str, text: str) -> tuple[list[Found], bool]:
         waiting = _option(command, groups, flag)
         if waiting is None or waiting.is_flag:
             return [], False
-        return [(f"{flag}={w}", k) for w, k in _values(waiting, value, groups)], False
+        return [(f"{flag}={w}", k) for w, k in _values(waiting, value, groups, given)], False
     if waiting is not None:
-        return list(_values(waiting, typed, groups)), not isinstance(waiting.type, File)
+        return list(_values(waiting, typed, groups, given)), not isinstance(waiting.type, File)
     if typed.startswith("-"):
         return _flags(command, groups, typed), True
     if isinstance(command, trees.Group):
@@ -181,12 +182,12 @@ def _flags(command: Group | Verb, groups: list[Group], typed: str) -> list[Found
     return list(found.items())
 
 
-def _values(option: click.Option, typed: str, groups: list[Group]) -> Iterable[Found]:
+def _values(option: click.Option, typed: str, groups: list[Group], given: list[str]) -> Iterable[Found]:
     import click
 
     if isinstance(option.type, click.Choice):
         return _starting([(str(c), option.name or "") for c in option.type.choices], typed)
-    return _starting(_names("", option.name or "", _group(groups), []), typed)
+    return _starting(_names("", option.name or "", _group(groups), given), typed)
 
 
 def _starting(found: Iterable[Found], typed: str) -> list[Found]:
@@ -208,8 +209,16 @@ def _names(verb: str, what: str, group: str, given: list[str]) -> Iterable[Found
         lab = labs.current()
     except LabError:
         return []
-    if what in ("server", "on"):
+    if what in ("preferred", "peer") and given:
+        return [(name, "replica") for name in _peers(lab, given[0])]
+    if what in _SERVER or (verb, what, group) in _SERVER_TOO:
         return [(name, f"server, {s.state}") for name, s in lab.fleet.servers.items()]
+    if what == "cluster":
+        return [(name, "cluster") for name in lab.fleet.topology.clusters]
+    if what in ("account", "filter_account"):
+        return [(name, "account") for name in _ACCOUNTS]
+    if what == "group" and group == "request":
+        return [(name, "RAFT group") for name in _groups(lab)]
     if what in ("as_name", "connection_name"):
         return [(name, "client") for name in sorted(lab.hub.clients)]
     if what == "ids":
@@ -227,6 +236,11 @@ def _names(verb: str, what: str, group: str, given: list[str]) -> Iterable[Found
         return [(s, "subject") for s in _on_tape(lab, "subject") if wildcards or not _WILD.search(s)]
     return []
 
+
+#: What an argument or a flag is called that names a server; and one that does so only in its verb.
+_SERVER = {"server", "on", "preferred", "peer", "host", "server_name", "leader"}
+_SERVER_TOO = {("peer-remove", "name", "cluster"), ("reload", "id", "config"), ("", "name", "request")}
+_ACCOUNTS = ("A", "LAB", "SYS")
 
 _STREAM = {"stream", "mirror", "origins", "source"}
 _KEPT_IN = {"kv": "KV_", "object": "OBJ_"}
@@ -250,26 +264,47 @@ def _kept(lab: Any, verb: str, what: str, group: str, given: list[str]) -> Itera
 
 
 def _streams(lab: Any) -> dict[str, list[str]]:
-    """Streams of the learner's account, each with its consumers; empty when no server answers in time."""
+    """Streams of the learner's account, each with its consumers."""
+    found: dict[str, list[str]] = {}
+    for _, one in _stored(lab):
+        held = {c["name"] for c in one.get("consumer_detail") or []}
+        found[one["name"]] = sorted(held | set(found.get(one["name"], ())))
+    return dict(sorted(found.items()))
+
+
+def _peers(lab: Any, stream: str) -> list[str]:
+    """The servers that have a replica of the stream."""
+    return sorted({server for server, one in _stored(lab) if one["name"] == stream})
+
+
+def _groups(lab: Any) -> list[str]:
+    """The RAFT groups of streams and consumers, and the meta group."""
+    found = {"_meta_"}
+    for _, one in _stored(lab):
+        found.add(str(one.get("stream_raft_group", "")))
+        found |= {str(g.get("raft_group", "")) for g in one.get("consumer_raft_groups") or []}
+    return sorted(found - {""})
+
+
+def _stored(lab: Any) -> list[tuple[str, dict[str, Any]]]:
+    """The streams of the learner's account on each server; those of servers that answer in time."""
     from natslab.loop import run
 
-    async def ask() -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name, server in lab.fleet.servers.items():
-            if server.state != "up":
-                continue
-            said = await lab.fleet.ask(name, "jsz", accounts=True, streams=True, consumer=True)
-            for account in said.get("account_details") or []:
-                if account["name"] == "A":
-                    for one in account.get("stream_detail") or []:
-                        held = {c["name"] for c in one.get("consumer_detail") or []}
-                        found[one["name"]] = sorted(held | set(found.get(one["name"], ())))
-        return dict(sorted(found.items()))
+    found: list[tuple[str, dict[str, Any]]] = []
 
-    try:
-        return run(asyncio.wait_for(ask(), _BUDGET))
-    except (NatslabError, TimeoutError):
-        return {}
+    async def ask(name: str) -> None:
+        said = await lab.fleet.ask(name, "jsz", accounts=True, streams=True, consumer=True, raft=True)
+        for account in said.get("account_details") or []:
+            if account["name"] == "A":
+                found.extend((name, one) for one in account.get("stream_detail") or [])
+
+    async def ask_all() -> None:
+        up = [name for name, server in lab.fleet.servers.items() if server.state == "up"]
+        await asyncio.gather(*map(ask, up), return_exceptions=True)
+
+    with contextlib.suppress(NatslabError, TimeoutError):
+        run(asyncio.wait_for(ask_all(), _BUDGET))
+    return found
 
 
 _WILD = re.compile(r"(^|\.)[*>](\.|$)")

@@ -27,7 +27,7 @@ def refused(path: str | Path, number: int) -> ServerError:
     return ServerError(f"{path} cannot be written: {why}.", hint)
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str | bytes) -> None:
     """Write `text` to `path` in one step, readable by its owner alone.
 
     Raises ServerError when the disk refuses; the old file is then still there.
@@ -35,8 +35,8 @@ def write(path: Path, text: str) -> None:
     new = path.with_name(path.name + ".new")
     try:
         fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(fd, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
         os.replace(new, path)
     except OSError as e:
         new.unlink(missing_ok=True)

@@ -6,8 +6,10 @@ is all of it, with the server's own field names, so that commands show what the 
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,19 +23,32 @@ from natslab.servers.asking import untraced
 from natslab.servers.jserrors import explain, named_in
 
 PREFIX = "$JS.API"
+_PAUSE = 0.2  # seconds before a refusal that passes by itself is asked again
 
 
 class JetStreamError(ClientError):
     """JetStream refused a request.
 
-    `code` is the server's own error code (e.g. 10059), `status` its HTTP-like status (e.g. 404).
+    `code` is the server's own error code (e.g. 10059), `status` its HTTP-like status (e.g. 404);
+    `subject` (without the prefix) and `body` are those of the request.
     """
 
-    def __init__(self, what: str, hint: str, code: int, status: int, description: str) -> None:
+    def __init__(
+        self,
+        what: str,
+        hint: str,
+        code: int,
+        status: int,
+        description: str,
+        subject: str = "",
+        body: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(what, hint)
         self.code = code
         self.status = status
         self.description = description
+        self.subject = subject
+        self.body = body or {}
 
 
 class Api:
@@ -45,6 +60,7 @@ class Api:
     prefix: what the subjects begin with, "$JS.API" or "$JS.<domain>.API".
     timeout: seconds to wait for each answer.
     heard: told (subject, request, answer) of each exchange, for `--trace`.
+    again: whether a refusal passes by itself: then it is asked again, for at most `timeout` seconds.
     """
 
     def __init__(
@@ -53,11 +69,13 @@ class Api:
         prefix: str = PREFIX,
         timeout: float = 5.0,
         heard: Callable[[str, bytes, bytes], None] | None = None,
+        again: Callable[[JetStreamError], bool] | None = None,
     ) -> None:
         self.client = client
         self.prefix = prefix
         self.timeout = timeout
         self.heard = heard
+        self.again = again
 
     async def call(
         self, subject: str, body: dict[str, Any] | None = None, *, timeout: float | None = None
@@ -67,16 +85,21 @@ class Api:
         Raises JetStreamError when the server refuses, NoResponders when JetStream is not there, Timeout.
         """
         data = b"" if body is None else json.dumps(body).encode()
-        answer = await self.raw(subject, data, timeout=timeout)
-        try:
-            said: dict[str, Any] = json.loads(answer.data)
-        except ValueError:
-            raise ClientError(
-                f"What answered on {self.prefix}.{subject} is not JetStream.", "Is the API prefix right?"
-            ) from None
-        if "error" in said:
-            raise await self.named(refusal(subject, body or {}, said["error"]), subject, body or {})
-        return said
+        end = time.monotonic() + (self.timeout if timeout is None else timeout)
+        while True:
+            answer = await self.raw(subject, data, timeout=timeout)
+            try:
+                said: dict[str, Any] = json.loads(answer.data)
+            except ValueError:
+                raise ClientError(
+                    f"What answered on {self.prefix}.{subject} is not JetStream.", "Is the API prefix right?"
+                ) from None
+            if "error" not in said:
+                return said
+            error = refusal(subject, body or {}, said["error"])
+            if self.again is None or not self.again(error) or time.monotonic() >= end:
+                raise await self.named(error, subject, body or {})
+            await asyncio.sleep(_PAUSE)
 
     async def named(self, error: JetStreamError, subject: str, body: dict[str, Any]) -> JetStreamError:
         """The error, with the names of what is there when it is about what is not (or is in the way).
@@ -115,27 +138,40 @@ class Api:
             raise NoResponders(
                 f"JetStream does not answer on {full}.",
                 "It is off for this account, or the API prefix or domain is wrong.",
+                subject,
             ) from None
         except nats.errors.TimeoutError:
             raise Timeout(
                 f"JetStream did not answer on {full} within {wait:g} s.",
                 "Is the server frozen or without a leader? %natslab status shows.",
+                subject,
             ) from None
         if self.heard is not None:
             self.heard(full, data, answer.data)
         return answer
 
-    async def pages(self, subject: str, key: str, body: dict[str, Any] | None = None) -> list[Any]:
+    async def pages(
+        self,
+        subject: str,
+        key: str,
+        body: dict[str, Any] | None = None,
+        silent: list[str] | None = None,
+    ) -> list[Any]:
         """All entries of a list that the server gives in pages (STREAM.NAMES, CONSUMER.LIST.S, ...).
 
-        `key` is the field with the entries, e.g. "streams".
+        `key` is the field with the entries, e.g. "streams". Into `silent` go the names of those about
+        which no server of a cluster said anything, because they have no leader.
         """
         found: list[Any] = []
+        offset = 0
         while True:
-            said = await self.call(subject, {**(body or {}), "offset": len(found)})
-            page = said.get(key) or []
+            said = await self.call(subject, {**(body or {}), "offset": offset})
+            page, missing = said.get(key) or [], said.get("missing") or []
             found += page
-            if not page or len(found) >= said.get("total", 0):
+            if silent is not None:
+                silent += missing
+            offset += len(page) + len(missing)
+            if not page or offset >= said.get("total", 0):
                 return found
 
 
@@ -147,7 +183,7 @@ def refusal(subject: str, body: dict[str, Any], error: dict[str, Any]) -> JetStr
     code, status = int(error.get("err_code", 0)), int(error.get("code", 0))
     description = str(error.get("description", "no reason given"))
     what, hint = explain(code, subject, body, description)
-    return JetStreamError(what, hint, code, status, description)
+    return JetStreamError(what, hint, code, status, description, subject, body)
 
 
 _Sentence = tuple[str, str] | None

@@ -12,8 +12,8 @@ from typing import Any
 
 _NOTHING = "Nothing was changed."
 _CLUSTER = (
-    "Only a cluster can do that, and the lab has one server",
-    "On one server there is one replica: --replicas 1 (num_replicas: 1 in YAML).",
+    "Only a cluster can do that, and this server is alone",
+    "A lab of three servers: %natslab down, and then %natslab up --servers 3",
 )
 
 #: code -> what was wrong, what to do. Names in braces come from the request, see `_Names`.
@@ -416,8 +416,33 @@ def explain(code: int, subject: str, body: dict[str, Any], description: str) -> 
         return f"JetStream refused: {said}{number}.", _NOTHING
     what, hint = MEANINGS[code]
     names = _names(subject, body) | {"said": said}
+    for words, whole in _BY_WORDS.get(code, ()):
+        if (found := words.search(said)) is not None:
+            what, hint = whole
+            names |= found.groupdict()
     return f"{_fill(what, names)} (error {code}).", _fill(hint, names)
 
+
+#: One code for several things, which only the server's words tell apart.
+_BY_WORDS: dict[int, list[tuple[re.Pattern[str], tuple[str, str]]]] = {
+    10005: [
+        (
+            re.compile(r'preferred server "(?P<server>[^"]*)" not known'),
+            ("{server} cannot lead {group}: it has no part in it", "%natslab status shows the servers."),
+        ),
+        (
+            re.compile(r'preferred server "(?P<server>[^"]*)" is already leader'),
+            ("{server} leads {group} already", "Name another server, or none."),
+        ),
+        (
+            re.compile("no replacement peer connected"),
+            (
+                "No other server can lead {group}: none is connected that is as was asked for",
+                "Leave out the cluster and the tags; %natslab status shows which servers are up.",
+            ),
+        ),
+    ],
+}
 
 #: Where the server's words in a refusal say what was wrong, and without them hardly anything is left.
 _ALONE = {
@@ -473,10 +498,14 @@ def _names(subject: str, body: Mapping[str, Any]) -> dict[str, str]:
         if stream.startswith(prefix):
             kind, name, things = word, stream.removeprefix(prefix), verb
     place = f"{kind} {name}" if stream else "the stream"
+    group = "the meta group" if subject.startswith("META.") else place
+    if consumer:
+        group = f"consumer {stream} > {consumer}"
     subjects = config.get("subjects") or []
     filters = config.get("filter_subjects") or [config.get("filter_subject") or ""]
     return {
         "place": place,
+        "group": group,
         "Place": place[0].upper() + place[1:],
         "stream": stream or "NAME",
         "things": things,

@@ -169,11 +169,13 @@ async def _ask(
         raise NoResponders(
             f"No stream takes messages on {subject}.",
             "Make a stream with that subject (%js stream add), or publish without waiting for one.",
+            subject,
         ) from None
     except nats.errors.TimeoutError:
         raise Timeout(
             f"No stream acknowledged the message to {subject} within {timeout:g} s.",
             "Somebody subscribes there, and no stream takes it; or the server is frozen.",
+            subject,
         ) from None
     finally:
         asking.reset(token)

@@ -1,0 +1,303 @@
+"""Who of several servers cannot be reached, why, and what JetStream cannot do without them.
+
+A request that fails because servers are missing gets one sentence that names them, in place of the
+server's own words, which are a timeout, "no responders" or "no leader".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import nats.errors
+
+from natslab.commands.connect import Line
+from natslab.commands.reach import ASLEEP, middle, reached, states, wires
+from natslab.errors import (
+    ClientError,
+    LabError,
+    NatslabError,
+    NoResponders,
+    ServerError,
+    Timeout,
+    joined,
+    there,
+)
+from natslab.servers.jsapi import JetStreamError
+from natslab.servers.jserrors import named_in
+from natslab.tape.subject import matches
+
+#: JetStream's codes for what servers that are missing cause.
+_LOST = (10007, 10008, 10009, 10118, 10119, 10194, 10195)
+_NO_PEERS = 10005
+#: The verbs that ask JetStream.
+_GROUPS = ("stream", "consumer", "kv", "object", "counter")
+
+
+def states_of(line: Line) -> dict[str, str]:
+    """The servers of the lab, when the line is about them, and their states."""
+    return {} if line.elsewhere else states(line.lab.fleet)
+
+
+def here_of(line: Line) -> str:
+    """The server that the line speaks with, or would; one that is awake, if there is any."""
+    used = str(line.common.get("on") or line.place)
+    if states_of(line).get(used, ASLEEP[0]) not in ASLEEP:
+        return used
+    return middle(line.lab.fleet)
+
+
+def absent(line: Line) -> dict[str, str]:
+    """The servers of the lab that the line's own server cannot reach, each with the reason."""
+    found = states_of(line)
+    if not found:
+        return {}
+    here = here_of(line)
+    with_me = reached(here, found, wires(line.lab.fleet))
+    return {
+        name: state if state in ASLEEP else f"cut off from {here}"
+        for name, state in found.items()
+        if name not in with_me
+    }
+
+
+async def because(line: Line, error: NatslabError) -> NatslabError | None:
+    """The error in other words, when it comes from servers of the lab that are missing or too few."""
+    try:
+        if line.elsewhere or len(states_of(line)) < 2:
+            return None
+        if isinstance(error, JetStreamError):
+            if error.code == _NO_PEERS:
+                return _unplaceable(line, error)
+            if error.code not in _LOST:
+                return None
+        elif not isinstance(error, (Timeout, NoResponders)) or not _of_jetstream(line, error):
+            return None
+        return await _missing(line, error)
+    except (LabError, ClientError, nats.errors.Error):
+        return None
+
+
+def _of_jetstream(line: Line, error: NatslabError) -> bool:
+    """Whether JetStream was asked, and not a responder of the learner's."""
+    group = line.path.split(" ")[1:2]
+    return bool(getattr(error, "subject", "")) or group[0] in _GROUPS if group else False
+
+
+async def _missing(line: Line, error: NatslabError) -> NatslabError | None:
+    there_are = states_of(line)
+    here = here_of(line)
+    away = absent(line)
+    used = str(line.common.get("on") or line.place)
+    if there_are.get(used) == "frozen":
+        others = [n for n in there_are if n not in away]
+        more = f"; or use another server: --on {others[0]}" if others else ""
+        return ServerError(
+            f"{used} is frozen, and this client is connected to it.",
+            f"Let it go on: %natslab thaw {used}{more}",
+        )
+    code = f" (error {error.code})" if isinstance(error, JetStreamError) else ""
+    peers = {n for n in there_are if _domain(line, n) == _domain(line, here)}
+    lost = sentence("JetStream", sorted(peers, key=list(there_are).index), away, here)
+    if lost is None:
+        stream, subject = _about(line, error)
+        group = await _group(line, stream, subject, here)
+        members = [n for n in there_are if n in group.members]
+        lost = sentence(f"Stream {group.stream}", members, away, here)
+        if lost is None and members and not group.leader:
+            gone = next((n for n in away if n in members), "")
+            after = f", {gone} being {away[gone]}" if gone else ""
+            lost = (
+                f"Stream {group.stream} has no leader at the moment{after}.",
+                "Its servers elect one, which takes up to 10 s after a failure; then do it again.",
+            )
+    if lost is None and await _leaderless(line, here):
+        lost = (
+            "JetStream has no leader at the moment.",
+            "Its servers elect one, which takes up to 10 s after a failure; then do it again.",
+        )
+    if lost is None:
+        return None
+    what, hint = lost
+    return type(error)(*_arguments(error, what[:-1] + code + ".", hint))
+
+
+async def _leaderless(line: Line, here: str) -> bool:
+    """Whether `here` knows of nobody who leads the meta group."""
+    meta = (await line.lab.fleet.ask(here, "jsz")).get("meta_cluster") or {}
+    return bool(meta) and not meta.get("leader")
+
+
+def _arguments(error: NatslabError, what: str, hint: str) -> tuple[Any, ...]:
+    if isinstance(error, JetStreamError):
+        return what, hint, error.code, error.status, error.description
+    return what, hint
+
+
+def sentence(what: str, members: Sequence[str], away: Mapping[str, str], here: str) -> tuple[str, str] | None:
+    """Why so few of these servers can decide nothing, and what to do; None while they can.
+
+    `members` in the lab's order; `away` says why a server is not there for `here`.
+    """
+    gone = [name for name in members if name in away]
+    need = len(members) // 2 + 1
+    left = len(members) - len(gone)
+    if not gone or left >= need:
+        return None
+    why = reasons(gone, away)
+    hint = "; ".join(_remedies(gone, away))
+    if len(members) == 1:
+        return f"{what} is only on {members[0]}: {why}.", hint
+    remain = f"only {left} {'is' if left == 1 else 'are'} there" if left else "none is there"
+    if left == 1 and here in members and here not in gone:
+        remain = f"{here} is alone"
+    return f"{what} decides nothing without {need} of its {len(members)} servers, and {remain}: {why}.", hint
+
+
+def reasons(gone: Iterable[str], away: Mapping[str, str]) -> str:
+    """Why each is not there: "n1 is down, and n2 and n3 are cut off from n4"."""
+    by: dict[str, list[str]] = {}
+    for name in gone:
+        by.setdefault(away[name], []).append(name)
+    parts = [f"{joined(names)} {'is' if len(names) == 1 else 'are'} {why}" for why, names in by.items()]
+    several = len(parts) > 1 and any(len(names) > 1 for names in by.values())
+    return ", and ".join(parts) if several else joined(parts)
+
+
+def _remedies(gone: Iterable[str], away: Mapping[str, str]) -> list[str]:
+    lines = []
+    for name in gone:
+        act = {"down": f"%natslab restart {name}", "frozen": f"%natslab thaw {name}"}.get(away[name])
+        act = act or ("%natslab heal" if away[name].startswith("cut off") else "%natslab status")
+        if act not in lines:
+            lines.append(act)
+    return lines
+
+
+def _domain(line: Line, name: str) -> str:
+    topology: Any = line.lab.fleet.topology
+    return str(topology.domain_of(name)) if hasattr(topology, "domain_of") else ""
+
+
+# --- which stream it is about ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Group:
+    """A stream, the servers that hold it, and who leads."""
+
+    stream: str = ""
+    members: tuple[str, ...] = ()
+    leader: str = ""
+
+
+def _about(line: Line, error: NatslabError) -> tuple[str, str]:
+    """The stream that was asked, or the subject that was published to."""
+    subject = str(getattr(error, "subject", ""))
+    stream = named_in(subject)[0] or str(line.values.get("stream") or "")
+    if not stream and line.values.get("bucket"):
+        stream = ("OBJ_" if " object " in f" {line.path} " else "KV_") + str(line.values["bucket"])
+    return stream, "" if stream else subject
+
+
+async def _group(line: Line, stream: str, subject: str, here: str) -> Group:
+    """The stream, or the one that takes `subject`, by the monitoring of `here` or of another server.
+
+    Not by the API, whose requests need a leader and are told to everybody.
+    """
+    fleet = line.lab.fleet
+    away = absent(line)
+    for name in sorted(states_of(line), key=lambda n: n != here):
+        if name in away or not (stream or subject):
+            continue
+        try:
+            said = await fleet.ask(name, "jsz", accounts=True, streams=True, config=True)
+        except LabError:
+            continue
+        for account in said.get("account_details") or []:
+            for one in account.get("stream_detail") or []:
+                takes = (one.get("config") or {}).get("subjects") or []
+                if one["name"] == stream or (subject and any(matches(s, subject) for s in takes)):
+                    cluster = one.get("cluster") or {}
+                    named = {r["name"] for r in cluster.get("replicas") or []}
+                    return Group(one["name"], tuple(sorted(named | {name})), cluster.get("leader", ""))
+    return Group()
+
+
+# --- where there is no room ------------------------------------------------------------------------
+
+_TAGS = re.compile(r"tags not matched (\[.*\])")
+
+
+def _unplaceable(line: Line, error: JetStreamError) -> JetStreamError | None:
+    """No suitable peers, in numbers of this lab."""
+    if "no suitable peers" not in error.description:
+        return None
+    there_are = states_of(line)
+    config = error.body.get("config") or error.body
+    place = config.get("placement") or {}
+    asked = int(config.get("num_replicas") or 1)
+    away = absent(line)
+    stream = named_in(error.subject)[0]
+    what = f"Stream {stream}" if stream else "The stream"
+    clusters = {n: _cluster(line, n) for n in there_are}
+    wanted = place.get("cluster", "")
+    names = [n for n in there_are if not wanted or clusters[n] == wanted]
+    if wanted and not names:
+        known = sorted({c for c in clusters.values() if c})
+        said = f"{what} is to be in the cluster {wanted}, and there is no such cluster"
+        return _again(error, said, there(known))
+    if place.get("tags"):
+        found = _TAGS.search(error.description)
+        tags = found[1].strip("[]").replace("'", "") if found else ", ".join(place["tags"])
+        return _again(
+            error,
+            f"{what} is to have {_replicas(asked)} on servers with the tag {tags}, and there are not as many",
+            "Leave out --tag, or give the servers that tag in their configuration (server_tags).",
+        )
+    of = f"cluster {wanted}" if wanted else "lab" if len(set(clusters.values())) == 1 else "cluster"
+    if asked > len(names):
+        have = f"{len(names)} server{'s' if len(names) != 1 else ''}"
+        return _again(
+            error,
+            f"{what} is to have {_replicas(asked)}, each on a server of its own, and this {of} has {have}",
+            f"Ask for fewer: --replicas {_odd(len(names))}; or add servers: %natslab add",
+        )
+    gone = [n for n in names if n in away]
+    if gone:
+        why = reasons(gone, away)
+        return _again(
+            error,
+            f"{what} is to have {_replicas(asked)}, and only {len(names) - len(gone)} of the {len(names)} "
+            f"servers are there: {why}",
+            "; ".join(_remedies(gone, away)),
+        )
+    if "offline" in error.description:
+        return _again(
+            error,
+            f"{what} is to have {_replicas(asked)}, and the leader has not seen all servers again yet",
+            "After a fault that takes up to 20 s; then do it again.",
+        )
+    return None
+
+
+def _again(error: JetStreamError, what: str, hint: str) -> JetStreamError:
+    made = JetStreamError(f"{what} (error {error.code}).", hint, error.code, error.status, error.description)
+    made.subject, made.body = error.subject, error.body
+    return made
+
+
+def _cluster(line: Line, name: str) -> str:
+    topology: Any = line.lab.fleet.topology
+    return str(topology.cluster_of(name)) if hasattr(topology, "cluster_of") else ""
+
+
+def _replicas(n: int) -> str:
+    return f"{n} replica{'s' if n != 1 else ''}"
+
+
+def _odd(n: int) -> int:
+    """The most replicas that make sense on `n` servers: an even one more fails no later."""
+    return max(1, min(5, n if n % 2 else n - 1))
