@@ -349,7 +349,23 @@ def test_a_group_that_goes() -> None:
     w = Wire()
     w.append("n1", "n2", 3, 5)
     w.talk.forget(G)
-    assert not w.talk.groups and not w.talk._ways and not w.talk._paces
+    assert not w.talk.groups and not w.talk._ways
+
+
+def test_who_was_parted_is_answered_no_more() -> None:
+    w = Wire()
+    w.append("n1", "n2", 1, 5)
+    w.append("n1", "n3", 1, 5)
+    w.talk.parted("n2", "n1")
+    w.append("n1", "n2", 1, 9, n=1)
+    w.appended("n2", "n1", 1, 5, ok=False)
+    w.appended("n3", "n1", 1, 5)
+    asked = {e.rpc: e for e in w.events if isinstance(e, Raft) and e.what == "append"}
+    no, yes = w.events[-2:]
+    assert asked[no.rpc].index == 9 and asked[yes.rpc].b == "n3"
+    w.talk.parted("n1")
+    w.appended("n3", "n1", 1, 5)
+    assert w.events[-1].rpc == ""
 
 
 def test_foreign_bytes_are_counted() -> None:

@@ -23,7 +23,7 @@ from nats.aio.subscription import Subscription
 from natslab.errors import NatslabError
 from natslab.servers.config import SYS
 from natslab.servers.fleet import Fleet
-from natslab.servers.framing import Frame
+from natslab.servers.framing import Frame, account
 from natslab.servers.hub import Hub
 from natslab.servers.link import Link
 from natslab.servers.server import Change
@@ -124,16 +124,20 @@ class RaftWire:
             stop = self._links.pop(link, None)
             if stop is not None:
                 stop()
-        elif link not in self._links:
-            self._links[link] = link.listen(self._framed)
+            return
+        if not link.connected:
+            self.talk.parted(link.a, link.b)
+        if link not in self._links:
+            self._links[link] = link.listen(self._framed, account(SYS))
 
     def _framed(self, frame: Frame) -> None:
-        if frame.account != SYS or not frame.subject.startswith(_WIRE):
+        subject = frame.subject
+        if frame.account != SYS or not subject.startswith(_WIRE):
             return
         self.talk.hear(
             frame.src,
             frame.dst,
-            frame.subject,
+            subject,
             frame.reply,
             frame.payload,
             frame.at - self._tape.started,
@@ -155,6 +159,8 @@ class RaftWire:
 
     def _changed(self, change: Change) -> None:
         self._reports.wake()
+        if change.state in ("down", "removed"):
+            self.talk.parted(change.name)
         if change.state == "removed":
             self._subs.pop(change.name, None)
         elif change.state == "up":

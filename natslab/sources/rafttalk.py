@@ -41,7 +41,6 @@ OPEN = 4_096  # requests between two servers in one group that may wait for an a
 INBOXES = 8_192
 
 What: TypeAlias = Literal["vote", "voted", "append", "appended", "catchup", "propose"]
-_Pair = tuple[str, frozenset[str]]  # group, both servers
 _Key = tuple[str, str, str, str, str]  # group, what, a, b, lost
 
 
@@ -71,23 +70,32 @@ class Group:
 
 
 @dataclass(slots=True)
-class _Way:
-    """What one server asked another in one group; requests that wait for an answer are oldest first."""
-
-    # rpc, index before it and after it
-    appends: deque[tuple[str, int, int]] = field(default_factory=lambda: deque(maxlen=OPEN))
-    votes: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=8))  # rpc, term
-    said: tuple[int, int] = (0, 0)  # term and commit of the last append
-    stored: int = 0  # the index of the last answer
-
-
-@dataclass(slots=True)
 class _Pace:
     """How fast two servers talk in one group."""
 
     since: float = 0.0
     count: int = 0  # appends since then
     fast: bool = False
+
+    def quick(self, t: float, append: bool) -> bool:
+        """One message more, at `t`: whether they are too fast to be told singly."""
+        if not 0 <= t - self.since < WINDOW:
+            self.fast = self.count > RATE and t - self.since < 2 * WINDOW
+            self.since, self.count = t, 0
+        self.count += append
+        return self.fast or self.count > RATE
+
+
+@dataclass(slots=True)
+class _Way:
+    """What one server asked another in one group; requests that wait for an answer are oldest first."""
+
+    pace: _Pace  # of both directions
+    # rpc, index before it and after it
+    appends: deque[tuple[str, int, int]] = field(default_factory=lambda: deque(maxlen=OPEN))
+    votes: deque[tuple[str, int]] = field(default_factory=lambda: deque(maxlen=8))  # rpc, term
+    said: tuple[int, int] = (0, 0)  # term and commit of the last append
+    stored: int = 0  # the index of the last answer
 
 
 @dataclass(slots=True)
@@ -103,6 +111,34 @@ class _Heard:
     how: How
     lost: str
     sure: bool
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is told of a message, besides how it was heard; the names are those of the event."""
+
+    heard: _Heard
+    group: str
+    what: What
+    a: str
+    b: str
+    term: int
+    rpc: str
+    index: int
+    last_term: int = 0
+    commit: int = 0
+    entries: int = 0
+    ops: tuple[str, ...] = ()
+    ok: bool = False
+
+
+@dataclass(slots=True)
+class _Merged:
+    """Messages of one kind from one server to another that are told as one event."""
+
+    due: float
+    count: int
+    last: _Told
 
 
 class Talk:
@@ -131,8 +167,7 @@ class Talk:
         self._name = name
         self._inboxes: OrderedDict[str, tuple[str, str]] = OrderedDict()  # -> group, who listens there
         self._ways: dict[tuple[str, str, str], _Way] = {}  # group, from, to
-        self._paces: dict[_Pair, _Pace] = {}
-        self._merged: dict[_Key, tuple[float, Raft]] = {}  # in order of the first; when to tell it
+        self._merged: dict[_Key, _Merged] = {}  # in order of the first
         self._early: deque[tuple[float, _Heard]] = deque()
         self._numbers = 0
 
@@ -155,7 +190,7 @@ class Talk:
         It is `sure` that `dst` wants it if it came on a route; elsewhere a server gets also what others
         there listen to, and only what is for a group that it is in is told.
         """
-        subject, reply = plain(subject), plain(reply)
+        subject, reply = plain(subject), plain(reply) if reply else reply
         message = decode(subject, payload)
         if message is None:
             self.unknown += subject.startswith(PREFIX)
@@ -174,7 +209,9 @@ class Talk:
         while self._early and (all or self._early[0][0] <= t):
             self._take(self._early.popleft()[1], last=True)
         for group, pair in {
-            (key[0], frozenset(key[2:4])): None for key, (at, _) in self._merged.items() if all or at <= t
+            (key[0], frozenset(key[2:4])): None
+            for key, merged in self._merged.items()
+            if all or merged.due <= t
         }:
             self._flush(group, pair)
 
@@ -182,9 +219,15 @@ class Talk:
         """The group is there no more."""
         self._flush(group)
         self.groups.pop(group, None)
-        for ways in (self._ways, self._paces):
-            for key in [key for key in ways if key[0] == group]:
-                del ways[key]  # type: ignore[arg-type]
+        for key in [key for key in self._ways if key[0] == group]:
+            del self._ways[key]
+
+    def parted(self, a: str, b: str = "") -> None:
+        """Nothing that one asked the other will be answered any more; without `b`, that any other asked."""
+        for (_, one, other), way in self._ways.items():
+            if a in (one, other) and (not b or b in (one, other)):
+                way.appends.clear()
+                way.votes.clear()
 
     def group(self, name: str) -> Group:
         """What is known of the group; made where it is new."""
@@ -243,11 +286,10 @@ class Talk:
         self._inbox(heard.reply, name, candidate)
         if not _gets(group, candidate, heard):
             return
-        rpc = self._number()
-        self._way(name, candidate, heard.dst).votes.append((rpc, vote.term))
+        rpc, dst = self._number(), heard.dst
+        self._way(name, candidate, dst).votes.append((rpc, vote.term))
         self._flush(name)
-        last = vote.last_index
-        self._put(heard, name, "vote", candidate, heard.dst, vote.term, rpc, last, last_term=vote.last_term)
+        self._one(_Told(heard, name, "vote", candidate, dst, vote.term, rpc, vote.last_index, vote.last_term))
         if not heard.lost and vote.term > group.term:
             group.asked = heard.t
             if group.leader:
@@ -275,22 +317,14 @@ class Talk:
             group.peers = frozenset(self._name(peer) for peer in append.peers)
         if not _gets(group, leader, heard):
             return True
-        rpc = self._number()
-        self._way(name, leader, heard.dst).appends.append((rpc, append.prev_index, append.last))
-        self._put(
-            heard,
-            name,
-            what,
-            leader,
-            heard.dst,
-            append.term,
-            rpc,
-            append.prev_index,
-            last_term=append.prev_term,
-            commit=append.commit,
-            entries=append.entries,
-            ops=list(append.ops),
-        )
+        rpc, way = self._number(), self._way(name, leader, heard.dst)
+        way.appends.append((rpc, append.prev_index, append.last))
+        said = (append.term, append.commit)
+        idle = not append.entries and way.said == said
+        way.said = said
+        _, term, commit, last_term, index, entries, ops, _ = append
+        told = _Told(heard, name, what, leader, heard.dst, term, rpc, index, last_term, commit, entries, ops)
+        self._put(told, way.pace, idle)
         if not heard.lost:
             self._led(group, leader, append, heard)
         self._retry(heard.reply)
@@ -325,11 +359,14 @@ class Talk:
             return False
         if isinstance(message, Voted):
             self._flush(name)
-            self._put(heard, name, "voted", a, asker, message.term, rpc, 0, ok=message.granted)
+            self._one(_Told(heard, name, "voted", a, asker, message.term, rpc, 0, ok=message.granted))
             return True
         if heard.reply.startswith(PREFIX + "CR."):
             self._inbox(heard.reply, name, a)  # where it wants what it misses
-        self._put(heard, name, "appended", a, asker, message.term, rpc, message.last, ok=message.ok)
+        idle = message.ok and way.stored == message.last
+        way.stored = message.last
+        told = _Told(heard, name, "appended", a, asker, message.term, rpc, message.last, ok=message.ok)
+        self._put(told, way.pace, idle)
         group = self.group(name)
         if message.ok and asker == group.leader and not heard.lost:
             group.answered[a] = heard.t
@@ -341,7 +378,8 @@ class Talk:
         name = heard.subject.split(".", 2)[2]
         group = self.group(name)
         if heard.src and heard.dst == (group.leader or heard.dst):
-            self._put(heard, name, "propose", heard.src, heard.dst, 0, "", 0, ops=[proposal.op])
+            told = _Told(heard, name, "propose", heard.src, heard.dst, 0, "", 0, ops=(proposal.op,))
+            self._put(told, self._way(name, heard.dst, heard.src).pace, False)
 
     def _leads(self, group: Group, leader: str, term: int, t: float, how: How) -> None:
         """From `t` on `leader` leads ("" is nobody), if nothing later is known."""
@@ -380,7 +418,8 @@ class Talk:
     def _way(self, group: str, a: str, b: str) -> _Way:
         way = self._ways.get((group, a, b))
         if way is None:
-            way = self._ways[group, a, b] = _Way()
+            back = self._ways.get((group, b, a))
+            way = self._ways[group, a, b] = _Way(back.pace if back else _Pace())
         return way
 
     def _number(self) -> str:
@@ -389,86 +428,60 @@ class Talk:
 
     # --- what goes out ------------------------------------------------------------------------
 
-    def _put(
-        self,
-        heard: _Heard,
-        group: str,
-        what: What,
-        a: str,
-        b: str,
-        term: int,
-        rpc: str,
-        index: int,
-        *,
-        last_term: int = 0,
-        commit: int = 0,
-        entries: int = 0,
-        ops: list[str] | None = None,
-        ok: bool = False,
-    ) -> None:
-        self.told += 1
-        event = Raft(
-            t=heard.t,
-            source="raft",
-            place=a,
-            how=heard.how,
-            group=group,
-            what=what,
-            a=a,
-            b=b,
-            term=term,
-            rpc=rpc,
-            index=index,
-            last_term=last_term,
-            commit=commit,
-            entries=entries,
-            ops=ops or [],
-            ok=ok,
-            lost=heard.lost,
-        )
-        if what in ("vote", "voted"):
-            self._tell(event)
-            return
-        pair = (group, frozenset((a, b)))
-        pace = self._paces.get(pair)
-        if pace is None:
-            pace = self._paces[pair] = _Pace(heard.t)
-        if not 0 <= heard.t - pace.since < WINDOW:
-            pace.fast = pace.count > RATE and heard.t - pace.since < 2 * WINDOW
-            pace.since, pace.count = heard.t, 0
-        pace.count += what in ("append", "catchup")
-        fast = pace.fast or pace.count > RATE
-        idle = self._idle(event) and len(self.groups) > MANY and group != META
-        if fast or idle:
-            key = (group, what, a, b, heard.lost)
-            known = self._merged.get(key)
-            if known is None:
-                self._merged[key] = (heard.t + (WINDOW if fast else LULL), event)
+    def _put(self, told: _Told, pace: _Pace, idle: bool) -> None:
+        """Tell it now or merged; `idle`: it says nothing new."""
+        t = told.heard.t
+        fast = pace.quick(t, told.what in ("append", "catchup"))
+        if fast or (idle and len(self.groups) > MANY and told.group != META):
+            self.told += 1
+            key = (told.group, told.what, told.a, told.b, told.heard.lost)
+            due = t + (WINDOW if fast else LULL)
+            merged = self._merged.get(key)
+            if merged is None:
+                self._merged[key] = _Merged(due, 1, told)
             else:
-                event.count = known[1].count + 1
-                self._merged[key] = (min(known[0], heard.t + WINDOW) if fast else known[0], event)
+                merged.due = min(merged.due, due)
+                merged.count += 1
+                merged.last = told
             return
         if self._merged:
-            self._flush(group, pair[1])
-        self._tell(event)
-
-    def _idle(self, event: Raft) -> bool:
-        """Whether it is a heartbeat or the answer to one: it says nothing new."""
-        if event.what == "append":
-            way = self._way(event.group, event.a, event.b)
-            was, way.said = way.said, (event.term, event.commit)
-            return not event.entries and way.said == was
-        if event.what == "appended":
-            way = self._way(event.group, event.b, event.a)
-            stored, way.stored = way.stored, event.index
-            return event.ok and event.index == stored
-        return False
+            self._flush(told.group, frozenset((told.a, told.b)))
+        self._one(told)
 
     def _flush(self, group: str, pair: frozenset[str] | None = None) -> None:
         """Tell what was merged of a group, or of two servers in it: what they asked, then the answers."""
         keys = [k for k in self._merged if k[0] == group and (pair is None or {k[2], k[3]} == pair)]
         for key in sorted(keys, key=lambda k: k[1] == "appended"):
-            self._tell(self._merged.pop(key)[1])
+            merged = self._merged.pop(key)
+            self._tell(_event(merged.last, merged.count))
+
+    def _one(self, told: _Told) -> None:
+        self.told += 1
+        self._tell(_event(told, 1))
+
+
+def _event(told: _Told, count: int) -> Raft:
+    heard = told.heard
+    return Raft(
+        t=heard.t,
+        source="raft",
+        place=told.a,
+        how=heard.how,
+        group=told.group,
+        what=told.what,
+        a=told.a,
+        b=told.b,
+        term=told.term,
+        rpc=told.rpc,
+        index=told.index,
+        last_term=told.last_term,
+        commit=told.commit,
+        entries=told.entries,
+        ops=list(told.ops),
+        ok=told.ok,
+        count=count,
+        lost=heard.lost,
+    )
 
 
 def _gets(group: Group, sender: str, heard: _Heard) -> bool:

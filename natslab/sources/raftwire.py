@@ -135,7 +135,7 @@ def peer_id(name: str) -> str:
 
 def plain(subject: str) -> str:
     """The subject as it was before it crossed a gateway."""
-    if subject.startswith(_MAPPED):
+    if subject[:1] == "_" and subject.startswith(_MAPPED):
         parts = subject.split(".", 3)
         return parts[3] if len(parts) == 4 else subject
     return subject

@@ -16,7 +16,18 @@ import msgspec
 
 from tests.benchmarks.measure import Row, child
 
-NAMES = ["startup", "load_ext", "publish", "views_open", "jetstream", "cluster", "burst", "scrub", "paint"]
+NAMES = [
+    "startup",
+    "load_ext",
+    "publish",
+    "views_open",
+    "jetstream",
+    "cluster",
+    "raft",
+    "burst",
+    "scrub",
+    "paint",
+]
 
 
 def _cells(row: Row) -> list[str]:
