@@ -214,6 +214,22 @@ def test_an_answer_waits_for_its_request() -> None:
     assert w.said()[4:] == ["appended n2>n1"] and w.events[-1].rpc == ""
 
 
+def test_a_leader_waits_for_its_votes() -> None:
+    w = Wire(patience=0.05)
+    w.vote("n1", "n2", 4)
+    w.append("n1", "n3", 4, 7, n=1)
+    w.append("n1", "n3", 4, 8, n=1)
+    w.appended("n3", "n1", 4, 8)
+    assert w.said() == ["vote n1>n2"]
+    w.voted("n2", "n1", 4)
+    assert w.said()[1:] == ["voted n2>n1", "append n1>n3", "leader n1 4", "appended n3>n1", "append n1>n3"]
+    w.talk.flush(1.0)
+    w.vote("n2", "n3", 5)
+    w.append("n2", "n3", 5, 9)
+    w.talk.flush(1.1)  # its votes went another way
+    assert w.said()[6:] == ["vote n2>n3", "leader - 5", "append n2>n3", "leader n2 5"]
+
+
 def test_any_order_of_arrival_is_told_in_order() -> None:
     """Three connections that lag each in its own way: requests before their answers."""
     for seed in range(20):

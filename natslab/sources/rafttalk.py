@@ -58,6 +58,7 @@ class Group:
     claimed: float = -1e9  # when a server last said that it leads in its term
     before: tuple[str, int] = ("", 0)  # who led until a vote was asked for, and that term
     asked: float = -1e9  # when that was
+    granted: set[str] = field(default_factory=set)  # who got a vote in this term
     answered: dict[str, float] = field(default_factory=dict)  # follower -> when it last stored for the leader
     lost: bool = False  # the quorum is
     lost_at: float = 0.0
@@ -148,7 +149,8 @@ class Talk:
     ----------
     tell: takes each event, in order.
     name: a server's name from its RAFT id; the id where there is none.
-    patience: seconds that an answer waits for its request. 0 where one connection tells of both.
+    patience: seconds that a message waits for what it follows from: an answer for its request, a leader's
+        first append for the votes. 0 where one connection tells of both.
 
     Times are tape seconds and never go back by much.
     """
@@ -268,7 +270,7 @@ class Talk:
     # --- one message --------------------------------------------------------------------------
 
     def _take(self, heard: _Heard, last: bool = False) -> bool:
-        """Tell it; False if it is an answer whose request may still come. `last`: it is not waited for."""
+        """Tell it; False if what it follows from may still come. `last`: that is not waited for."""
         message = heard.message
         if isinstance(message, Vote):
             self._vote(heard, message)
@@ -292,6 +294,7 @@ class Talk:
         self._one(_Told(heard, name, "vote", candidate, dst, vote.term, rpc, vote.last_index, vote.last_term))
         if not heard.lost and vote.term > group.term:
             group.asked = heard.t
+            group.granted.clear()
             if group.leader:
                 group.before = (group.leader, group.term)
                 self._leads(group, "", vote.term, heard.t, heard.how)
@@ -317,6 +320,9 @@ class Talk:
             group.peers = frozenset(self._name(peer) for peer in append.peers)
         if not _gets(group, leader, heard):
             return True
+        asked = append.term == group.term and not group.leader and heard.t - group.asked < FRESH
+        if asked and leader not in group.granted and self.patience and not last:
+            return False  # it leads, so it was voted for; that is still on its way to us
         rpc, way = self._number(), self._way(name, leader, heard.dst)
         way.appends.append((rpc, append.prev_index, append.last))
         said = (append.term, append.commit)
@@ -360,6 +366,9 @@ class Talk:
         if isinstance(message, Voted):
             self._flush(name)
             self._one(_Told(heard, name, "voted", a, asker, message.term, rpc, 0, ok=message.granted))
+            if message.granted and message.term == self.group(name).term:
+                self.group(name).granted.add(asker)
+                self._retry(f"{PREFIX}AE.{name}")
             return True
         if heard.reply.startswith(PREFIX + "CR."):
             self._inbox(heard.reply, name, a)  # where it wants what it misses
@@ -393,17 +402,16 @@ class Talk:
             Leader(t=t, source="raft", place=leader, how=how, group=group.name, leader=leader, term=term)
         )
 
-    def _retry(self, inbox: str) -> None:
-        """What waited for this request, or for any other on the inbox."""
+    def _retry(self, subject: str) -> None:
+        """What waited and came on that subject may be told now."""
         if not self._early:
             return
-        again = [heard for _, heard in self._early if heard.subject == inbox]
+        again = [one for one in self._early if one[1].subject == subject]
         if again:
-            kept = [(at, heard) for at, heard in self._early if heard.subject != inbox]
-            self._early = deque(kept)
-            for heard in again:
-                if not self._take(heard):
-                    self._early.append((heard.t + self.patience, heard))
+            self._early = deque(one for one in self._early if one[1].subject != subject)
+            for one in again:
+                if not self._take(one[1]):
+                    self._early.append(one)
 
     # --- what is remembered -------------------------------------------------------------------
 
