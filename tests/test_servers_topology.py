@@ -82,12 +82,40 @@ def test_leafnodes() -> None:
     assert topology.links == (Wire("edge1", "hub", "leafnode"), Wire("edge2", "hub", "leafnode"))
     made = configs(topology)
     assert made["hub"].leafs is not None and made["hub"].remote is None
-    assert made["edge1"].remote is not None and made["edge1"].remote.port == 10_100
+    assert made["edge1"].remote is not None and made["edge1"].remote.ports == (10_100,)
     assert [one.domain for one in made.values()] == ["hub", "edge1", "edge2"]
     assert "compression: off" in made["edge1"].text() and "compression: off" in made["hub"].text()
     assert "cluster {" not in made["hub"].text()
     users = {name: [user.name for user in one.account("A").users] for name, one in made.items()}
     assert users == {"hub": ["app", "leaf"], "edge1": ["app"], "edge2": ["app"]}
+
+
+def test_leafnodes_of_a_cluster() -> None:
+    topology = leafnodes("main", ("edge1",), servers=3)
+    assert topology.names == ("n1", "n2", "n3", "edge1")
+    assert topology.links[3:] == tuple(Wire("edge1", hub, "leafnode") for hub in ("n1", "n2", "n3"))
+    assert topology.home == ("n1", "n2", "n3")
+    made = configs(topology)
+    assert made["edge1"].remote is not None and len(made["edge1"].remote.ports) == 3
+    assert {name: one.domain for name, one in made.items()} == {
+        "n1": "main", "n2": "main", "n3": "main", "edge1": "edge1",
+    }  # fmt: skip
+
+
+def test_where_clients_are_at_home() -> None:
+    assert single().home == ("n1",)
+    assert cluster(2).home == ("n1", "n2")
+    assert supercluster({"EAST": 2, "WEST": 1}).home == ("EAST-n1", "EAST-n2")
+    assert leafnodes("hub", ("edge1",)).home == ("hub",)
+
+
+def test_one_more_and_one_less() -> None:
+    assert cluster(2).with_server("n3", "C1") == cluster(3)
+    assert cluster(3).without("n3") == cluster(2)
+    assert leafnodes().with_server("edge2") == leafnodes("hub", ("edge1", "edge2"))
+    assert leafnodes("hub", ("edge1", "edge2")).without("edge2") == leafnodes()
+    grown = leafnodes("main", ("e",), servers=2).with_server("n3", "main")
+    assert grown.hubs == {"e": ("n1", "n2", "n3")}
 
 
 def test_what_is_common_is_everywhere() -> None:
@@ -96,6 +124,12 @@ def test_what_is_common_is_everywhere() -> None:
     assert first.port == 4999 and second.port == -1
     assert {one.max_payload for one in (first, second)} == {2048}
     assert {one.account("A").mappings["a"][0].subject for one in (first, second)} == {"b"}
+
+
+def test_a_cluster_of_one_has_a_route_to_nowhere() -> None:
+    """Without any route JetStream would not start."""
+    text = configs(cluster(1))["n1"].text()
+    assert '@127.0.0.1:1"]' in text
 
 
 def test_equal_descriptions_are_equal() -> None:
@@ -118,6 +152,8 @@ def test_equal_descriptions_are_equal() -> None:
         lambda: leafnodes("hub", ()),
         lambda: leafnodes("hub", ("hub",)),
         lambda: leafnodes("hub", ("e", "e")),
+        lambda: leafnodes("hub", ("n2",), servers=3),
+        lambda: leafnodes("hub", ("e",), servers=9),
         lambda: leafnodes("../hub", ("e",)),
     ],
 )

@@ -102,7 +102,8 @@ class Account:
 class Cluster:
     """The cluster that a server is in: `routes` lead to the other servers, never to itself.
 
-    `port` is where it listens itself. `hidden`: no server finds another but by its routes.
+    `port` is where it listens itself. `hidden`: no server finds another but by its routes. Without
+    routes it has one that leads nowhere: JetStream does not start in a cluster without any.
     """
 
     name: str
@@ -131,9 +132,9 @@ class Leafs:
 
 @dataclass(frozen=True)
 class Remote:
-    """A leafnode's connection to its hub: to this port on 127.0.0.1, into the learner's account."""
+    """A leafnode's connection to its hub: to one of these ports on 127.0.0.1, in the learner's account."""
 
-    port: int
+    ports: tuple[int, ...]
     password: str = field(repr=False)
 
 
@@ -285,7 +286,7 @@ def _cluster(cluster: Cluster | None) -> list[str]:
     if cluster is None:
         return []
     routes = ", ".join(
-        quote(f"nats-route://peer:{cluster.password}@127.0.0.1:{port}") for port in cluster.routes
+        quote(f"nats-route://peer:{cluster.password}@127.0.0.1:{port}") for port in cluster.routes or (1,)
     )
     return [
         "cluster {",
@@ -325,10 +326,12 @@ def _leafs(leafs: Leafs | None, remote: Remote | None) -> list[str]:
     if leafs is not None:
         lines += [f'  listen: "127.0.0.1:{leafs.port}"', "  no_advertise: true", "  compression: off"]
     if remote is not None:
-        url = quote(f"nats-leaf://leaf:{remote.password}@127.0.0.1:{remote.port}")
+        urls = ", ".join(
+            quote(f"nats-leaf://leaf:{remote.password}@127.0.0.1:{port}") for port in remote.ports
+        )
         lines += [
             '  reconnect: "0.2s"',
-            f"  remotes: [{{url: {url}, account: {quote(LEARNER)}, compression: off}}]",
+            f"  remotes: [{{urls: [{urls}], account: {quote(LEARNER)}, compression: off}}]",
         ]
     return [*lines, "}"]
 

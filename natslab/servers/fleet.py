@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import json
 import shutil
 import socket
@@ -16,7 +17,7 @@ from nats.aio.client import Client
 
 from natslab.errors import LabError, ServerError
 from natslab.listeners import Listeners
-from natslab.servers import binary
+from natslab.servers import binary, growing
 from natslab.servers import supervisor as supervisors
 from natslab.servers.config import Config, Logins
 from natslab.servers.link import Link
@@ -43,15 +44,16 @@ class Fleet:
         self._logins = Logins.fresh()
         self._program = program
         self._hearers: Listeners[[Change]] = Listeners()
-        self._own = Own(self._login)
+        self.own = Own(self._login)
         self._stopped = False
         self.wiring = Wiring(self._where)
         self.wiring.lay(topology.links)
         self._fixed: dict[tuple[WireType, str], int] = {}  # where servers listen that no wire leads to
-        self.servers: dict[str, Server] = {
-            name: self._make(config)
-            for name, config in topology.configs(self._logins, folder, store, self._dial).items()
-        }
+        self._used = set(topology.names)  # names that were ever given
+        self._growing = asyncio.Lock()
+        self.servers: dict[str, Server] = {}
+        for name in topology.names:
+            self.make(name)
 
     @classmethod
     async def start(
@@ -94,13 +96,16 @@ class Fleet:
             await asyncio.shield(asyncio.ensure_future(self._stop()))
 
     def login(self, role: str = "app", name: str | None = None) -> dict[str, Any]:
-        """For `nats.connect(**login)`: every server, or the one called `name`, a user and its password.
+        """For `nats.connect(**login)`: servers, or the one called `name`, a user and its password.
+
+        Without a name the servers of one cluster, so that a client fails over, and no leafnode.
 
         `role` is app (the learner), sys (the system account) or watcher. Raises LabError.
         """
         if role not in _USERS:
             raise LabError(f"There is no user {role!r}.", f"The users are {', '.join(_USERS)}.")
-        return self._login(role, self.servers.values() if name is None else [self.server(name)])
+        names = self.topology.home if name is None else [name]
+        return self._login(role, [self.server(one) for one in names])
 
     def url(self, name: str | None = None) -> str:
         """One server (or the first) with the learner's credentials in it. Raises LabError."""
@@ -156,6 +161,39 @@ class Fleet:
         """
         return await self._connection("watcher", name)
 
+    # growing
+
+    async def add(self, name: str | None = None, cluster: str | None = None) -> Server:
+        """Start one more server, as `growing.add`; returns it when JetStream's meta group has it."""
+        async with self._growing:
+            server = await growing.add(self, name, cluster)
+        await self.ready()
+        return server
+
+    async def remove(self, name: str, *, force: bool = False) -> list[str]:
+        """Take a server away for good, as `growing.remove`."""
+        async with self._growing:
+            return await growing.remove(self, name, force=force)
+
+    def configs(self) -> dict[str, Config]:
+        """What the description says that the servers' configurations are."""
+        return self.topology.configs(self._logins, self.folder, self.store, self._dial)
+
+    def make(self, name: str) -> Server:
+        """A new server of the description; not started."""
+        self._used.add(name)
+        request = functools.partial(self._request, name)
+        made = Server(
+            self.configs()[name], self._program, self._supervisor, self.store, request, self._changed
+        )
+        self.servers[name] = made
+        return made
+
+    def fresh_name(self, cluster: str) -> str:
+        """A name that no server of this lab ever had: n4, WEST-n4, edge2."""
+        stem = "edge" if not cluster else f"{cluster}-n" if len(self.topology.clusters) > 1 else "n"
+        return next(name for name in (f"{stem}{i}" for i in itertools.count(1)) if name not in self._used)
+
     @property
     def links(self) -> dict[tuple[str, str], Link]:
         """The wires by the names of the servers that they join, in the order of the lab."""
@@ -176,10 +214,6 @@ class Fleet:
         return self._hearers.add(heard)
 
     # how
-
-    def _make(self, config: Config) -> Server:
-        request = functools.partial(self._request, config.name)
-        return Server(config, self._program, self._supervisor, self.store, request, self._changed)
 
     def _login(self, role: str, servers: Iterable[Server]) -> dict[str, Any]:
         return {
@@ -208,14 +242,14 @@ class Fleet:
     async def _connection(self, role: str, name: str | None) -> Client:
         if name is not None:
             self.server(name)
-        return await self._own.connection(role, self.servers, name)
+        return await self.own.connection(role, self.servers, name)
 
     async def _request(self, server: str, subject: str, body: bytes) -> dict[str, Any]:
         connection = await self._connection("sys", server)
-        return await self._own.request(connection, subject, body, server)
+        return await self.own.request(connection, subject, body, server)
 
     async def _start(self) -> None:
-        await self.wiring.open()
+        await self.wiring.open(self.links.values())
         starts = [asyncio.ensure_future(server.start()) for server in self.servers.values()]
         try:
             await asyncio.gather(*starts)
@@ -228,7 +262,7 @@ class Fleet:
             raise
 
     async def _stop(self) -> None:
-        closing = self._own.close()
+        closing = self.own.close()
         await self.wiring.remove()  # before the servers see each other go
         await asyncio.gather(*(self._end(server) for server in self.servers.values()))
         await asyncio.gather(*closing, return_exceptions=True)

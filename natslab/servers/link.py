@@ -26,6 +26,7 @@ Where: TypeAlias = Callable[[str, WireType], Awaitable[int | None]]
 LOCALHOST = "127.0.0.1"
 _MOST = 8 * 1024 * 1024  # bytes that wait in one direction before the sender has to
 _DIAL = 2.0  # seconds
+_HANDSHAKE = 0.25  # seconds that one call may keep the other end's from beginning; measured 0.01
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing is a reset
 
 
@@ -61,6 +62,7 @@ class Link:
         self._calls: set[_Call] = set()
         self._past = Counts()
         self._busy = asyncio.Lock()
+        self._one = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"<Link {self.a} {self.b} {self.state}>"
@@ -182,16 +184,28 @@ class Link:
     async def reach(self, call: _Call) -> None:
         """Connect a call to the server that it is for; ends it when that is nowhere."""
         try:
-            port = await self._where(call.far.name, self.type)
-            if port and call in self._calls:
-                async with asyncio.timeout(_DIAL):
-                    await asyncio.get_running_loop().create_connection(lambda: call.far, LOCALHOST, port)
-                if call not in self._calls:
-                    call.reset()
+            if self.type != "route":
+                await self._reach(call)
                 return
+            # Both servers of a route dial, and keep one connection. When both dials are under way at
+            # once each may keep the other, so that none is left for a second (measured).
+            async with self._one:
+                if await self._reach(call):
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(_HANDSHAKE):
+                            await call.known.wait()
         except OSError:  # also a timeout
-            pass
+            call.reset()
+
+    async def _reach(self, call: _Call) -> bool:
+        port = await self._where(call.far.name, self.type)
+        if port and call in self._calls:
+            async with asyncio.timeout(_DIAL):
+                await asyncio.get_running_loop().create_connection(lambda: call.far, LOCALHOST, port)
+            if call in self._calls:
+                return True
         call.reset()
+        return False
 
     def look(self) -> None:
         """Whether it connects the two now; tells when that has changed."""
@@ -262,6 +276,7 @@ class _Call:
         self.far = _End(self, far)
         self.near.other, self.far.other = self.far, self.near
         self.reaching: asyncio.Task[None] | None = None
+        self.known = asyncio.Event()  # both have agreed to it, or it is over
 
     @property
     def speaks(self) -> bool:
@@ -285,7 +300,8 @@ class _Call:
 
     def reset(self) -> None:
         """End both sides at once, without a word and with what was on the way."""
-        if self.reaching is not None:
+        self.known.set()
+        if self.reaching is not None and self.reaching is not asyncio.current_task():
             self.reaching.cancel()
         for end in (self.near, self.far):
             end.abort()
@@ -304,6 +320,7 @@ class _End(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.bytes = 0  # that this server has said
         self.lost = False
+        self.agreed = False  # it says what it is interested in: to it, this is the connection of the two
         self.clear = False  # nothing waits: what comes is passed on at once
         self.framer = Framer()
         self._waiting: deque[tuple[float, bytes]] = deque()  # (loop time when it came, what)
@@ -334,6 +351,10 @@ class _End(asyncio.Protocol):
         self.framer.feed(data, self.link.wanted, self._came)
         if first:
             self.link.look()
+        if not self.agreed and b"RS+ " in data:
+            self.agreed = True
+            if self.other.agreed:
+                self.call.known.set()
 
     def _came(self, line: bytes, body: bytes) -> None:
         self.link.came(self, line, body)
@@ -347,6 +368,7 @@ class _End(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.lost = True
         self.clear = False
+        self.call.known.set()
         if self.other.transport is None:
             self.call.reset()
             return

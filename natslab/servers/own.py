@@ -70,10 +70,12 @@ class Own:
             raise _silent(servers[0].name if pinned else "", str(e) or "timeout") from None
         return made
 
-    async def request(self, connection: Client, subject: str, body: bytes, who: str) -> dict[str, Any]:
+    async def request(
+        self, connection: Client, subject: str, body: bytes, who: str, timeout: float = ANSWER
+    ) -> dict[str, Any]:
         """The decoded answer to a request in the system account. Raises ServerError with `who` in it."""
         try:
-            reply = await connection.request(subject, body, timeout=ANSWER)
+            reply = await connection.request(subject, body, timeout=timeout)
         except nats.errors.NoRespondersError:
             raise ServerError(
                 "No server of that id is there any more.", "Has it been restarted just now?"

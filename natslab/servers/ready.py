@@ -40,7 +40,8 @@ async def ready(fleet: Fleet, waits: Callable[[str], None], patience: float = PA
         await asyncio.sleep(STEP)
 
 
-def _running(fleet: Fleet, names: list[str]) -> list[str]:
+def running(fleet: Fleet, names: list[str]) -> list[str]:
+    """Those of the servers that can answer."""
     return [name for name in names if fleet.servers[name].state in ("up", "lame duck")]
 
 
@@ -54,18 +55,23 @@ async def meta(fleet: Fleet, name: str) -> dict[str, Any]:
 
 async def _missing_of_meta(fleet: Fleet) -> str:
     clustered = [name for names in fleet.topology.clusters.values() for name in names]
-    names = _running(fleet, clustered)
-    if not names:
-        return ""
+    names = running(fleet, clustered)
+    if len(clustered) < 2 or not names:
+        return ""  # one alone waits for a second in vain
     leader = (await meta(fleet, names[0])).get("leader", "")
-    if not leader or leader not in fleet.servers:
-        return "no server leads JetStream's meta group yet"
+    if leader not in fleet.servers:
+        return _NO_LEADER
     said = await meta(fleet, leader)
     if said.get("leader") != leader:
-        return "no server leads JetStream's meta group yet"
-    # Only the leader knows who follows it.
-    current = {one["name"] for one in said.get("replicas") or [] if one.get("current")} | {leader}
-    late = [name for name in names if name not in current]
+        return _NO_LEADER
+    # Only the leader knows who follows it, and each server itself whether it has caught up: what it is
+    # asked before that is lost (measured).
+    replicas = said.get("replicas") or []
+    current = {one["name"] for one in replicas if one.get("current") and not one.get("offline")}
+    healthy = await asyncio.gather(*(_is_healthy(fleet, name) for name in names))
+    late = [
+        name for name, well in zip(names, healthy, strict=True) if not well or name not in current | {leader}
+    ]
     if late:
         return f"{joined(late)} {'is' if len(late) == 1 else 'are'} not in JetStream's meta group yet"
     if said.get("cluster_size", 0) < len(names):
@@ -73,11 +79,21 @@ async def _missing_of_meta(fleet: Fleet) -> str:
     return ""
 
 
+_NO_LEADER = "no server leads JetStream's meta group yet"
+
+
+async def _is_healthy(fleet: Fleet, name: str) -> bool:
+    with contextlib.suppress(ServerError):
+        return bool((await fleet.ask(name, "healthz")).get("status") == "ok")
+    return False
+
+
 async def _missing_of_leafs(fleet: Fleet) -> str:
-    for hub in _running(fleet, sorted(set(fleet.topology.hubs.values()))):
-        edges = _running(fleet, [edge for edge, to in fleet.topology.hubs.items() if to == hub])
-        leafs = (await fleet.ask(hub, "leafz")).get("leafs") or []
-        late = sorted(set(edges) - {str(leaf.get("name")) for leaf in leafs})
-        if late:
-            return f"{joined(late)} {'is' if len(late) == 1 else 'are'} not connected to {hub} yet"
-    return ""
+    leafs = running(fleet, list(fleet.topology.hubs))
+    late = []
+    for name in leafs:
+        hubs = running(fleet, list(fleet.topology.hubs[name]))
+        # A leafnode says of itself whether it has its hub.
+        if hubs and not (await fleet.ask(name, "leafz")).get("leafs"):
+            late.append(name)
+    return f"{joined(late)} {'is' if len(late) == 1 else 'are'} not connected to the hub yet" if late else ""

@@ -183,6 +183,15 @@ class Server:
             # Once begun, an interrupt must not leave file and server in disagreement.
             await asyncio.shield(asyncio.ensure_future(self._reload(new)))
 
+    @property
+    def own_text(self) -> bool:
+        """Whether it runs a configuration that was given as text."""
+        return self._text is not None
+
+    def removed(self) -> None:
+        """It is gone from its lab, for good."""
+        self._set("removed", "taken out of the lab")
+
     async def started(self) -> None:
         """Wait while it is starting."""
         while self.state == "starting":

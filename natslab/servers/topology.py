@@ -45,7 +45,7 @@ class Topology:
     store: Path | None = None
     http: bool = False
     clusters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> its servers
-    hubs: Mapping[str, str] = field(default_factory=dict)  # leafnode -> its hub
+    hubs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # leafnode -> servers of its hub
     wires: bool = True  # what joins two servers goes through a Link of ours
 
     @property
@@ -57,20 +57,27 @@ class Topology:
             for one, other in itertools.combinations(self.clusters.values(), 2)
             for a, b in itertools.product(one, other)
         ]
-        return (*routes, *gateways, *(Wire(leaf, hub, "leafnode") for leaf, hub in self.hubs.items()))
+        leafs = [Wire(leaf, hub, "leafnode") for leaf, hubs in self.hubs.items() for hub in hubs]
+        return (*routes, *gateways, *leafs)
 
     @property
     def links(self) -> tuple[Wire, ...]:
         """The pairs that a Link joins: all of them, or with `wires` off none."""
         return self.pairs if self.wires else ()
 
+    @property
+    def home(self) -> tuple[str, ...]:
+        """The servers that clients connect to when nobody says otherwise: one cluster, no leafnodes."""
+        first = next(iter(self.clusters.values()), self.names)
+        return tuple(name for name in first if name not in self.hubs)
+
     def cluster_of(self, name: str) -> str:
         """The cluster of a server; "" for a server alone."""
         return next((cluster for cluster, names in self.clusters.items() if name in names), "")
 
     def domain_of(self, name: str) -> str:
-        """The JetStream domain of a server: in a lab with leafnodes its own name, else ""."""
-        return name if self.hubs and name in self.names else ""
+        """The JetStream domain of a server: where there are leafnodes its cluster's or its own name."""
+        return (self.cluster_of(name) or name) if self.hubs and name in self.names else ""
 
     def types_of(self, name: str) -> tuple[WireType, ...]:
         """What other servers may connect to that server as."""
@@ -80,9 +87,35 @@ class Topology:
             found.append("route")
         if cluster and len(self.clusters) > 1:
             found.append("gateway")
-        if name in self.hubs.values():
+        if any(name in hubs for hubs in self.hubs.values()):
             found.append("leafnode")
         return tuple(found)
+
+    def with_server(self, name: str, cluster: str = "") -> Topology:
+        """The same with a server more: in that cluster, or another leafnode of the hub."""
+        names = (*self.names, name)
+        if not cluster:
+            return dataclasses.replace(self, names=names, hubs={**self.hubs, name: self.home})
+        clusters = {
+            one: (*members, name) if one == cluster else members for one, members in self.clusters.items()
+        }
+        hubs = {
+            leaf: (*to, name) if set(to) == set(self.clusters[cluster]) else to
+            for leaf, to in self.hubs.items()
+        }
+        return dataclasses.replace(self, names=names, clusters=clusters, hubs=hubs)
+
+    def without(self, name: str) -> Topology:
+        """The same with a server less."""
+        clusters = {
+            one: tuple(member for member in members if member != name)
+            for one, members in self.clusters.items()
+        }
+        hubs = {
+            leaf: tuple(hub for hub in to if hub != name) for leaf, to in self.hubs.items() if leaf != name
+        }
+        names = tuple(one for one in self.names if one != name)
+        return dataclasses.replace(self, names=names, clusters=clusters, hubs=hubs)
 
     def configs(
         self, logins: Logins, folder: Path, store: Path | None, dial: Ports | None = None
@@ -98,7 +131,7 @@ class Topology:
         for name in self.names:
             types = self.types_of(name)
             own = {type: config.RANDOM if self.wires else dial(type, name, name) for type in types}
-            hub = self.hubs.get(name)
+            hubs = tuple(dial("leafnode", name, hub) for hub in self.hubs.get(name, ()))
             made[name] = Config(
                 name=name,
                 accounts=hub_accounts if "leafnode" in types else accounts,
@@ -110,7 +143,7 @@ class Topology:
                 cluster=self._cluster(name, logins, dial, own["route"]) if "route" in own else None,
                 gateway=self._gateway(name, logins, dial, own["gateway"]) if "gateway" in own else None,
                 leafs=Leafs(own["leafnode"]) if "leafnode" in own else None,
-                remote=Remote(dial("leafnode", name, hub), logins.peer) if hub else None,
+                remote=Remote(hubs, logins.peer) if hubs else None,
                 domain=self.domain_of(name),
             )
         return made
@@ -140,11 +173,14 @@ def single(**common: object) -> Topology:
 
 
 def cluster(servers: int = 3, *, name: str = CLUSTER, wires: bool = True, **common: object) -> Topology:
-    """One cluster of so many servers: n1, n2, ... Raises LabError for a number that makes no sense."""
-    if not 2 <= servers <= MOST:
+    """One cluster of so many servers: n1, n2, ... Raises LabError for a number that makes no sense.
+
+    One server alone has no JetStream until a second comes: it expects one.
+    """
+    if not 1 <= servers <= MOST:
         raise LabError(
             f"A cluster of {servers} servers is not possible here.",
-            f"Choose 2 to {MOST}; 3 is usual, and 5 where two may fail at once.",
+            f"Choose 1 to {MOST}; 3 is usual, and 5 where two may fail at once.",
         )
     names = tuple(f"n{i}" for i in range(1, servers + 1))
     return _made(names, common, clusters={name: names}, wires=wires)
@@ -168,19 +204,30 @@ def supercluster(sizes: Mapping[str, int], *, wires: bool = True, **common: obje
 
 
 def leafnodes(
-    hub: str = "hub", edges: Sequence[str] = ("edge1",), *, wires: bool = True, **common: object
+    hub: str = "hub",
+    edges: Sequence[str] = ("edge1",),
+    *,
+    servers: int = 1,
+    wires: bool = True,
+    **common: object,
 ) -> Topology:
-    """A hub and leafnodes that connect to it, each with a JetStream domain of its name. Raises LabError."""
+    """A hub and leafnodes that connect to it, each with a JetStream domain of its name. Raises LabError.
+
+    With more than one of `servers` the hub is a cluster of that name: n1, n2, ...
+    """
     names = (hub, *edges)
     if not edges:
         raise LabError("A hub alone has no leafnodes.", "Name an edge too: hub edge1")
     for name in names:
         _check_name(name, "server")
-    if len(set(names)) < len(names):
+    hubs = tuple(f"n{i}" for i in range(1, servers + 1)) if servers > 1 else (hub,)
+    if len({*names, *hubs}) < len({*hubs, hub}) + len(edges):
         raise LabError("Two servers cannot have one name.", "Give each its own: hub edge1 edge2")
+    names = (*hubs, *edges)
     if len(names) > MOST:
         raise LabError(f"{len(names)} servers are more than this lab holds.", f"Choose {MOST} or fewer.")
-    return _made(names, common, hubs=dict.fromkeys(edges, hub), wires=wires)
+    clusters = {hub: hubs} if servers > 1 else {}
+    return _made(names, common, clusters=clusters, hubs=dict.fromkeys(edges, hubs), wires=wires)
 
 
 def _check_name(name: str, of: str) -> None:

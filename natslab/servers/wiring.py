@@ -33,11 +33,11 @@ class Wiring:
                 made.append(link)
         return made
 
-    async def open(self) -> None:
+    async def open(self, laid: Iterable[Link]) -> None:
         """Open those that were laid."""
-        for link in self.links.values():
-            if link.state == "open":
-                await link.open()
+        for link in laid:
+            await link.open()
+            self._changed(link)
 
     async def remove(self, name: str | None = None) -> None:
         """Take away the wires of a server, or all."""
