@@ -475,6 +475,7 @@ class Lab:
                 self._advisories,
                 max(0.01, end - time.monotonic()),
             )
+            self._raft.flush()
 
     def look(self) -> None:
         """Ask every server now what it would report by itself once a second."""

@@ -273,7 +273,7 @@ def test_at_speed_it_is_merged_and_exact() -> None:
         if i == 1_000:
             w.vote("n3", "n2", 2)
         w.talk.flush(w.t)
-    w.talk.flush(w.t, all=True)
+    w.talk.flush()
     raft = [e for e in w.events if isinstance(e, Raft)]
     assert len(raft) < 130
     assert sum(e.count for e in raft if e.what == "append") == 2_000
@@ -314,7 +314,7 @@ def test_heartbeats_of_many_groups_are_merged() -> None:
         if second == 12:
             w.append("n1", "n2", 1, 5, 5, n=1, group=groups[0])
         w.talk.flush(w.t)
-    w.talk.flush(w.t, all=True)
+    w.talk.flush()
     raft = [e for e in w.events if isinstance(e, Raft)]
     assert sum(e.count for e in raft) == 20 * 2 * (len(groups) + 1) + 1
     assert len([e for e in raft if e.group == "_meta_"]) == 40

@@ -4,6 +4,18 @@ Where the wires are ours, each message is read as it comes into one: who sent it
 known. Without wires a connection to the system account of each server hears them too, when they have reached
 that server; it may not publish there, so it can disturb nothing. Servers of another version than the protocol
 was measured with are only asked for their reports. Which of these it is, every Snap "group" says (`by`).
+
+Measured with three servers of 2.15.1 on two shared cores:
+
+- a heartbeat goes to each follower once a second, and is answered; an append is committed, and another one
+  says so, 0.9 ms later (median of 100);
+- step-down: a vote is asked for after 15 to 42 ms, and another leads after 27 ms (20 of 20 below 50 ms);
+- killed leader: nobody speaks for 4 to 9 s, then votes, answers and the first append of the new leader pass
+  within milliseconds, in that order on the tape 20 times of 20;
+- against an independent listener all votes and appends are on the tape, each within 150 ms, half of them
+  within 30 ms (those that were merged wait for their window);
+- 60 s of publishing cost no election and no other outcome, with and without; a message costs 6 microseconds
+  of this process, the source of three groups at rest 0.5 % of a core, of forty groups 3 %.
 """
 
 from __future__ import annotations
@@ -93,14 +105,14 @@ class RaftWire:
                 with contextlib.suppress(Exception):  # the connection may be gone
                     await sub.unsubscribe()
         self._subs.clear()
-        self.flush()
-
-    def flush(self) -> None:
-        """Put what was heard so far on the tape."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.talk.flush(self._tape.now(), all=True)
+        self.talk.flush()
+
+    def flush(self) -> None:
+        """Put what was heard so far on the tape, but for what still waits for its cause."""
+        self.talk.flush(self._tape.now(), merged=True)
 
     async def poll(self) -> None:
         """Ask every server now for its report; the wire's news are told before."""

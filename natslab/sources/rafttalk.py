@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal, TypeAlias
 
 from natslab.sources.raftwire import (
@@ -206,14 +207,12 @@ class Talk:
         """Whether something is to be told later: call `flush` now and then."""
         return bool(self._merged or self._early)
 
-    def flush(self, t: float, *, all: bool = False) -> None:
-        """Tell what has waited long enough at `t`, or everything."""
-        while self._early and (all or self._early[0][0] <= t):
+    def flush(self, t: float = inf, *, merged: bool = False) -> None:
+        """Tell what has waited long enough at `t`; `merged`: and all that was merged."""
+        while self._early and self._early[0][0] <= t:
             self._take(self._early.popleft()[1], last=True)
         for group, pair in {
-            (key[0], frozenset(key[2:4])): None
-            for key, merged in self._merged.items()
-            if all or merged.due <= t
+            (key[0], frozenset(key[2:4])): None for key, one in self._merged.items() if merged or one.due <= t
         }:
             self._flush(group, pair)
 
