@@ -6,7 +6,9 @@ server's own words, which are a timeout, "no responders" or "no leader".
 
 from __future__ import annotations
 
+import datetime
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +31,8 @@ from natslab.servers.jsapi import JetStreamError
 from natslab.servers.jserrors import named_in
 from natslab.tape.subject import matches
 
+#: Of a leafnode and its hub: each has a system account of its own.
+APART = "a system of its own"
 #: JetStream's codes for what servers that are missing cause.
 _LOST = (10007, 10008, 10009, 10118, 10119, 10194, 10195)
 _NO_PEERS = 10005
@@ -56,11 +60,8 @@ def absent(line: Line) -> dict[str, str]:
         return {}
     here = here_of(line)
     with_me = reached(here, found, wires(line.lab.fleet))
-    return {
-        name: state if state in ASLEEP else f"cut off from {here}"
-        for name, state in found.items()
-        if name not in with_me
-    }
+    away = APART if line.lab.fleet.topology.hubs else f"cut off from {here}"
+    return {name: state if state in ASLEEP else away for name, state in found.items() if name not in with_me}
 
 
 async def because(line: Line, error: NatslabError) -> NatslabError | None:
@@ -70,12 +71,12 @@ async def because(line: Line, error: NatslabError) -> NatslabError | None:
             return None
         if isinstance(error, JetStreamError):
             if error.code == _NO_PEERS:
-                return _unplaceable(line, error)
+                return await _unplaceable(line, error)
             if error.code not in _LOST:
                 return None
         elif not isinstance(error, (Timeout, NoResponders)) or not _of_jetstream(line, error):
             return None
-        return await _missing(line, error)
+        return _domain(line, error) or await _missing(line, error)
     except (LabError, ClientError, nats.errors.Error):
         return None
 
@@ -84,6 +85,32 @@ def _of_jetstream(line: Line, error: NatslabError) -> bool:
     """Whether JetStream was asked, and not a responder of the learner's."""
     group = line.path.split(" ")[1:2]
     return bool(getattr(error, "subject", "")) or group[0] in _GROUPS if group else False
+
+
+def _domain(line: Line, error: NatslabError) -> NatslabError | None:
+    """Why the JetStream domain that the line names does not answer."""
+    asked = str(line.common.get("js_domain") or line.common.get("domain") or "")
+    topology = line.lab.fleet.topology
+    domains = {topology.domain_of(n): n for n in states_of(line) if topology.domain_of(n)}
+    if not asked or isinstance(error, JetStreamError):
+        return None
+    if asked not in domains:
+        hint = there(domains) if domains else "Leave out --js-domain: this lab has none."
+        return type(error)(f"There is no JetStream domain {asked!r}.", hint)
+    name = domains[asked]
+    state = states_of(line)[name]
+    if state in ASLEEP:
+        return type(error)(
+            f"The JetStream domain {asked} is that of {name}, which is {state}.",
+            _remedies([name], {name: state})[0],
+        )
+    for link in line.lab.fleet.links.values():
+        if name in (link.a, link.b) and link.state in ("cut", "held"):
+            return type(error)(
+                f"The JetStream domain {asked} is that of {name}, and {link.said} is {link.state}.",
+                f"%natslab heal {link.a} {link.b}; or ask there: --on {name}",
+            )
+    return None
 
 
 async def _missing(line: Line, error: NatslabError) -> NatslabError | None:
@@ -99,20 +126,16 @@ async def _missing(line: Line, error: NatslabError) -> NatslabError | None:
             f"Let it go on: %natslab thaw {used}{more}",
         )
     code = f" (error {error.code})" if isinstance(error, JetStreamError) else ""
-    peers = {n for n in there_are if _domain(line, n) == _domain(line, here)}
+    domain_of = line.lab.fleet.topology.domain_of
+    peers = {n for n in there_are if domain_of(n) == domain_of(here)}
     lost = sentence("JetStream", sorted(peers, key=list(there_are).index), away, here)
     if lost is None:
         stream, subject = _about(line, error)
         group = await _group(line, stream, subject, here)
         members = [n for n in there_are if n in group.members]
         lost = sentence(f"Stream {group.stream}", members, away, here)
-        if lost is None and members and not group.leader:
-            gone = next((n for n in away if n in members), "")
-            after = f", {gone} being {away[gone]}" if gone else ""
-            lost = (
-                f"Stream {group.stream} has no leader at the moment{after}.",
-                "Its servers elect one, which takes up to 10 s after a failure; then do it again.",
-            )
+        if lost is None and members:
+            lost = _election(line, group, [n for n in members if n in away], away)
     if lost is None and await _leaderless(line, here):
         lost = (
             "JetStream has no leader at the moment.",
@@ -124,10 +147,40 @@ async def _missing(line: Line, error: NatslabError) -> NatslabError | None:
     return type(error)(*_arguments(error, what[:-1] + code + ".", hint))
 
 
+def _election(
+    line: Line, group: Group, gone: Sequence[str], away: Mapping[str, str]
+) -> tuple[str, str] | None:
+    """That nobody leads the stream, or nobody did when it was asked."""
+    after = f", {gone[0]} being {away[gone[0]]}" if gone else ""
+    if not group.leader or group.leader in away:
+        return (
+            f"Stream {group.stream} has no leader at the moment{after}.",
+            "Its servers elect one, which takes up to 10 s after a failure; then do it again.",
+        )
+    if group.since and time.time() - group.since < line.timeout + 0.5:
+        return (
+            f"Stream {group.stream} had no leader when it was asked{after}; now {group.leader} leads it.",
+            "Do it again.",
+        )
+    return None
+
+
 async def _leaderless(line: Line, here: str) -> bool:
     """Whether `here` knows of nobody who leads the meta group."""
     meta = (await line.lab.fleet.ask(here, "jsz")).get("meta_cluster") or {}
     return bool(meta) and not meta.get("leader")
+
+
+async def _meta(line: Line) -> set[str]:
+    """The servers that take part in the meta group, as its leader says; none where nobody can say."""
+    away = absent(line)
+    for name in states_of(line):
+        if name in away:
+            continue
+        meta = (await line.lab.fleet.ask(name, "jsz")).get("meta_cluster") or {}
+        if meta.get("leader") == name:
+            return {name, *(str(r.get("name", "")) for r in meta.get("replicas") or [])}
+    return set()
 
 
 def _arguments(error: NatslabError, what: str, hint: str) -> tuple[Any, ...]:
@@ -176,11 +229,6 @@ def _remedies(gone: Iterable[str], away: Mapping[str, str]) -> list[str]:
     return lines
 
 
-def _domain(line: Line, name: str) -> str:
-    topology: Any = line.lab.fleet.topology
-    return str(topology.domain_of(name)) if hasattr(topology, "domain_of") else ""
-
-
 # --- which stream it is about ----------------------------------------------------------------------
 
 
@@ -191,6 +239,7 @@ class Group:
     stream: str = ""
     members: tuple[str, ...] = ()
     leader: str = ""
+    since: float = 0.0  # unix time
 
 
 def _about(line: Line, error: NatslabError) -> tuple[str, str]:
@@ -222,8 +271,21 @@ async def _group(line: Line, stream: str, subject: str, here: str) -> Group:
                 if one["name"] == stream or (subject and any(matches(s, subject) for s in takes)):
                     cluster = one.get("cluster") or {}
                     named = {r["name"] for r in cluster.get("replicas") or []}
-                    return Group(one["name"], tuple(sorted(named | {name})), cluster.get("leader", ""))
+                    members = tuple(sorted(named | {name}))
+                    return Group(one["name"], members, cluster.get("leader", ""), _since(cluster))
     return Group()
+
+
+def _since(cluster: Mapping[str, Any]) -> float:
+    """When its leader began to lead."""
+    stamp = str(cluster.get("leader_since") or "")
+    try:
+        return datetime.datetime.fromisoformat(_FINE.sub(r"\1", stamp)).timestamp()
+    except ValueError:
+        return 0.0
+
+
+_FINE = re.compile(r"(\.\d{1,6})\d*")  # the server writes nanoseconds
 
 
 # --- where there is no room ------------------------------------------------------------------------
@@ -231,7 +293,7 @@ async def _group(line: Line, stream: str, subject: str, here: str) -> Group:
 _TAGS = re.compile(r"tags not matched (\[.*\])")
 
 
-def _unplaceable(line: Line, error: JetStreamError) -> JetStreamError | None:
+async def _unplaceable(line: Line, error: JetStreamError) -> JetStreamError | None:
     """No suitable peers, in numbers of this lab."""
     if "no suitable peers" not in error.description:
         return None
@@ -242,9 +304,12 @@ def _unplaceable(line: Line, error: JetStreamError) -> JetStreamError | None:
     away = absent(line)
     stream = named_in(error.subject)[0]
     what = f"Stream {stream}" if stream else "The stream"
-    clusters = {n: _cluster(line, n) for n in there_are}
+    clusters = {n: line.lab.fleet.topology.cluster_of(n) for n in there_are}
     wanted = place.get("cluster", "")
-    names = [n for n in there_are if not wanted or clusters[n] == wanted]
+    # All replicas of a stream are in one cluster.
+    one = wanted or max(clusters.values(), key=list(clusters.values()).count)
+    in_it = await _meta(line)
+    names = [n for n in there_are if clusters[n] == one and (n in in_it or not in_it)]
     if wanted and not names:
         known = sorted({c for c in clusters.values() if c})
         said = f"{what} is to be in the cluster {wanted}, and there is no such cluster"
@@ -257,12 +322,15 @@ def _unplaceable(line: Line, error: JetStreamError) -> JetStreamError | None:
             f"{what} is to have {_replicas(asked)} on servers with the tag {tags}, and there are not as many",
             "Leave out --tag, or give the servers that tag in their configuration (server_tags).",
         )
-    of = f"cluster {wanted}" if wanted else "lab" if len(set(clusters.values())) == 1 else "cluster"
     if asked > len(names):
         have = f"{len(names)} server{'s' if len(names) != 1 else ''}"
+        several = len(set(clusters.values())) > 1
+        lab = "JetStream" if in_it and len(in_it) < len(there_are) else "this lab"
+        of = f"cluster {one}" if wanted else "no cluster" if several else lab
+        more = "more than " if several and not wanted else ""
         return _again(
             error,
-            f"{what} is to have {_replicas(asked)}, each on a server of its own, and this {of} has {have}",
+            f"{what} is to have {_replicas(asked)}, each on a server of its own, and {of} has {more}{have}",
             f"Ask for fewer: --replicas {_odd(len(names))}; or add servers: %natslab add",
         )
     gone = [n for n in names if n in away]
@@ -287,11 +355,6 @@ def _again(error: JetStreamError, what: str, hint: str) -> JetStreamError:
     made = JetStreamError(f"{what} (error {error.code}).", hint, error.code, error.status, error.description)
     made.subject, made.body = error.subject, error.body
     return made
-
-
-def _cluster(line: Line, name: str) -> str:
-    topology: Any = line.lab.fleet.topology
-    return str(topology.cluster_of(name)) if hasattr(topology, "cluster_of") else ""
 
 
 def _replicas(n: int) -> str:

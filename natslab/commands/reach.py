@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -27,8 +28,9 @@ def reached(here: str, states: Mapping[str, str], wires: Iterable[Wire]) -> set[
     """The servers that `here` can speak with, itself among them.
 
     In a cluster only what is joined directly is reached: servers pass nothing on from one route to
-    another. A message for another cluster goes over one gateway and then over one route. Servers without
-    a wire of ours are joined.
+    another. A message for another cluster goes over one gateway and then over one route. A leafnode is
+    joined to its hub by an account of the learner's, not by the system account: they do not reach each
+    other. Servers without a wire of ours are joined.
     """
     awake = {name for name, state in states.items() if state not in ASLEEP}
     if here not in awake:
@@ -37,7 +39,7 @@ def reached(here: str, states: Mapping[str, str], wires: Iterable[Wire]) -> set[
 
     def alive(a: str, b: str) -> bool:
         wire = between.get(frozenset((a, b)))
-        return wire is None or wire.state not in _DEAD
+        return wire is None or (wire.state not in _DEAD and wire.type != "leafnode")
 
     def apart(a: str, b: str) -> bool:
         wire = between.get(frozenset((a, b)))
@@ -57,8 +59,13 @@ def reached(here: str, states: Mapping[str, str], wires: Iterable[Wire]) -> set[
 
 
 def wires(fleet: Fleet) -> list[Wire]:
-    """The lab's wires."""
-    return [Wire(link.a, link.b, link.type, link.state) for link in fleet.links.values()]
+    """The lab's wires; in a lab of leafnodes between all servers, because each is apart from all others."""
+    found = [Wire(link.a, link.b, link.type, link.state) for link in fleet.links.values()]
+    if fleet.topology.hubs:
+        laid = {frozenset((w.a, w.b)) for w in found}
+        pairs = itertools.combinations(fleet.servers, 2)
+        found += [Wire(a, b, "leafnode", "open") for a, b in pairs if frozenset((a, b)) not in laid]
+    return found
 
 
 def states(fleet: Fleet) -> dict[str, str]:

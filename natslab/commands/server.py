@@ -59,7 +59,7 @@ async def _varz(line: Line, expect: int = 0) -> list[dict[str, Any]]:
                 "varz": data,
             }
         )
-    out += [{"name": name, "state": away.get(name, state)} for name, state in states.items()]
+    out += [{"name": name, "state": away.get(name, f"{state}, no answer")} for name, state in states.items()]
     return sorted(out, key=lambda r: str(r["name"]))
 
 

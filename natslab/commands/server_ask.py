@@ -11,7 +11,7 @@ import click
 import nats.errors
 from nats.aio.client import Client
 
-from natslab.commands.absence import absent, states_of
+from natslab.commands.absence import APART, absent, states_of
 from natslab.commands.connect import Line
 from natslab.commands.flags import NUMBER, flag, many
 from natslab.commands.jsnode import Node
@@ -207,7 +207,13 @@ class Servers:
             return []
         names = {a.name for a in answers}
         away = absent(self.line)
-        return [f"{name} did not answer: it is {why}." for name, why in away.items() if name not in names]
+        notes = []
+        for name in states_of(self.line):
+            if name not in names:
+                why = f": it is {away[name]}" if name in away else ""
+                ask = f". --on {name} asks it" if away.get(name) == APART else ""
+                notes.append(f"{name} did not answer{why}{ask}.")
+        return notes
 
 
 def no_archive(archive: str | None, watch: str | None = None) -> None:

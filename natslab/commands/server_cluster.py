@@ -145,7 +145,7 @@ async def peer_remove(line: Line, name: str, force: bool) -> Text:
             f"Nothing was done. To do it: %nats server raft peer-remove {peer} -f",
         )
     async with line.system() as system:
-        await _api(line, system).call("SERVER.REMOVE", {"peer": ids[peer]})
+        await _api(line, system).call("SERVER.REMOVE", {"peer": peer})
 
     async def look(_: float) -> Lead:
         return (await _meta(servers))[0]

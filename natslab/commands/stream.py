@@ -209,6 +209,7 @@ async def ls(line: Line, subject: str | None, names: bool, all: bool) -> Listing
         streams = await listed(api, subject, silent)
     shown = [s for s in streams if all or not is_internal(s["config"]["name"])]
     empty = "There is no stream" + (f" that takes {subject}" if subject else "")
+    empty = "No stream answers" if silent else empty
     result = Names([s["config"]["name"] for s in shown], empty) if names else table(shown, empty)
     hidden = len(streams) - len(shown)
     if hidden:

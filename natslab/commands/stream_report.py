@@ -40,14 +40,14 @@ COLUMNS = [
 class StreamReport(Listing):
     """One row a stream, and below it what is copied from where."""
 
-    def __init__(self, streams: list[dict[str, Any]], raw: bool, leaders: bool) -> None:
+    def __init__(self, streams: list[dict[str, Any]], raw: bool, leaders: bool, empty: str) -> None:
         super().__init__(
             "Stream Report",
             COLUMNS,
             [_row(s, raw) for s in streams],
             streams,
             STREAM_INFO,
-            "There is no stream",
+            empty,
         )
         self.copies = [row for s in streams for row in _copies(s)]
         self.leads = _leaders(streams) if leaders else []
@@ -172,7 +172,7 @@ async def report(
     for key, order in _BY.items():
         if by.get(key):
             shown.sort(key=order)
-    made = StreamReport(shown, raw, leaders)
+    made = StreamReport(shown, raw, leaders, "No stream answers" if silent else "There is no stream")
     if len(shown) < len(streams) and not cluster:
         made.notes.append(f"{len(streams) - len(shown)} of buckets not shown; --all shows all.")
     made.warn(*not_there(silent))

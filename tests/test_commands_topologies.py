@@ -1,0 +1,152 @@
+"""The verbs for several servers where there are several clusters, leafnodes, or a server less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import natslab
+from natslab.commands import parse
+from natslab.errors import NatslabError, NoResponders
+from natslab.lab import Lab
+from natslab.loop import run
+
+
+def go(line: str, body: str | None = None) -> Any:
+    return parse(line, body).run()
+
+
+def refusal(line: str) -> NatslabError:
+    with pytest.raises(NatslabError) as caught:
+        go(line)
+    assert "\n" not in caught.value.what
+    return caught.value
+
+
+class TestSupercluster:
+    @pytest.fixture(scope="class")
+    def lab(self) -> Iterator[Lab]:
+        with Lab.supercluster({"EAST": 2, "WEST": 2}) as up:
+            yield up
+
+    def test_reports(self, lab: Lab) -> None:
+        names = ["EAST-n1", "EAST-n2", "WEST-n1", "WEST-n2"]
+        assert [(r["name"], r["cluster"]) for r in go("server ls")] == [(n, n[:4]) for n in names]
+        gates = go("server report gateways")
+        assert gates.columns == ["Server", "Name", "Kind", "Connection"]
+        other = {"EAST": "WEST", "WEST": "EAST"}
+        outbound = [row for row in gates.rows if row[2] == "Outbound"]
+        assert outbound == [[n, n[:4], "Outbound", other[n[:4]]] for n in names]
+        for row in gates:
+            if row["kind"] == "Outbound":
+                own = run(lab.fleet.ask(row["server"], "gatewayz"))["outbound_gateways"]
+                assert list(own) == [row["cluster"]]
+                assert row["to"] in names
+        assert len(go("server report gateways --filter-name WEST --cluster EAST").rows) >= 2
+        assert [row[0] for row in go("server report jetstream --cluster WEST").rows if row[0]] and all(
+            row[1] == "WEST" for row in go("server report jetstream --cluster WEST").rows[:2]
+        )
+        routes = go("server report routes").rows
+        assert [(r[0], r[2]) for r in routes] == [
+            ("EAST-n1", "EAST-n2"), ("EAST-n2", "EAST-n1"), ("WEST-n1", "WEST-n2"), ("WEST-n2", "WEST-n1"),
+        ]  # fmt: skip
+        assert go("server request gateways --accounts")["EAST-n1"].data.outbound_gateways.WEST
+
+    def test_placement(self, lab: Lab) -> None:
+        made = go("js stream add ORDERS --subjects 'orders.>' --replicas 2 --cluster WEST --defaults")
+        assert made.cluster.name == "WEST"
+        row = go("js stream report").rows[0]
+        assert row[2] == "cluster: WEST"
+        assert {n.rstrip("*") for n in row[-1].split(", ")} == {"WEST-n1", "WEST-n2"}
+        assert go("js stream report --cluster EAST").rows == []
+        error = refusal("js stream add X --subjects x --replicas 3 --cluster WEST --defaults")
+        assert "cluster WEST has 2 servers" in error.what
+        error = refusal("js stream add X --subjects x --replicas 3 --defaults")
+        assert "no cluster has more than 2 servers" in error.what
+        error = refusal("js stream add X --subjects x --cluster NORTH --defaults")
+        assert error.hint == "There are EAST and WEST."
+        moved = go("js stream edit ORDERS --cluster EAST -f")
+        assert "placement: {cluster: WEST} -> {cluster: EAST}" in repr(moved)
+
+    def test_the_meta_leader_in_a_cluster(self, lab: Lab) -> None:
+        for cluster in ("WEST", "EAST"):
+            if not go("server report jetstream --full").rows:
+                continue
+            leader = next(r[0] for r in go("server report jetstream").rows if r[0].endswith("*"))
+            if leader.startswith(cluster):
+                continue
+            assert go(f"server raft step-down --cluster {cluster}").leader.startswith(f"{cluster}-")
+
+
+class TestLeafnodes:
+    @pytest.fixture(scope="class")
+    def lab(self) -> Iterator[Lab]:
+        with Lab.leafnodes("hub", ("edge1", "edge2")) as up:
+            yield up
+
+    def test_each_is_asked_by_itself(self, lab: Lab, wait_for: Callable[..., float]) -> None:
+        wait_for(lambda: len(go("server report leafnodes").rows) == 2)
+        made = go("server report leafnodes")
+        assert made.columns == ["Server", "Name", "Account", "Compressed", "Spoke"]
+        assert made.rows == [["hub", "edge1", "A", "no", "no"], ["hub", "edge2", "A", "no", "no"]]
+        assert made.notes[0] == "edge1 did not answer: it is a system of its own. --on edge1 asks it."
+        edge = go("server report leafnodes --on edge2")
+        assert [row[0] for row in edge.rows] == ["edge2"]
+        assert edge.rows[0][-1] == "yes"
+        assert [r["state"] for r in go("server ls")] == ["a system of its own"] * 2 + ["up"]
+        assert go("server info edge1").name == "edge1"
+        assert go("server report jetstream").columns[2] == "Domain"
+        assert refusal("server raft step-down").what.startswith("There is no meta group")
+
+    def test_domains(self, lab: Lab) -> None:
+        go("js stream add E --subjects e --defaults --js-domain edge1")
+        assert go("js stream ls --names --js-domain edge1").names == ["E"]
+        assert go("js stream ls --names --js-domain hub").names == []
+        error = refusal("js stream ls --js-domain nope")
+        assert isinstance(error, NoResponders)
+        assert error.what == "There is no JetStream domain 'nope'."
+        assert error.hint == "There are hub, edge1 and edge2."
+
+    def test_a_domain_behind_a_wire_that_is_cut(self, lab: Lab, wait_for: Callable[..., float]) -> None:
+        lab.cut("edge1", "hub")
+        error = refusal("js stream ls --js-domain edge1 --on hub --timeout 500ms")
+        assert error.what == (
+            "The JetStream domain edge1 is that of edge1, and the wire between edge1 and hub is cut."
+        )
+        assert "--on edge1" in error.hint
+        assert go("js stream ls --names --on edge1").names == ["E"]
+        lab.heal()
+        wait_for(lambda: len(go("server report leafnodes").rows) == 2)
+        lab.server("edge1").kill()
+        error = refusal("js stream ls --js-domain edge1 --on hub --timeout 500ms")
+        assert error.what == "The JetStream domain edge1 is that of edge1, which is down."
+        assert error.hint == "%natslab restart edge1"
+
+
+class TestRemoval:
+    @pytest.fixture(scope="class")
+    def lab(self) -> Iterator[Lab]:
+        with natslab.Lab.up(servers=3) as up:
+            yield up
+
+    def test_a_server_that_is_up(self, lab: Lab) -> None:
+        go("js stream add ORDERS --subjects 'orders.>' --replicas 2 --defaults -q")
+        leader = next(r[0] for r in go("server report jetstream").rows if r[0].endswith("*")).rstrip("*")
+        gone = next(n for n in lab.servers if n != leader)
+        made = go(f"server raft peer-remove {gone} -f")
+        assert repr(made) == (
+            f"{gone} was removed from the meta group\nNote: 2 servers decide now, and 2 must agree."
+        )
+        left = sorted(set(lab.servers) - {gone})
+        assert made.facts["peers"] == left
+        meta = run(lab.fleet.ask(leader, "jsz"))["meta_cluster"]
+        assert (meta["cluster_size"], [r["name"] for r in meta["replicas"]]) == (
+            2, [n for n in left if n != leader],
+        )  # fmt: skip
+        sick = [row for row in go("server report health").rows if "JetStream not enabled" in row[-1]]
+        assert len(sick) == 1
+        error = refusal("js stream add THREE --subjects three --replicas 3 --defaults")
+        assert "and JetStream has 2 servers" in error.what
+        assert refusal(f"server raft peer-remove {gone} -f").what == f"{gone} is not in the meta group."
