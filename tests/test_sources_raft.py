@@ -302,6 +302,7 @@ async def loaded(watch: bool, wires: bool, seconds: float) -> tuple[Any, ...]:
         js = await lab.js()
         await lab.make("S")
         before = await _terms(lab)
+        assert len(before) == 6
         client = await lab.client()
         nobody = 0
         end = asyncio.get_running_loop().time() + seconds
@@ -331,13 +332,18 @@ async def loaded(watch: bool, wires: bool, seconds: float) -> tuple[Any, ...]:
 
 
 async def _terms(lab: Raftlab) -> dict[str, Any]:
-    told: dict[str, Any] = {}
-    for name in lab.fleet.servers:
-        for body in ({}, {"account": "A"}):
-            for groups in (await lab.fleet.ask(name, "raftz", **body)).values():
-                for group, report in groups.items():
-                    if isinstance(report, dict) and "term" in report:
-                        told[group.partition("-R3")[0], name] = report["term"], report["leader"]
+    """Term and leader of each group in every server's own words, when all know them."""
+    for _ in range(100):
+        told: dict[str, Any] = {}
+        for name in lab.fleet.servers:
+            for body in ({}, {"account": "A"}):
+                for groups in (await lab.fleet.ask(name, "raftz", **body)).values():
+                    for group, report in groups.items():
+                        if isinstance(report, dict) and "term" in report:
+                            told[group.partition("-R3")[0], name] = report["term"], report.get("leader", "")
+        if all(leader for _, leader in told.values()):
+            break
+        await asyncio.sleep(0.1)
     return told
 
 
