@@ -39,7 +39,10 @@ class Lead:
 
 
 class Led(Result):
-    """That a server leads now: `.leader`, `.before`, and `.took`, the seconds until it was known."""
+    """That a server leads now: `.leader`, `.before`, and `.took`, the seconds until it was known.
+
+    0 seconds: it did already.
+    """
 
     def __init__(self, what: str, before: str, leader: str, took: float) -> None:
         super().__init__()
@@ -50,7 +53,7 @@ class Led(Result):
 
     def text(self) -> str:
         """Who leads; the time is in `.took` and with --json."""
-        return f"{self.leader} leads {self.what} now"
+        return f"{self.leader} leads {self.what} {'now' if self.took else 'already'}"
 
     def json(self) -> Any:
         """Before and after."""
@@ -133,6 +136,8 @@ async def let_another_lead(
             f"Nobody leads {what}, so nobody can step down.", "%natslab status shows the servers.", request
         )
     _refuse(before, what, preferred, more)
+    if preferred == before.leader:
+        return Led(what, before.leader, before.leader, 0.0)
     began = time.monotonic()
     await api.call(request, {"placement": {"preferred": preferred}} if preferred else None)
     after = await until(
@@ -161,9 +166,4 @@ def _refuse(lead: Lead, what: str, preferred: str | None, more: str) -> None:
     if preferred is not None and preferred not in lead.peers:
         raise CommandError(
             f"{one_line(preferred, 40)} has no replica of {what}, so it cannot lead it.", there(lead.peers)
-        )
-    if preferred == lead.leader:
-        raise CommandError(
-            f"{preferred} leads {what} already.",
-            f"Leave out --preferred, or name another. {there(lead.peers)}",
         )

@@ -89,10 +89,7 @@ async def step_down(
     if host is not None and host not in before.peers:
         raise CommandError(f"{one_line(host, 40)} is not in the meta group.", there(before.peers))
     if host == before.leader:
-        raise CommandError(
-            f"{host} leads the meta group already.",
-            f"Leave out --host, or name another. {there(before.peers)}",
-        )
+        return Led("the meta group", host, host, 0.0)
     place = {"cluster": cluster, "tags": list(tags), "preferred": host}
     place = {k: v for k, v in place.items() if v}
     began = time.monotonic()
