@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from natslab.errors import CommandError, LabError, there
 from natslab.listeners import Listeners
 from natslab.loop import loop, run
+from natslab.servers import leaders
 from natslab.servers.client import Client
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
@@ -40,7 +41,9 @@ T = TypeVar("T")
 _current: Lab | None = None
 _runner: Callable[[str], object] | None = None
 _docker: Callable[[View, str], bool] | None = None
+_teller: Callable[[str], None] | None = None
 _hearers: Listeners[[]] = Listeners()
+_MOMENT = 1.5  # seconds that a person waits without being told for what
 
 
 def current() -> Lab:
@@ -65,6 +68,37 @@ def set_docker(dock: Callable[[View, str], bool] | None) -> None:
 def dock(view: View, side: str) -> bool:
     """Put a live view beside the notebook; False where there is no workbench that could."""
     return _docker is not None and _docker(view, side)
+
+
+def set_teller(tell: Callable[[str], None] | None) -> None:
+    """Say who shows what is waited for, and takes it away again ("")."""
+    global _teller
+    _teller = tell
+
+
+class _Waiting:
+    """What a long operation waits for, shown when it lasts longer than a moment."""
+
+    def __init__(self) -> None:
+        self.what = ""
+        self._told = ""
+
+    def waits(self, what: str) -> None:
+        """Told on the loop."""
+        self.what = what
+
+    def run(self, coro: Coroutine[Any, Any, T]) -> T:
+        """Run it on the loop, telling the person what it waits for."""
+        try:
+            return run(coro, waiting=self._tell)
+        finally:
+            if self._told and _teller is not None:
+                _teller("")
+
+    def _tell(self, seconds: float) -> None:
+        if seconds > _MOMENT and self.what not in ("", self._told) and _teller is not None:
+            self._told = self.what
+            _teller(f"Waiting: {self.what}.")
 
 
 def listen(heard: Callable[[], None]) -> Callable[[], None]:
@@ -207,6 +241,7 @@ class Lab:
         port: int | None = None,
         watch: bool = True,
         wires: bool = True,
+        clustered: bool = False,
         **options: Any,
     ) -> Lab:
         """Start a lab in this kernel, or give back the one that is up with the same description.
@@ -219,12 +254,14 @@ class Lab:
         port: of the first server; the system picks one when left out.
         watch: whether sources record what happens; without them there are no pictures.
         wires: whether what joins the servers can be cut, held, delayed and heard.
+        clustered: one server too is a cluster, so that others can be added.
         options: what topologies have in common besides: max_payload, mappings, http.
 
         Raises LabError when another lab is up, ServerError when a server does not start.
         """
         options |= {"store": Path(store) if store is not None else None, "port": port}
-        topology = single(**options) if servers == 1 else cluster(servers, wires=wires, **options)
+        alone = servers == 1 and not clustered
+        topology = single(**options) if alone else cluster(servers, wires=wires, **options)
         return cls._up(topology, name, watch)
 
     @classmethod
@@ -246,13 +283,17 @@ class Lab:
         hub: str = "hub",
         edges: Sequence[str] = ("edge1",),
         *,
+        servers: int = 1,
         name: str = "lab",
         watch: bool = True,
         wires: bool = True,
         **options: Any,
     ) -> Lab:
-        """The same with a hub and leafnodes; each server is a JetStream domain of its name."""
-        return cls._up(leafnodes(hub, edges, wires=wires, **options), name, watch)
+        """The same with a hub and leafnodes; each is a JetStream domain of its name.
+
+        With more than one of `servers` the hub is a cluster of that name: n1, n2, ...
+        """
+        return cls._up(leafnodes(hub, edges, servers=servers, wires=wires, **options), name, watch)
 
     @classmethod
     def _up(cls, topology: Topology, name: str, watch: bool) -> Lab:
@@ -261,12 +302,13 @@ class Lab:
             if _current.fleet.topology == topology and _current.name == name:
                 return _current
             raise LabError("Another lab is up in this kernel.", "Stop it first: %natslab down")
-        _current = run(cls._start(topology, name, watch))
+        waiting = _Waiting()
+        _current = waiting.run(cls._start(topology, name, watch, waiting.waits))
         _hearers.tell()
         return _current
 
     @classmethod
-    async def _start(cls, topology: Topology, name: str, watch: bool) -> Lab:
+    async def _start(cls, topology: Topology, name: str, watch: bool, waits: Callable[[str], None]) -> Lab:
         tape = Tape(lab=name)
         try:
             fleet = await Fleet.start(topology)
@@ -276,7 +318,7 @@ class Lab:
         lab = cls(fleet, Hub(trace=watch), tape, name, watch)
         try:
             # Together: what the servers do to get ready is worth seeing.
-            together = asyncio.ensure_future(fleet.ready())
+            together = asyncio.ensure_future(fleet.ready(waits))
             try:
                 await lab._open()
                 await together
@@ -289,11 +331,11 @@ class Lab:
 
     async def _open(self) -> None:
         if self._watch:
-            several = len(self.fleet.topology.names) > 1
+            clustered = bool(self.fleet.topology.clusters)
             sources: tuple[Any, ...] = (
                 self._followers,
                 self._wires,
-                *([self._raft] if several else []),
+                *([self._raft] if clustered else []),
                 self._reports,
                 self._traces,
                 self._acks,
@@ -359,6 +401,38 @@ class Lab:
         if name not in self.fleet.servers:
             raise CommandError(f"There is no server called {name!r} in this lab.", there(self.fleet.servers))
         return LabServer(self, self.fleet.servers[name])
+
+    def add(self, name: str | None = None, cluster: str | None = None) -> LabServer:
+        """Start one more server: of that cluster, or another leafnode; named like the others if not said.
+
+        Raises LabError when there is no place for it, ServerError when it does not start.
+        """
+        waiting = _Waiting()
+        return LabServer(self, waiting.run(self.fleet.add(name, cluster, waiting.waits)))
+
+    def remove(self, name: str, *, force: bool = False) -> list[str]:
+        """Take a server away for good; returns the streams that have fewer replicas than they should then.
+
+        Raises LabError when the lab cannot be without it, or (unless `force`) streams would be lost.
+        """
+        self.server(name)
+        return self.do(self.fleet.remove(name, force=force))
+
+    def leader(self, stream: str | None = None, consumer: str | None = None) -> str:
+        """The server that leads a stream, one of its consumers, or JetStream's meta group.
+
+        Raises LabError when there is none.
+        """
+        return self._group(stream, consumer).leader
+
+    def followers(self, stream: str | None = None, consumer: str | None = None) -> list[str]:
+        """The other servers of that group."""
+        return list(self._group(stream, consumer).followers)
+
+    def _group(self, stream: str | None, consumer: str | None) -> leaders.Group:
+        if stream is None:
+            return self.do(leaders.meta(self.fleet))
+        return self.do(leaders.group(self.fleet, stream, consumer))
 
     # --- wires ----------------------------------------------------------------------------------
 

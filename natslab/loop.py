@@ -39,9 +39,15 @@ class Loop:
         """Start `coro` on the loop in an empty context, so that nothing it prints lands in a cell."""
         return contextvars.Context().run(asyncio.run_coroutine_threadsafe, coro, self.asyncio)
 
-    def run(self, coro: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+    def run(
+        self,
+        coro: Coroutine[Any, Any, T],
+        timeout: float | None = None,
+        waiting: Callable[[float], None] | None = None,
+    ) -> T:
         """Run `coro` on the loop and wait for it; an interrupt cancels it.
 
+        `waiting` is called in the caller's thread about every 0.25 s, with the seconds so far.
         Raises Cancelled when the person interrupts, TimeoutError after `timeout` seconds,
         and whatever the coroutine raises.
         """
@@ -57,10 +63,13 @@ class Loop:
                 if interrupts is None:
                     return future.result(timeout)
                 interrupts.arm()
-                end = None if timeout is None else time.monotonic() + timeout
+                began = time.monotonic()
+                end = None if timeout is None else began + timeout
                 while not concurrent.futures.wait([future], _slice(end)).done:
                     # An exception raised inside a destructor is lost, so it is asked for too.
                     interrupts.arm()
+                    if waiting is not None:
+                        waiting(time.monotonic() - began)
                     if end is not None and time.monotonic() >= end:
                         raise TimeoutError
                 return future.result()
@@ -154,6 +163,10 @@ def loop() -> Loop:
         return _loop
 
 
-def run(coro: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-    """`loop().run(coro, timeout)`."""
-    return loop().run(coro, timeout)
+def run(
+    coro: Coroutine[Any, Any, T],
+    timeout: float | None = None,
+    waiting: Callable[[float], None] | None = None,
+) -> T:
+    """`loop().run(coro, timeout, waiting)`."""
+    return loop().run(coro, timeout, waiting)

@@ -237,10 +237,12 @@ class Loaded:
         """Tell commands and lab about this notebook; they are imported now."""
         from natslab import lab
         from natslab.commands import words
+        from natslab.magics.waiting import Waiting
 
         if _loaded is self:
             words.set_names(lambda: self.ip.user_ns)
             lab.set_runner(act)
+            lab.set_teller(Waiting(self.ip))
             lab.set_docker(self._door.dock if self._door is not None else None)
 
     def before(self, kind: str, name: str) -> Any:
@@ -268,6 +270,7 @@ class Loaded:
             sys.modules["natslab.commands.words"].set_names(None)
         if "natslab.lab" in sys.modules:
             sys.modules["natslab.lab"].set_runner(None)
+            sys.modules["natslab.lab"].set_teller(None)
             sys.modules["natslab.lab"].set_docker(None)
         if self._door is not None:
             self._door.close()

@@ -163,11 +163,16 @@ class Fleet:
 
     # growing
 
-    async def add(self, name: str | None = None, cluster: str | None = None) -> Server:
+    async def add(
+        self,
+        name: str | None = None,
+        cluster: str | None = None,
+        waits: Callable[[str], None] = lambda what: None,
+    ) -> Server:
         """Start one more server, as `growing.add`; returns it when JetStream's meta group has it."""
         async with self._growing:
             server = await growing.add(self, name, cluster)
-        await self.ready()
+        await self.ready(waits)
         return server
 
     async def remove(self, name: str, *, force: bool = False) -> list[str]:

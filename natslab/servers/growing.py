@@ -9,7 +9,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from natslab.errors import LabError, ServerError, joined
+from natslab.errors import LabError, ServerError, joined, there
 from natslab.servers.ready import meta, running
 from natslab.servers.topology import MOST
 
@@ -40,8 +40,7 @@ async def add(fleet: Fleet, name: str | None = None, cluster: str | None = None)
             "Start one with wires: %natslab down, then %natslab up --servers 3",
         )
     if cluster is not None and cluster not in old.clusters:
-        said = f"The clusters are {joined(old.clusters)}." if old.clusters else "This lab has none."
-        raise LabError(f"There is no cluster {cluster!r}.", said)
+        raise LabError(f"There is no cluster {cluster!r}.", there(old.clusters))
     # A name in a lab with leafnodes is a leafnode's, unless the cluster is said.
     into = cluster or ("" if old.hubs and (name or not old.clusters) else next(iter(old.clusters), ""))
     name = name or fleet.fresh_name(into)

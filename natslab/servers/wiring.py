@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from natslab.errors import LabError, there
+from natslab.errors import LabError, joined
 from natslab.listeners import Listeners
 from natslab.servers.link import Link, Where
 from natslab.servers.topology import Wire
@@ -56,7 +56,7 @@ class Wiring:
         if a == b:
             raise LabError(f"{a} has no wire to itself.", "Name two servers.")
         ends = [link.b if link.a == a else link.a for link in self.of(a)]
-        raise LabError(f"No wire joins {a} and {b}.", f"From {a} wires lead elsewhere. {there(ends)}")
+        raise LabError(f"No wire joins {a} and {b}.", f"From {a} one can cut what leads to {joined(ends)}.")
 
     def of(self, name: str | None = None) -> list[Link]:
         """Every wire of that server, or of the lab. Raises LabError when there is none."""

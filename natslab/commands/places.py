@@ -1,0 +1,92 @@
+"""Which server a word means: its name, or what it does: leader(ORDERS), follower(ORDERS), meta."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from natslab import lab as labs
+from natslab.errors import CommandError, joined, there
+from natslab.lab import Lab, LabServer
+
+#: What the help says about a server.
+SAYS = "a server's name, leader(STREAM), leader(STREAM,CONSUMER), follower(STREAM), or meta"
+
+_WHO = re.compile(r"(leader|follower)\(\s*([^\s,()]+)\s*(?:,\s*([^\s,()]+)\s*)?\)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server, and how it was called: the same line means another server on another day."""
+
+    server: LabServer
+    said: str
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.server.name
+
+    @property
+    def begins(self) -> str:
+        """How it was called, at the beginning of a sentence."""
+        return self.said[0].upper() + self.said[1:] if self.so_called else self.name
+
+    @property
+    def so_called(self) -> bool:
+        """Whether it was called by what it does."""
+        return self.said != self.server.name
+
+
+def is_role(word: str) -> bool:
+    """Whether the word says what a server does, and not how it is called."""
+    return word.lower() == "meta" or "(" in word
+
+
+def place(word: str, lab: Lab | None = None) -> Place:
+    """The server that a word means. Raises CommandError, LabError when nobody leads that now."""
+    lab = lab or labs.current()
+    if word in lab.fleet.servers or not is_role(word):
+        return Place(lab.server(word), word)
+    if word.lower() == "meta":
+        return Place(lab.server(lab.leader()), "the meta leader")
+    found = _WHO.fullmatch(word.strip())
+    if found is None:
+        raise CommandError(f"{word!r} says no server.", f"Write {SAYS}.")
+    role, stream, consumer = found[1].lower(), found[2], found[3]
+    of = f"{stream} > {consumer}" if consumer else stream
+    if role == "leader":
+        return Place(lab.server(lab.leader(stream, consumer)), f"the leader of {of}")
+    followers = lab.followers(stream, consumer)
+    if not followers:
+        raise CommandError(
+            f"{of} has no followers: only {lab.leader(stream, consumer)} has it.",
+            f"Give it more replicas: %js stream edit {stream} --replicas 3",
+        )
+    awake = [name for name in followers if lab.fleet.servers[name].state in ("up", "lame duck")]
+    return Place(lab.server((awake or followers)[0]), f"a follower of {of}")
+
+
+def only(word: str | None, doing: tuple[str, ...] = ()) -> Place:
+    """The server that a word means; without a word the only one, or the only one in a state of `doing`.
+
+    The latter is not named, as with what a server does.
+    """
+    lab = labs.current()
+    if word is not None:
+        return place(word, lab)
+    servers = list(lab.fleet.servers.values())
+    fitting = [server.name for server in servers if server.state in doing] if doing else []
+    if len(servers) == 1:
+        return Place(lab.server(servers[0].name), servers[0].name)
+    if len(fitting) == 1:
+        state = lab.fleet.servers[fitting[0]].state
+        return Place(lab.server(fitting[0]), f"the server that was {state}")
+    if len(fitting) > 1:
+        raise CommandError(f"Which server? {joined(fitting)} are {servers_state(lab, fitting)}.", "Name one.")
+    raise CommandError("Which server?", there(lab.fleet.servers))
+
+
+def servers_state(lab: Lab, names: list[str]) -> str:
+    """The state of servers, in a sentence."""
+    return joined(sorted({lab.fleet.servers[name].state for name in names}))
