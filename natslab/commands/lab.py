@@ -67,7 +67,7 @@ def conf(line: Line, server: str | None) -> Text:
     return Text(text.rstrip("\n"), server=one.name, conf=text)
 
 
-@NATSLAB.verb("view", example="%natslab view routing", mark="", says=there(views.names()))
+@NATSLAB.verb("view", example="%natslab view routing", mark="", says=there(views.names(), 99))
 @click.argument("name", required=False)
 @click.argument("of", nargs=-1)
 @flag("--dock", type=click.Choice(SIDES), help="beside the notebook, in JupyterLab")
@@ -89,7 +89,7 @@ def picture(line: Line, name: str | None, of: tuple[str, ...]) -> Picture:
 
 def _view(name: str | None, of: tuple[str, ...]) -> View:
     if name is None:
-        raise CommandError("Which view?", f"{there(views.names())} For example: %natslab view routing")
+        raise CommandError("Which view?", f"{there(views.names(), 99)} For example: %natslab view routing")
     views.load(name)
     return labs.current().view(name, *of)
 
