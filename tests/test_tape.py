@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from natslab.errors import LabError
+from natslab.tape import cursor as cursors
 from natslab.tape.event import Mark, Pub
 from natslab.tape.tape import RING, Tape
 
@@ -129,6 +130,37 @@ def test_a_replay_walks_to_the_end_and_becomes_live() -> None:
             seen.append(cursor.n)
     assert seen == sorted(seen)
     assert cursor.n == 30
+
+
+def test_slow_motion_shows_a_part_and_then_what_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(cursors.time, "monotonic", lambda: clock[0])
+    tape = Tape()
+    for t in (0.0, 5.0, 5.001, 5.002, 5.003, 5.004, 9.0, 9.5):
+        tape.append(Mark(what="run", t=t))
+    cursor = tape.cursor
+    cursor.speed = 0.5
+    cursor.slow(1, 6, once="election/4")
+    assert (cursor.mode, cursor.n, cursor.speed) == ("replay", 1, 0.001)
+    seen, last = [], 0.0
+    while cursor.mode == "replay":
+        clock[0] += 0.1
+        cursor.walk()
+        seen.append(cursor.n)
+        assert cursor.mode == "live" or cursor.t >= last, "the shown time goes on between events, too"
+        last = cursor.t if cursor.mode == "replay" else last
+    assert sorted(set(seen[:-1])) == [1, 2, 3, 4, 5, 6]
+    assert 40 < len(seen) < 80, "about five seconds, and a rest at its end"
+    assert (cursor.mode, cursor.n, cursor.speed) == ("live", 8, 0.5)
+    cursor.slow(1, 6, once="election/4")
+    assert cursor.mode == "live", "by itself only once"
+    cursor.slow(1, 6)
+    assert cursor.mode == "replay"
+    cursor.seek(3)
+    assert (cursor.mode, cursor.speed) == ("paused", 0.5)
+    cursor.slow(1, 6, once="election/5")
+    assert cursor.mode == "paused", "not to who looks at the past"
+    tape.close()
 
 
 def test_the_clock_of_a_tape_that_is_over_stands(tmp_path: Path) -> None:

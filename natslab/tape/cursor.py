@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 Mode: TypeAlias = Literal["live", "paused", "replay"]
 
+SLOW = 5.0  # seconds that slow motion takes, about
+PACES = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)  # speeds of slow motion
+REST = 1.2  # seconds for which its end is shown before the view is live again
 BURST = 0.25  # events closer together than this belong to one burst, in seconds
 IDLE = 1.0  # a replay waits no longer than this between two events, in seconds
 
@@ -31,6 +34,8 @@ class Cursor:
         self._listeners: Listeners[[]] = Listeners()
         self._walked = 0.0  # wall clock of the last step of a replay
         self._t = 0.0  # tape seconds that the replay has reached
+        self._end: tuple[int, float] | None = None  # event at which slow motion ends, and the speed before it
+        self._slowed: set[str] = set()  # what was shown in slow motion by itself
 
     @property
     def n(self) -> int:
@@ -42,10 +47,14 @@ class Cursor:
         """Tape seconds of the shown moment."""
         if self.mode == "live":
             return self._tape.now()
-        return self._time(self.n)
+        here = self._time(self.n)
+        if self.mode != "replay" or self._n >= self._tape.head:
+            return here
+        return max(here, min(self._t, self._time(self._n + 1)))
 
     def live(self) -> None:
         """Follow the newest event."""
+        self._stop()
         self.mode = "live"
         self._changed()
 
@@ -55,8 +64,31 @@ class Cursor:
         self.mode = "paused"
         self._changed()
 
+    def slow(self, first: int, last: int, once: str = "") -> None:
+        """Show the events after `first` up to `last` in slow motion, then be live again.
+
+        With `once`, a name, only if nothing of that name was shown so, and only to who is live.
+        """
+        if once:
+            if once in self._slowed or self.mode != "live" or self._tape.over:
+                return
+            self._slowed.add(once)
+        self._stop()
+        first, last = self._within(first), self._within(last)
+        lasts = max(0.0, self._time(last) - self._time(first + 1))
+        self._end = (last, self.speed)
+        self.speed = min(PACES, key=lambda pace: abs(pace - lasts / SLOW))
+        self._n, self.mode = first, "paused"
+        self.replay()
+
+    def _stop(self) -> None:
+        """Slow motion is over."""
+        if self._end is not None:
+            self.speed, self._end = self._end[1], None
+
     def seek(self, n: int) -> None:
         """Show the moment right after event `n`."""
+        self._stop()
         self._n = self._within(n)
         self.mode = "paused"
         self._changed()
@@ -88,14 +120,18 @@ class Cursor:
         self._t += (now - self._walked) * self.speed
         self._walked = now
         before = self._n
-        while self._n < self._tape.head:
+        if self._end is not None and self._n >= self._end[0]:
+            if self._t >= self._time(self._n) + REST * self.speed:
+                self.live()
+            return True
+        while self._n < (self._tape.head if self._end is None else self._end[0]):
             following = self._time(self._n + 1)
             if following - self._t > IDLE * self.speed:
                 self._t = following - IDLE * self.speed
             if following > self._t:
                 break
             self._n += 1
-        if self._n >= self._tape.head:
+        if self._n >= self._tape.head and self._end is None:
             self.live()
             return True
         return self._n != before

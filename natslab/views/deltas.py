@@ -88,6 +88,7 @@ class Deltas:
             "head": msgspec.to_builtins(header(scene)),
             "legend": msgspec.to_builtins(legend_marks(scene)),
             "controls": msgspec.to_builtins(scene.controls) if self._controls else [],
+            "burst": msgspec.to_builtins(scene.burst) if scene.burst and self._controls else None,
         }  # fmt: skip
 
     def _strip_change(self, strip: dict[str, Any]) -> dict[str, Any]:

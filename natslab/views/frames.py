@@ -103,6 +103,8 @@ class Frames:
             {"live": cursor.live, "paused": cursor.pause, "replay": cursor.replay}.get(
                 str(message.get("mode")), cursor.live
             )()
+        elif op == "slow":
+            self._slow(bool(message.get("auto")))
         elif op == "speed":
             cursor.speed = min(1.0, max(0.001, float(message.get("speed", 1))))
         elif op == "table":
@@ -114,6 +116,12 @@ class Frames:
         elif op == "painted":
             return  # only for who measures
         self._awake.set()
+
+    def _slow(self, auto: bool) -> None:
+        """Slow motion of what our own scene offers; `auto`: nobody asked for it."""
+        burst = self._deltas.scene.burst if self._deltas.scene is not None else None
+        if burst is not None and (burst.auto or not auto):
+            self._cursor.slow(burst.first, burst.last, burst.key if auto else "")
 
     def _do(self, key: str, i: int) -> None:
         """Run an action of our own scene; the stage only points at it."""
@@ -200,7 +208,7 @@ class Frames:
         live = cursor.mode == "live"
         scene = self._player.scene(
             n,
-            now=self._player.tape.now() if live else None,
+            now=self._player.tape.now() if live else cursor.t if cursor.mode == "replay" else None,
             mode=cursor.mode,
             selection=cursor.selection,
         )
@@ -220,7 +228,8 @@ class Frames:
         at, head = self._track_sent
         if head != self._player.tape.head and time.monotonic() - at >= TRACK_PERIOD:
             self._track_sent = (time.monotonic(), self._player.tape.head)
-            self._send(self._track.painted())
+            scene = self._deltas.scene
+            self._send(self._track.painted(scene.leads if scene is not None else ""))
         elif head != self._player.tape.head:
             loop().asyncio.call_later(TRACK_PERIOD, self._awake.set)
         if self._table_open:

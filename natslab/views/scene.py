@@ -40,17 +40,22 @@ PAINT = frozenset("fill edge on none base-ground base-floor base-panel base-pane
 TYPE = frozenset("t11 t12 t13 t14 t15 t16 t20 mono w5 w6 num middle end strike under".split())
 #: Everything else. halo: a ground-coloured outline keeps it legible; way: a path a message takes;
 #: ring: the selection; ghost: removed or not yet; wall: a cut wire; faint: 30 %; later: 50 %;
-#: button: a click does the mark's first action; level: moves on evenly until the next frame;
-#: card: a click selects the mark, and the picture itself draws what there is to say of it.
-ROLES = frozenset("halo way ring ghost wall faint later shadow dash dots round button level card".split())
+#: button: a click does the mark's first action; menu: a click shows its actions beside it;
+#: card: a click selects the mark, and the picture itself draws what there is to say of it;
+#: level: moves on evenly until the next frame.
+ROLES = frozenset(
+    "halo way ring ghost wall faint later shadow dash dots round button menu level card".split()
+)
 CLASSES = STATES | PROVENANCE | NEUTRALS | PAINT | TYPE | ROLES
 
 
-class Action(msgspec.Struct, frozen=True):
+class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a click may do: the line that a learner would type for it."""
 
     line: str  # e.g. "natslab kill n2"
     label: str
+    key: str = ""  # one letter that does it while the mark's menu is open
+    sign: str = ""  # one character before the label in a menu
 
 
 class _Mark(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
@@ -61,6 +66,7 @@ class _Mark(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):
     actions: list[Action] = []
     opacity: float = 1.0
     light: list[str] = []  # keys that light up together with this one on hover
+    at: int = 0  # the event that it tells of: a click goes back there
     #: What became of it, for the inspector: (from, to, class, words) in tape seconds; a moment has from = to.
     life: list[tuple[float, float, str, str]] = []
 
@@ -118,10 +124,10 @@ Mark: TypeAlias = Rect | Circle | Path | Text | Group
 class Flight(msgspec.Struct, kw_only=True, omit_defaults=True):
     """A message travelling along the path `d`.
 
-    `t0` and `t1` are its true times in tape seconds (`t1` None: still on its way). The live stage
-    animates it once when its key first appears, in 250 to 600 ms. Flights with the same `group`
-    are one message: each starts after `delay` (0 to 1) of the group's duration. A still shows a dot
-    at (x, y).
+    `t0` and `t1` are its true times in tape seconds (`t1` None: still on its way). The stage animates
+    it once when its key first appears: live in 250 to 600 ms, in a replay as slowly as that goes.
+    Flights with the same `group` are one message: each starts after `delay` (0 to 1) of the group's
+    duration. A still shows a dot at (x, y).
     """
 
     key: str
@@ -136,8 +142,10 @@ class Flight(msgspec.Struct, kw_only=True, omit_defaults=True):
     classes: str = "flight fill"
     title: str = ""
     label: str = ""  # short text drawn above the dot
+    sign: str = ""  # one to three characters inside it
     delay: float = 0.0
     group: str = ""
+    exact: bool = False  # it takes its true time, however long
 
 
 class Legend(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -145,21 +153,21 @@ class Legend(msgspec.Struct, frozen=True, omit_defaults=True):
 
     classes: str
     glyph: Literal[
-        "circle",
-        "tick",
-        "half",
-        "square",
-        "cross",
-        "diamond",
-        "line",
-        "twin",
-        "dashed",
-        "ring",
-        "triangle",
-        "wall",
-    ]
+        "circle", "tick", "half", "square", "cross", "diamond", "line", "twin", "dashed", "ring", "triangle",
+        "wall", "plus", "lost",
+    ]  # fmt: skip
     word: str
     count: int | None = None
+
+
+class Burst(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something that was over too soon to be seen: the stage offers to show it in slow motion."""
+
+    key: str  # names it, e.g. "election/ORDERS/4"
+    words: str  # e.g. "the election of term 4"
+    first: int  # events of the tape
+    last: int
+    auto: bool = False  # it is worth being shown once without being asked for
 
 
 class Scene(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -179,6 +187,8 @@ class Scene(msgspec.Struct, kw_only=True, omit_defaults=True):
     flights: list[Flight] = []
     legend: list[Legend] = []
     controls: list[Action] = []  # buttons under the picture, in the live stage only
+    leads: str = ""  # the group whose leaders the scrubber shows as bands
+    burst: Burst | None = None
 
 
 # --- text -----------------------------------------------------------------------------------
@@ -291,8 +301,14 @@ def legend_marks(scene: Scene) -> list[Mark]:
                 key=key + "/g", x=x + 7, y=22, r=6, classes=c.replace("fill", "edge none"), width=1.5
             )
             sign = [Path(key=key + "/s", d=f"M{x + 1:g} 22H{x + 13:g}A6 6 0 0 1 {x + 1:g} 22Z", classes=c)]
-        elif item.glyph == "ring":
+        elif item.glyph in ("ring", "plus"):
             glyph = Circle(key=key + "/g", x=x + 7, y=22, r=5.5, classes=c, width=1.5)
+            if item.glyph == "plus":
+                d = f"M{x + 4.2:g} 22H{x + 9.8:g}M{x + 7:g} 19.2V24.8"
+                sign = [Path(key=key + "/s", d=d, width=1.5, classes="edge ink none")]
+        elif item.glyph == "lost":
+            d = f"M{x + 3:g} 18L{x + 11:g} 26M{x + 11:g} 18L{x + 3:g} 26"
+            glyph = Path(key=key + "/g", d=d, width=2, classes=c)
         elif item.glyph in ("square", "cross"):
             glyph = Rect(key=key + "/g", x=x + 1, y=16, w=12, h=12, r=2.5, classes=c)
         elif item.glyph == "triangle":
@@ -504,12 +520,28 @@ def _still_flight(flight: Flight) -> str:
     title = f"<title>{_esc(flight.title)}</title>" if flight.title else ""
     place = f'cx="{_n(flight.x)}" cy="{_n(flight.y)}" r="{_n(flight.r)}"'
     body = f'<circle class="halo {_esc(flight.classes)}" {place}/>'
+    if "edge" in flight.classes.split():
+        # Its own outline would be hidden by the halo's.
+        own = f'<circle class="{_esc(flight.classes)}" stroke-width="1.75" {place}/>'
+        body = f'<circle class="halo fill ground" {place}/>{own}'
+    if flight.sign:
+        body += (
+            f'<text class="middle" x="{_n(flight.x)}" y="{_n(flight.y + 4)}">'
+            f'<tspan class="{sign_classes(flight)}">{_esc(flight.sign)}</tspan></text>'
+        )
     if flight.label:
         body += (
             f'<text class="middle" x="{_n(flight.x)}" y="{_n(flight.y - flight.r - 7)}">'
             f'<tspan class="t11 w6">{_esc(flight.label)}</tspan></text>'
         )
     return f'<g data-key="{_esc(flight.key)}">{title}{body}</g>'
+
+
+def sign_classes(flight: Flight) -> str:
+    """Classes of the text inside a dot: legible on what fills it."""
+    names = flight.classes.split()
+    state = next((c for c in names if c in STATES), "")
+    return f"t11 w6 on {state}".strip() if "fill" in names and state else "t13 w6"
 
 
 def points_path(points: Sequence[tuple[float, float]], r: float = 10) -> str:

@@ -8,6 +8,7 @@ import type { Flight } from './wire';
 
 const SHORTEST = 250; // ms; the true time is in the title
 const LONGEST = 600;
+const SLOWEST = 4000; // in a replay, and of what takes its true time
 const MANY = 60; // more at once are placed without travel
 
 interface Dot {
@@ -22,11 +23,11 @@ export class Flights {
   private owner = new WeakMap<Element, Dot>();
   private travelling = 0;
 
-  /** `travels` says whether messages may move now. */
+  /** `pace` says how fast messages may move now: 1 is their own time, 0 not at all. */
   constructor(
     private el: SVGGElement,
     private clock: Clock,
-    private travels: () => boolean
+    private pace: () => number
   ) {}
 
   get(el: Element): Flight | null {
@@ -74,7 +75,7 @@ export class Flights {
         fresh.push(dot);
       }
     }
-    if (fresh.length && fresh.length + this.travelling <= MANY && this.travels()) {
+    if (fresh.length && fresh.length + this.travelling <= MANY && this.pace() > 0) {
       const groups = new Map<string, Dot[]>();
       for (const dot of fresh) {
         const name = dot.flight.group || `\u0000${dot.flight.key}`;
@@ -91,7 +92,10 @@ export class Flights {
   private send(group: Dot[]): void {
     const ends = group.map(({ flight }) => flight.t1 ?? flight.t0);
     const true_ms = 1000 * (Math.max(...ends) - Math.min(...group.map(({ flight }) => flight.t0)));
-    const duration = Math.min(LONGEST, Math.max(SHORTEST, true_ms));
+    const pace = this.pace();
+    const longest = pace < 1 || group.some(({ flight }) => flight.exact) ? SLOWEST : LONGEST;
+    const shortest = pace < 0.2 ? 2 * SHORTEST : SHORTEST;
+    const duration = Math.min(longest, Math.max(shortest, true_ms / pace));
     const ways = group.map(({ flight }) => {
       const way = Way.along(flight.d);
       const stop = flight.stop === undefined ? 1 : Math.min(1, Math.max(0, num(flight.stop)));
@@ -99,12 +103,14 @@ export class Flights {
     });
     const speed = Math.max(...ways.map(({ length }) => length), 1) / duration;
     const start = performance.now();
+    const share = ({ flight }: Dot): number => Math.min(1, Math.max(0, num(flight.delay)));
+    const first = Math.min(...group.map(share)); // what it waits for may have been here before
     group.forEach((dot, i) => {
       const { way, length } = ways[i];
       if (!length) {
         return;
       }
-      const delay = Math.min(1, Math.max(0, num(dot.flight.delay))) * duration;
+      const delay = (share(dot) - first) * duration;
       dot.travels = true;
       this.travelling++;
       dot.el.classList.add('nl-travels');
@@ -166,7 +172,14 @@ export class Flights {
     attr(el, 'aria-label', plain(flight.title ?? ''));
     attr(el, 'role', flight.title ? 'img' : '');
     el.classList.toggle('nl-named', Boolean(flight.title));
-    const parts: SVGElement[] = [s('circle', { class: `halo ${classes}`, r: short(r) })];
+    const hollow = classes.split(' ').includes('edge');
+    const parts: SVGElement[] = hollow
+      ? [s('circle', { class: 'halo fill ground', r: short(r) }), s('circle', { class: classes, r: short(r), 'stroke-width': 1.75 })]
+      : [s('circle', { class: `halo ${classes}`, r: short(r) })];
+    if (flight.sign) {
+      const on = hollow ? 't13 w6' : `t11 w6 on ${classes.split(' ').filter(c => c !== 'fill').join(' ')}`;
+      parts.push(s('text', { class: 'nl-in middle', y: 4, 'aria-hidden': 'true' }, s('tspan', { class: on }, plain(flight.sign))));
+    }
     if (flight.end === 'lost' || flight.end === 'refused') {
       const a = short(r * 0.42);
       const d = `M-${a} -${a}L${a} ${a}M${a} -${a}L-${a} ${a}`;

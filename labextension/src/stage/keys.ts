@@ -6,6 +6,7 @@ export interface Keys {
   toggle(): void;
   step(by: 1 | -1, burst: boolean): void;
   pace(by: 1 | -1): void;
+  slow(): void;
   live(): void;
   open(): void;
   table(): void;
@@ -50,6 +51,10 @@ export function press(event: KeyboardEvent, keys: Keys): boolean {
       return true;
     case ']':
       keys.pace(-1);
+      return true;
+    case 'b':
+    case 'B':
+      keys.slow();
       return true;
     case 'l':
     case 'L':

@@ -21,19 +21,28 @@ export interface Ground {
 
 type Geometry = Record<string, number | string>;
 
+function is(mark: Mark, name: string): boolean {
+  return (mark.classes ?? '').split(' ').includes(name);
+}
+
 /** Whether a mark can be pointed at and opened. */
 export function opens(mark: Mark): boolean {
-  return Boolean(mark.title || mark.actions?.length);
+  return Boolean(mark.title || mark.actions?.length || mark.at);
+}
+
+/** Whether a click on a mark shows its actions beside it. */
+export function menus(mark: Mark): boolean {
+  return Boolean(mark.actions?.length) && is(mark, 'menu');
 }
 
 /** Whether a click on a mark does its first action at once. */
 export function presses(mark: Mark): boolean {
-  return Boolean(mark.actions?.length) && (mark.classes ?? '').split(' ').includes('button');
+  return Boolean(mark.actions?.length) && is(mark, 'button');
 }
 
 /** Whether the picture itself draws what there is to say of a mark, once it is selected. */
 export function carded(mark: Mark): boolean {
-  return (mark.classes ?? '').split(' ').includes('card');
+  return is(mark, 'card');
 }
 
 function easeOut(u: number): number {
@@ -277,7 +286,7 @@ export class Item {
     this.halt();
     const { goal, ground, mark } = this;
     // A level goes on as it did until the next frame; everything else is there soon.
-    const level = (mark.classes ?? '').split(' ').includes('level');
+    const level = is(mark, 'level');
     const lasts = level ? Math.min(LEVEL, Math.max(CHANGE, performance.now() - this.changed)) : CHANGE;
     this.changed = performance.now();
     const moving: [name: string, at: (u: number) => number | string][] = [];

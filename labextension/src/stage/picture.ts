@@ -40,12 +40,12 @@ export class Picture {
 
   /**
    * `seen`: whether anybody can see the picture. `calm`: whether motion is unwanted.
-   * `live`: whether messages may travel.
+   * `pace`: how fast messages may travel, 0 for not at all.
    */
   constructor(
     private width: number,
     private top: number,
-    { seen, calm, live }: Record<'seen' | 'calm' | 'live', () => boolean>,
+    { seen, calm, pace }: Record<'seen' | 'calm', () => boolean> & { pace: () => number },
     signal: AbortSignal
   ) {
     this.clock = new Clock(seen);
@@ -54,7 +54,7 @@ export class Picture {
     const markLayer = s('g');
     const flightLayer = s('g', { class: 'nl-flights' });
     this.marks = new Layer(markLayer, this.ground);
-    this.flights = new Flights(flightLayer, this.clock, () => live() && moves());
+    this.flights = new Flights(flightLayer, this.clock, () => (moves() ? pace() : 0));
     this.world.append(markLayer, flightLayer, this.ringLayer);
     this.svg.append(this.world);
     this.zoom = new Zoom(this.svg, this.world, signal);

@@ -2,8 +2,8 @@
 
 import { h, icon, plain, s, say, short } from './dom';
 import { Timeline } from './timeline';
-import { baseline, duration, paint } from './track';
-import type { Cursor, Mode, ToKernel, Track } from './wire';
+import { bandAt, baseline, duration, paint } from './track';
+import type { Burst, Cursor, Mode, ToKernel, Track } from './wire';
 
 export const SPEEDS = [1, 1 / 2, 1 / 5, 1 / 10, 1 / 20, 1 / 50, 1 / 100, 1 / 200, 1 / 500, 1 / 1000];
 
@@ -50,6 +50,7 @@ export class Scrubber {
   private slower = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'slower' }, '[');
   private faster = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'faster' }, ']');
   private speed = h('span', { class: 'nl-speed' }, '1×');
+  private slow = h('button', { type: 'button', class: 'nl-slow', hidden: true }, 'slow motion ', h('kbd', { class: 'nl-key' }, 'B'));
   private track: Track | null = null;
   private timeline: Timeline | null = null;
   private unfolded = new Set<number>(); // gaps shown to scale, by their start
@@ -77,13 +78,14 @@ export class Scrubber {
       this.playing,
       h('div', { class: 'nl-where' }, this.pill, h('span', { class: 'nl-times' }, this.time, this.behind)),
       this.slider,
-      h('div', { class: 'nl-speeds' }, this.slower, this.speed, this.faster)
+      h('div', { class: 'nl-paces' }, h('div', { class: 'nl-speeds' }, this.slower, this.speed, this.faster), this.slow)
     );
     const on = { signal };
     this.playing.addEventListener('click', () => this.toggle(), on);
     this.pill.addEventListener('click', () => this.live(), on);
     this.slower.addEventListener('click', () => this.pace(1), on);
     this.faster.addEventListener('click', () => this.pace(-1), on);
+    this.slow.addEventListener('click', () => this.slowMotion(), on);
     this.slider.addEventListener('pointerdown', event => this.grab(event), on);
     this.slider.addEventListener('pointermove', event => this.move(event), on);
     this.slider.addEventListener('pointerup', event => this.drop(event), on);
@@ -117,6 +119,21 @@ export class Scrubber {
     const next = SPEEDS[SPEEDS.indexOf(near) + by];
     if (next !== undefined) {
       this.send({ op: 'speed', speed: next });
+    }
+  }
+
+  /** Show again, slowly, what was over too soon to be seen. */
+  slowMotion(): void {
+    if (!this.slow.hidden) {
+      this.send({ op: 'slow', auto: false });
+    }
+  }
+
+  /** What slow motion would show; null: there is nothing. */
+  offer(burst: Burst | null): void {
+    this.slow.hidden = !burst || this.cursor?.recorded === true;
+    if (burst) {
+      this.slow.title = `Slow motion of ${plain(burst.words)}`;
     }
   }
 
@@ -189,7 +206,9 @@ export class Scrubber {
 
   private layout(): void {
     const { track, width, unfolded } = this;
-    this.svg.setAttribute('viewBox', `0 0 ${short(width)} 68`);
+    const led = Boolean(track?.bands?.length);
+    this.el.classList.toggle('nl-led', led);
+    this.svg.setAttribute('viewBox', `0 0 ${short(width)} ${led ? 88 : 68}`);
     this.timeline = track && new Timeline(track, width, unfolded);
     this.painted.replaceChildren(...(this.timeline ? paint(this.timeline) : [baseline(width)]));
     this.shown = Infinity;
@@ -252,7 +271,8 @@ export class Scrubber {
     const x = this.pointer(event);
     const t = timeline.t(x);
     const box = this.svg.getBoundingClientRect();
-    this.onBubble(what(timeline, t, x), box.left + (x / this.width) * box.width, box.top + box.height * 0.2);
+    const low = (event.clientY - box.top) / (box.height || 1) > 0.64;
+    this.onBubble(what(timeline, t, x, low), box.left + (x / this.width) * box.width, box.top + box.height * 0.2);
     if (this.held !== null) {
       this.held = t;
       this.seek();
@@ -288,8 +308,12 @@ export class Scrubber {
 }
 
 /** A time of the track, and what happened there. */
-function what(timeline: Timeline, t: number, x: number): string {
+function what(timeline: Timeline, t: number, x: number, low: boolean): string {
   const { signs, pubs } = timeline.track;
+  const band = low ? bandAt(timeline, x) : undefined;
+  if (band) {
+    return `${clockTime(t)}  ${plain(band.text)}`;
+  }
   const fold = timeline.fold(x);
   if (fold) {
     return `nothing for ${duration(fold.t1 - fold.t0)}; click to see it to scale`;

@@ -8,7 +8,8 @@ import { Focus } from './focus';
 import { Inspector } from './inspector';
 import { keyRow, press, type Keys } from './keys';
 import { Legend } from './legend';
-import { carded, opens, presses, type Item } from './marks';
+import { carded, menus, opens, presses, type Item } from './marks';
+import { Menu } from './menu';
 import { Picture } from './picture';
 import type { Ring } from './rings';
 import { Scrubber } from './scrubber';
@@ -37,6 +38,7 @@ const EMPTY: Head = {
   lab: '',
   said: '',
   controls: [],
+  burst: null,
   empty: false
 };
 const START: Cursor = { mode: 'live', n: 0, head: 0, t: 0, now: 0, speed: 1, selection: '' };
@@ -57,6 +59,7 @@ export class Stage {
   private calm = matchMedia('(prefers-reduced-motion: reduce)');
   private pointed: Item | null = null; // under the pointer, or under the keyboard's focus
   private row = ''; // key of the table row under the pointer
+  private offered = new Set<string>(); // bursts that were seen, or shown slowly
 
   private picture: Picture;
   private focus: Focus;
@@ -68,6 +71,7 @@ export class Stage {
   private table: Table;
   private scrubber: Scrubber;
   private inspector: Inspector;
+  private menu: Menu;
   private announcer: Announcer;
   private bubble = new Bubble();
 
@@ -76,7 +80,7 @@ export class Stage {
     host: HTMLElement,
     private signal: AbortSignal
   ) {
-    const questions = { seen: () => this.seen, calm: () => this.calm.matches, live: () => this.live };
+    const questions = { seen: () => this.seen, calm: () => this.calm.matches, pace: () => this.pacing };
     this.picture = new Picture(WIDTH, TOP, questions, signal);
     // Header and legend are no part of the picture: their keys are not found in it.
     const apart = { ...this.picture.ground, index: new Map<string, Item>() };
@@ -88,6 +92,7 @@ export class Stage {
     this.table = new Table(signal);
     this.scrubber = new Scrubber(message => this.send(message), signal);
     this.inspector = new Inspector(signal);
+    this.menu = new Menu(signal);
     this.announcer = new Announcer(signal);
     const parts = [this.header, this.banner, this.notice, this.picture, this.legend, this.controls, this.table, this.scrubber];
     this.el = h(
@@ -96,6 +101,7 @@ export class Stage {
       ...parts.map(part => part.el),
       keyRow(),
       this.inspector.el,
+      this.menu.el,
       this.bubble.el,
       this.announcer.el
     );
@@ -199,6 +205,9 @@ export class Stage {
     const { head, marks, flights, legend, ...rest } = scene;
     this.picture.fresh ||= this.head.view !== rest.view;
     this.head = { ...EMPTY, ...rest };
+    if (this.head.burst) {
+      this.offered.add(this.head.burst.key); // it was over before anybody looked
+    }
     this.picture.say('');
     this.follow(cursor);
     this.focus.keep(() => this.picture.whole(marks ?? []));
@@ -267,6 +276,14 @@ export class Stage {
     return this.el.dataset.mode === 'live' && !this.cursor?.over;
   }
 
+  /** How fast messages travel: in their own time while live, as slowly as a replay goes, else not at all. */
+  private get pacing(): number {
+    if (this.live) {
+      return 1;
+    }
+    return this.cursor?.mode === 'replay' ? this.cursor.speed : 0;
+  }
+
   private get seen(): boolean {
     return this.onScreen && !document.hidden;
   }
@@ -281,6 +298,8 @@ export class Stage {
     if (cursor) {
       this.scrubber.show(cursor);
     }
+    this.scrubber.offer(head.burst);
+    this.slowly();
     this.banner.show(this.rewound ? this.scrubber.lag : 0, cursor ?? undefined);
     this.controls.show(head.controls, this.live);
     el.toggleAttribute('data-acts', this.live);
@@ -291,6 +310,18 @@ export class Stage {
     this.refresh();
     this.ring();
     this.bubble.follow(this.pointed?.mark.title ?? '');
+  }
+
+  /** What has just been over too soon to be seen is shown slowly, once, unless somebody is about something. */
+  private slowly(): void {
+    const { burst } = this.head;
+    if (!burst?.auto || this.offered.has(burst.key)) {
+      return;
+    }
+    this.offered.add(burst.key);
+    if (this.live && this.seen && !this.calm.matches && !this.inspector.open && !this.menu.open) {
+      this.send({ op: 'slow', auto: true });
+    }
   }
 
   /** What belongs to the mark that is pointed at stays lit, or what the legend filters for. */
@@ -339,6 +370,27 @@ export class Stage {
 
   // --- the inspector ---
 
+  /** The actions of a mark beside it. */
+  private choose(item: Item): void {
+    if (this.inspector.open) {
+      this.close();
+    }
+    this.bubble.hide();
+    this.focus.stopAt(item);
+    this.menu.show(item.mark, this.live);
+    this.menu.place(item.el, this.scrubber.el);
+    this.menu.focus();
+  }
+
+  private unchoose(): void {
+    const held = this.menu.el.contains(this.focus.active);
+    const mark = this.picture.ground.index.get(this.menu.key);
+    this.menu.hide();
+    if (held) {
+      (mark?.el ?? this.el).focus({ preventScroll: true });
+    }
+  }
+
   private inspect(item: Item): void {
     // A page without a kernel cannot draw the card: it has the scenes in which nothing is selected.
     if (carded(item.mark) && this.model.get('carried') !== true) {
@@ -362,6 +414,15 @@ export class Stage {
 
   /** The inspector follows its mark, and closes when it is gone. */
   private refresh(): void {
+    if (this.menu.open) {
+      const item = this.picture.ground.index.get(this.menu.key);
+      if (item && menus(item.mark)) {
+        this.menu.show(item.mark, this.live);
+        this.menu.place(item.el, this.scrubber.el);
+      } else {
+        this.unchoose();
+      }
+    }
     if (!this.inspector.open) {
       return;
     }
@@ -399,6 +460,7 @@ export class Stage {
     toggle: () => this.scrubber.toggle(),
     step: (by, burst) => this.send({ op: 'step', by, burst }),
     pace: by => this.scrubber.pace(by),
+    slow: () => this.scrubber.slowMotion(),
     live: () => this.scrubber.live(),
     open: () => {
       const { item } = this.focus;
@@ -446,10 +508,14 @@ export class Stage {
     }
   }
 
-  /** A mark that was clicked: a button does its line, everything else is looked into. */
+  /** A mark that was clicked: a button does its line, a moment is gone to, everything else is looked into. */
   private open(item: Item): void {
     if (presses(item.mark)) {
       this.act(item.key, 0);
+    } else if (item.mark.at) {
+      this.send({ op: 'seek', n: item.mark.at });
+    } else if (menus(item.mark)) {
+      this.choose(item);
     } else {
       this.inspect(item);
     }
@@ -470,6 +536,14 @@ export class Stage {
     this.controls.onAct = i => this.act('', i);
     this.inspector.onAct = (key, i) => this.act(key, i);
     this.inspector.onClose = () => this.close();
+    this.menu.onAct = (key, i) => this.act(key, i);
+    this.menu.onClose = () => this.unchoose();
+    this.menu.onInspect = key => {
+      const item = picture.ground.index.get(key);
+      if (item) {
+        this.inspect(item);
+      }
+    };
     this.table.onHover = key => {
       this.row = key;
       this.ring();
@@ -551,7 +625,7 @@ export class Stage {
         this.point(item);
         if (flight?.title) {
           bubble.name(flight.title, event.target as Element, event);
-        } else if (item?.mark.title && item.key !== this.inspector.key) {
+        } else if (item?.mark.title && item.key !== this.inspector.key && item.key !== this.menu.key) {
           bubble.name(item.mark.title, item.el, event);
         }
       },

@@ -2,11 +2,13 @@
 
 import { plain, s, short } from './dom';
 import { IDLE, type Timeline } from './timeline';
-import type { Sign } from './wire';
+import type { Band, Sign } from './wire';
 
 const LINE = 50; // baseline
 const PITCH = 4; // between two bars
 const APART = 13; // least distance of two signs
+const BAND = 59; // top of the bands
+const TALL = 17;
 
 /** A length of time in words, as long as it needs to be. */
 export function duration(seconds: number): string {
@@ -25,6 +27,7 @@ export function paint(timeline: Timeline): SVGElement[] {
     ...ticks(timeline),
     ...bars(timeline, stems),
     ...zigzags(timeline),
+    ...bands(timeline),
     ...signs.map(({ sign, x }, i) => drawSign(sign, x, Math.min(stems[i + 1] ?? timeline.width, timeline.foldAfter(x))))
   ];
 }
@@ -90,17 +93,52 @@ function zigzags(timeline: Timeline): SVGElement[] {
     );
 }
 
-const GLYPHS: Record<string, { d: string; class?: string; 'stroke-width'?: number }> = {
+/** Who led: a band from when to when, with the words that fit; none where nobody did. */
+function bands(timeline: Timeline): SVGElement[] {
+  const all = timeline.track.bands ?? [];
+  return all.map((band, i) => {
+    const x0 = timeline.x(band.t0);
+    const x1 = Math.max(x0 + 2, timeline.x(band.t1 ?? timeline.track.t1));
+    const words = [band.text, band.name].find(text => text.length * 6.6 + 14 <= x1 - x0);
+    return s(
+      'g',
+      { class: 'nl-band', 'data-t': band.t0, 'data-band': i },
+      s('rect', { x: short(x0), y: BAND, width: short(x1 - x0), height: TALL, rx: 4, class: `fill ${band.term % 2 ? 'odd' : 'even'}` }),
+      ...(words ? [s('text', { x: short(x0 + 7), y: BAND + 12.5, class: 't11 nl-ink2' }, plain(words))] : [])
+    );
+  });
+}
+
+/** The band at a place, if the pointer is as low as that. */
+export function bandAt(timeline: Timeline, x: number): Band | undefined {
+  return timeline.track.bands?.find(({ t0, t1 }) => x >= timeline.x(t0) && x <= timeline.x(t1 ?? timeline.track.t1));
+}
+
+const GLYPHS: Record<string, { d: string; class?: string; 'stroke-width'?: number | string; 'stroke-dasharray'?: string }> = {
   '✓': { d: 'M-4 26l2.8 3l5 -6' },
   '✕': { d: 'M-3.2 22.8l6.4 6.4m0 -6.4l-6.4 6.4' },
   '↑': { d: 'M0 30v-8m-3.2 3.2l3.2 -3.2l3.2 3.2' },
   '‖': { d: 'M-2 22.5v7m4 -7v7', 'stroke-width': 2 },
   '▶': { d: 'M-2.6 22.4V29.6L3.6 26Z', class: 'fill ink2' },
+  '↓': { d: 'M0 22v8m-3.2 -3.2l3.2 3.2l3.2 -3.2' },
+  '┇': { d: 'M0 20.5V31.5', 'stroke-width': 2.5, 'stroke-dasharray': '2.6 1.7' },
+  '┆': { d: 'M0 20.5V31.5', 'stroke-width': 1.5, 'stroke-dasharray': '1.5 1.5' },
+  '=': { d: 'M-3.6 24.4h7.2m-7.2 3.4h7.2' },
   '◎': {
     d: 'M-4.2 26a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0M-2 26a2 2 0 1 0 4 0a2 2 0 1 0 -4 0',
     'stroke-width': 1
   }
 };
+
+/** How a known sign is drawn around (0, 26). */
+export function glyph(sign: string): { d: string; more: Record<string, string | number> } | null {
+  const known = GLYPHS[sign];
+  if (!known) {
+    return null;
+  }
+  const { d, class: _, ...more } = known;
+  return { d, more: known.class ? { ...more, class: 'nl-solid' } : more };
+}
 
 /** A sign at x; its name if there is room for all of it before what is next. */
 function drawSign({ glyph, name, t }: Sign, x: number, next: number): SVGElement {

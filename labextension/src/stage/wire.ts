@@ -4,6 +4,8 @@
 export interface Act {
   line: string;
   label: string;
+  key?: string; // a letter that does it while the menu of its mark is open
+  sign?: string; // one character before the label in a menu
 }
 
 interface Base {
@@ -14,6 +16,7 @@ interface Base {
   actions?: Act[];
   opacity?: number;
   light?: string[];
+  at?: number; // the event that it tells of: a click goes back there
   /** What became of it, in order: from and to in tape seconds (the same for a moment), class, words. */
   life?: [t0: number, t1: number, classes: string, words: string][];
 }
@@ -44,8 +47,10 @@ export interface Flight {
   classes?: string;
   title?: string;
   label?: string;
+  sign?: string; // inside the dot
   delay?: number;
   group?: string;
+  exact?: boolean; // it takes its true time, however long
 }
 
 export type Mode = 'live' | 'paused' | 'replay';
@@ -61,7 +66,15 @@ export interface Head {
   lab: string;
   said: string;
   controls: Act[];
+  burst: Burst | null;
   empty: boolean;
+}
+
+/** What was over too soon to be seen. `auto`: worth being shown in slow motion without being asked. */
+export interface Burst {
+  key: string;
+  words: string;
+  auto?: boolean;
 }
 
 export interface SceneData extends Partial<Head> {
@@ -93,6 +106,16 @@ export interface Sign {
   name?: string; // what is drawn beside the glyph
 }
 
+/** Who led from when to when; without an end: still. */
+export interface Band {
+  n: number;
+  t0: number;
+  t1?: number;
+  name: string;
+  term: number;
+  text: string;
+}
+
 export interface Track {
   n0?: number;
   head: number;
@@ -101,6 +124,7 @@ export interface Track {
   pubs: [n: number, t: number, count: number][];
   beats?: [n: number, t: number][];
   signs: Sign[];
+  bands?: Band[];
 }
 
 export interface TableData {
@@ -137,6 +161,7 @@ export type ToKernel =
   | { op: 'step'; by: 1 | -1; burst: boolean }
   | { op: 'mode'; mode: Mode }
   | { op: 'speed'; speed: number }
+  | { op: 'slow'; auto: boolean }
   | { op: 'table'; open: boolean }
   | { op: 'act'; key: string; i: number }
   | { op: 'select'; key: string }

@@ -232,11 +232,37 @@ def test_a_lost_flight_stops_on_its_way_with_a_cross(open_stage):
     assert stage.page.locator("[data-key=f] .nl-cross").count() == 1
 
 
-@pytest.mark.parametrize("mode", ["paused", "replay"])
-def test_in_the_past_flights_are_at_rest(open_stage, mode):
-    stage = open_stage(full(scene(), at=cursor(mode)))
-    message = delta(2, flights=msgspec.to_builtins([flight("f")]), at=cursor(mode))
+def test_while_paused_flights_are_at_rest(open_stage):
+    stage = open_stage(full(scene(), at=cursor("paused")))
+    message = delta(2, flights=msgspec.to_builtins([flight("f")]), at=cursor("paused"))
     assert stage.page.evaluate(PLACES, [message, "f", 3]) == [710] * 3
+
+
+def test_in_a_replay_flights_are_as_slow_as_it_is(open_stage):
+    """Half a second at least in slow motion, and their own time by its factor."""
+    stage = open_stage(full(scene(), at=cursor("replay", speed=0.01)))
+    began = stage.page.evaluate("performance.now()")
+    stage.emit(
+        delta(2, flights=msgspec.to_builtins([flight("f", t1=1.015)]), at=cursor("replay", speed=0.01))
+    )
+    stage.wait("() => !document.querySelector('.nl-travels')")
+    assert 1_400 < stage.page.evaluate("performance.now()") - began < 3_000
+    stage = open_stage(full(scene(), at=cursor("replay", speed=0.01)))
+    lone = flight("f", t1=1.0001, group="g", delay=1.0)
+    began = stage.page.evaluate("performance.now()")
+    stage.emit(delta(2, flights=msgspec.to_builtins([lone]), at=cursor("replay", speed=0.01)))
+    stage.wait("() => !document.querySelector('.nl-travels')")
+    assert 450 < stage.page.evaluate("performance.now()") - began < 900, "what it waits for was here before"
+
+
+def test_a_hollow_dot_keeps_its_outline_and_a_sign_stands_in_it(open_stage):
+    hollow = flight("f", classes="flight edge base-ground", sign="+")
+    stage = open_stage(full(scene(flights=[hollow]), at=cursor("paused")))
+    assert stage.page.evaluate(
+        "getComputedStyle(document.querySelector('[data-key=f] circle:nth-of-type(2)')).stroke"
+    ) == stage.page.evaluate("getComputedStyle(document.querySelector('[data-key=f] .edge')).stroke")
+    assert stage.mark("f").locator("text.nl-in").text_content() == "+"
+    assert stage.mark("f").locator("circle").count() == 2
 
 
 def test_nothing_moves_off_screen(open_stage):
