@@ -1,0 +1,94 @@
+"""Who has a majority, and the story so far."""
+
+from __future__ import annotations
+
+from natslab.views.marks import rect
+from natslab.views.raft import focus as facts
+from natslab.views.raft.plan import END, LINE, LINES, NAMES, Plan
+from natslab.views.raft.state import Group, State, leader_of
+from natslab.views.scene import Group as Marks
+from natslab.views.scene import Mark, Path, label, text_width
+from natslab.views.wording import fit
+
+
+def quorum(state: State, group: Group, plan: Plan) -> list[Mark]:
+    """One bar for each side: filled segments for who is in reach, a line at how many are needed."""
+    total = len(group.peers)
+    if total < 2:
+        return []
+    wide = 42.0 if total <= 3 else 34.0 if total <= 5 else 27.0
+    pitch = wide + 3
+    found = facts.sides(state, group)[:2] or [facts.Side("", [], [], False)]
+    key = "quorum"
+    x0 = plan.grid
+    at = x0 + pitch * group.quorum - 1.5
+    marks: list[Mark] = [
+        label(f"{key}/needed", at, plan.bars - 20, "needed", "t12 ink2 middle"),
+        label(f"{key}/head", NAMES, plan.bars + 4, "reach", "t11 ink3"),
+    ]
+    for i, side in enumerate(found):
+        marks += _bar(state, group, side, f"{key}/{i}", x0, plan.bars + 34 * i, wide, at)
+    words = "; ".join(verdict(state, group, s) for s in found)
+    return [
+        Marks(key=key, marks=marks, title=f"{words[:1].upper()}{words[1:]}.", state={"needed": group.quorum})
+    ]
+
+
+def _bar(
+    state: State, group: Group, side: facts.Side, key: str, x0: float, y: float, wide: float, at: float
+) -> list[Mark]:
+    marks: list[Mark] = []
+    line = [*side.names, *side.silent]
+    for k in range(len(group.peers)):
+        name = line[k] if k < len(line) else ""
+        x = x0 + (wide + 3) * k
+        inside = k < len(side.names)
+        marks.append(
+            rect(f"{key}/{k}", x, y - 9, wide, 18, "fill ink" if inside else "edge line base-ground", 3)
+        )
+        short = name if text_width(name, "t12 w6") <= wide - 4 else name.rsplit("-", 1)[-1]
+        if name and text_width(short, "t12 w6") <= wide:
+            classes = "t12 w6 ground middle" if inside else "t12 ink3 middle"
+            marks.append(label(f"{key}/{k}/name", x + wide / 2, y + 4.5, short, classes))
+    marks.append(
+        Path(key=f"{key}/line", d=f"M{at:g} {y - 14:g}V{y + 14:g}", width=2, classes="edge ink none")
+    )
+    x = x0 + (wide + 3) * len(group.peers) + 12
+    words = verdict(state, group, side)
+    classes = "t12 w6" if side.enough else "t12"
+    if text_width(words, classes) > END - x:
+        words = words.replace(" and commit", "")
+    marks.append(label(f"{key}/words", x, y + 4.5, fit(words, END - x, classes), classes))
+    return marks
+
+
+def verdict(state: State, group: Group, side: facts.Side) -> str:
+    """What a side can do."""
+    n = f"{len(side.names)} of {len(group.peers)}"
+    if not side.enough:
+        return f"{n}: cannot commit"
+    right = leader_of(state, group)
+    if right is not None and right.name in side.names:
+        return f"{n}: can commit"
+    return f"{n}: can elect and commit"
+
+
+def lines(group: Group, plan: Plan) -> list[Mark]:
+    """The newest sentences of the story; the last one is what just happened."""
+    out: list[Mark] = []
+    shown = group.story[-LINES:]
+    for i, line in enumerate(shown):
+        y = plan.story + LINE * i
+        now = i == len(shown) - 1
+        key = f"line/{line.id}"
+        marks: list[Mark] = []
+        if now:
+            marks.append(rect(f"{key}/ground", NAMES - 12, y - 15, END - NAMES + 12, 21, "fill panel2", 5))
+        marks.append(
+            label(f"{key}/t", NAMES, y, f"{line.t:.3f}", "mono t11 ink2" if now else "mono t11 ink3")
+        )
+        x = NAMES + 66
+        classes = "t12 w5" if now else "t12 ink2"
+        marks.append(label(f"{key}/words", x, y, fit(line.text, END - x - 8, classes), classes))
+        out.append(Marks(key=key, marks=marks, title=f"{line.text}.", at=line.n))
+    return out
