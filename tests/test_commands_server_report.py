@@ -385,3 +385,18 @@ class TestOthers:
                 go(line)
             ran += 1
         assert ran >= 10
+
+
+class TestChecks:
+    def test_meta(self, lab: Lab) -> None:
+        leader = go("server request jetstream --leader")[0].name
+        made = go("server check meta --expect 3 --lag-critical 100 --seen-critical 10s")
+        assert (made.status, made.oks) == ("OK", [f"3 peers led by {leader}"])
+        made = go("server check meta --expect 5 --lag-critical 100 --seen-critical 10s")
+        assert made.criticals == ["3 peers of expected 5"]
+
+    def test_replicas(self, lab: Lab) -> None:
+        made = go("server check stream --stream ORDERS --peer-expect 3 --peer-lag-critical 10")
+        assert (made.status, made.oks) == ("OK", ["3 replicas", "replicas are current"])
+        assert go("server check stream --stream ORDERS --peer-expect 5").criticals == ["3 replicas of 5"]
+        assert go("server check jetstream").ok

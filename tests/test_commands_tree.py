@@ -39,11 +39,13 @@ MINE = [
 #: Groups of which natslab has every verb.
 WHOLE = (
     "stream", "consumer", "kv", "object", "counter", "server cluster", "server report", "server request",
+    "server check",
 )  # fmt: skip
 MINE += [
     p
     for p, said in SURFACE["commands"].items()
     if any(p.startswith(f"{group} ") for group in WHOLE) and not said.get("group")
+    if p != "server check exporter"
 ]
 GROUPS = ["server", "account", "errors", *WHOLE, "stream cluster", "consumer cluster", "server config"]
 

@@ -48,8 +48,16 @@ _ASKS = {
 }  # fmt: skip
 
 
+_CHECK = (
+    "What is asked is what the other verbs ask; the answer is held against limits and said in a form that "
+    "monitoring systems read: OK, WARNING or CRITICAL."
+)
+
+
 def why(path: str) -> str:
     """The paragraph, or "" for what is no verb of servers."""
+    if path.startswith("server check "):
+        return _CHECK
     if not path.startswith("server "):
         return ""
     return WHY.get(path, _ALL if path.partition(" ")[2] in _ASKS else "")
@@ -58,6 +66,8 @@ def why(path: str) -> str:
 def wire(path: str, values: dict[str, Any]) -> list[str]:
     """The requests, in order; … stands for what only the servers' answers tell."""
     verb = path.partition(" ")[2]
+    if verb.startswith("check "):
+        return _checked(verb.removeprefix("check "), values)
     if verb not in _ASKS:
         return []
     lines = ["SUB _INBOX.… 1", *_ask(f"$SYS.REQ.SERVER.PING.{_ASKS[verb]}")]
@@ -75,6 +85,23 @@ def wire(path: str, values: dict[str, Any]) -> list[str]:
     elif verb == "request kick":
         lines += _ask("$SYS.REQ.SERVER.….KICK", {"cid": values.get("client")})
     return lines
+
+
+def _checked(what: str, values: dict[str, Any]) -> list[str]:
+    stream, consumer = one_line(str(values.get("stream"))), one_line(str(values.get("consumer")))
+    asks: dict[str, list[tuple[str, dict[str, Any] | None]]] = {
+        "request": [(str(values.get("subject")), None)],
+        "server": [("$SYS.REQ.SERVER.PING.VARZ", {"server_name": values.get("name")})],
+        "meta": [("$SYS.REQ.SERVER.PING.JSZ", None)],
+        "stream": [(f"$JS.API.STREAM.INFO.{stream}", None)],
+        "consumer": [(f"$JS.API.CONSUMER.INFO.{stream}.{consumer}", None)],
+        "message": [(f"$JS.API.STREAM.MSG.GET.{stream}", {"last_by_subj": values.get("subject")})],
+        "jetstream": [("$JS.API.INFO", None), ("$JS.API.STREAM.LIST", {"offset": 0})],
+        "kv": [(f"$JS.API.STREAM.INFO.KV_{one_line(str(values.get('bucket')))}", None)],
+    }
+    if what == "connection":
+        return ["CONNECT {…}", "PING", "SUB _INBOX.… 1", "PUB _INBOX.… 5", "check"]
+    return [line for subject, body in asks.get(what, []) for line in _ask(subject, body)]
 
 
 def _ask(subject: str, body: dict[str, Any] | None = None) -> list[str]:

@@ -27,10 +27,11 @@ NOT_YET = {
 #: The same inside groups that natslab has.
 _NOT_YET_WITHIN = {
     "server": (
-        "account", "acct", "check", "consumer-check", "generate", "gen", "passwd", "mkpasswd", "pass",
+        "account", "acct", "consumer-check", "generate", "gen", "passwd", "mkpasswd", "pass",
         "password", "stream-check", "watch",
     ),
     "account": ("backup", "snapshot", "report", "rep", "restore", "tls"),
+    "check": ("exporter",),
     "errors": ("edit", "vi", "add", "new", "validate"),
 }  # fmt: skip
 
@@ -282,6 +283,8 @@ def load() -> None:
             object,
             publish,
             server,
+            server_check,
+            server_check_js,
             server_cluster,
             server_config,
             server_jetstream,
