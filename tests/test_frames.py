@@ -22,12 +22,14 @@ class Wire:
     def __init__(self) -> None:
         self.tape = Tape()
         self.at: list[float] = []  # when frames came
+        self.over = False  # what the newest frame says of the tape
         self.frames = Frames(Player(self.tape, "routing"), self._send)
         self.frames.heard({"op": "hello"})
 
     def _send(self, frame: dict[str, Any]) -> None:
         if frame["op"] in ("scene", "delta"):
             self.at.append(time.monotonic())
+            self.over = frame["cursor"]["over"]
 
     def busy(self, seconds: float) -> list[float]:
         """Events for so many seconds; the frames of that time."""
@@ -48,6 +50,17 @@ def wire() -> Iterator[Wire]:
     opened = Wire()
     yield opened
     opened.close()
+
+
+@pytest.mark.parametrize("later", [0.0, 0.02, 0.05, 0.09, 0.11, 0.3])
+def test_the_end_of_a_tape_is_told_whenever_it_comes(
+    wire: Wire, wait_for: Callable[..., float], later: float
+) -> None:
+    wait_for(lambda: wire.at)
+    loop().post(wire.tape.append, Pub(id="c/1/1", client="a", subject="x", t=wire.tape.now()))
+    time.sleep(later)
+    wire.tape.close()
+    wait_for(lambda: wire.over, 3)
 
 
 def test_never_more_than_ten_a_second(wire: Wire, wait_for: Callable[..., float]) -> None:

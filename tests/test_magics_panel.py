@@ -188,9 +188,9 @@ def test_a_lost_quorum_is_an_alarm_until_it_is_back(hub: Hub, lab: Lab) -> None:
     def append(event: object) -> None:
         loop().post(lab.tape.append, event)
 
+    append(Leader(group="_meta_", leader="n1"))
     append(Snap(what="group", data={"group": "S-R3F-x", "type": "stream", "stream": "ORDERS"}))
     append(Quorum(group="S-R3F-x", lost=True))
-    append(Leader(group="_meta_", leader="n1"))
     state = panel.wait("state", lambda m: m["alarms"])
     assert state["alarms"] == [{"kind": "quorum", "of": "ORDERS"}]
     assert state["servers"]["rows"][0]["meta"] is True
@@ -267,6 +267,16 @@ def test_a_docked_view_shows_its_lab_and_the_next_one(hub: Hub) -> None:
         run(asyncio.sleep(0.05))
         assert lab.view("routing").stages == 0
     assert len(place.of("stage")) == 1
+
+
+def test_the_same_place_of_a_page_that_was_loaded_again_is_one(hub: Hub, lab: Lab) -> None:
+    for client in ("page", "page", "other"):
+        comm = Comm()
+        hub.opened_view(comm, {"content": {"data": {"view": "routing", "of": [], "client": client}}})
+        comm.wait("fresh")
+        comm.say(op="hello")
+        comm.wait("scene")
+    assert lab.view("routing").stages == 2
 
 
 def test_a_docked_view_that_does_not_exist_says_so(hub: Hub, lab: Lab) -> None:

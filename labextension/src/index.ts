@@ -1,8 +1,9 @@
 // The workbench in JupyterLab: every plugin that it is made of.
 
+import { dock } from './dock/plugin';
 import { panel } from './panel/plugin';
 import { start } from './start';
 import { status } from './status';
 import { workbench } from './workbench';
 
-export default [workbench, panel, start, status];
+export default [workbench, panel, start, status, dock];

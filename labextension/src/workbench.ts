@@ -71,6 +71,7 @@ export const workbench: JupyterFrontEndPlugin<Workbench> = {
       // The stage of every view reads these, wherever it is.
       document.documentElement.style.setProperty('--natslab-scale', String(settings.scale));
       document.body.dataset.natslabMotion = settings.motion;
+      document.dispatchEvent(new Event('natslab:wishes'));
     });
     registry
       ?.load(PLUGIN)

@@ -1,2 +1,3 @@
 import './panel.css';
 import './status.css';
+import './dock.css';

@@ -60,6 +60,7 @@ class Frames:
         self._act = act
         self._watched = watched or (lambda by: None)
         self._seq = 0
+        self._over = False  # the stage knows that the lab is gone
         self._deltas = Deltas(controls=act is not None)
         self._table_open = False
         self._track_sent = (0.0, -1)
@@ -178,7 +179,7 @@ class Frames:
         while True:
             if self._cursor.mode == "replay":
                 self._cursor.walk()
-            elif self._cursor.mode == "live" and not self._player.tape.over:
+            elif self._cursor.mode == "live" and not self._over:
                 # Without events the clock of a live view still goes on, twice a second.
                 # timeout and not wait_for, which in Python 3.11 can swallow a cancellation.
                 with contextlib.suppress(TimeoutError):
@@ -221,6 +222,7 @@ class Frames:
             "now": round(tape.now(), 3), "speed": cursor.speed, "selection": cursor.selection,
             "over": tape.over, "recorded": tape.recorded,
         }  # fmt: skip
+        self._over = bool(frame["cursor"]["over"])
         self._send(frame)
         self._side_frames(n)
 

@@ -25,6 +25,7 @@ class Stage(anywidget.AnyWidget):
     _esm = STATIC / "stage.js"
     _css = traitlets.Unicode("").tag(sync=True)
     view = traitlets.Unicode("").tag(sync=True)
+    of = traitlets.List(traitlets.Unicode()).tag(sync=True)  # what narrows it
     measure = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
@@ -33,7 +34,7 @@ class Stage(anywidget.AnyWidget):
         act: Callable[[str], None] | None = None,
         watched: Callable[[int], None] | None = None,
     ) -> None:
-        super().__init__(view=player.name, _css=_stylesheets())
+        super().__init__(view=player.name, of=list(player.of), _css=_stylesheets())
         # Newer ipykernels answer on the shell that last published on a comm, the main one,
         # which a running cell blocks; the front end opened a subshell for just this.
         if hasattr(self.comm, "_reply_subshell_for"):

@@ -29,6 +29,8 @@ interface Waiting {
 export class KernelLink {
   phase: Phase = 'connecting';
   state: Snapshot | null = null;
+  /** This page and notebook, as the kernel knows them. */
+  name = '';
 
   private comm: Kernel.IComm | null = null;
   private asked = 0;
@@ -101,7 +103,7 @@ export class KernelLink {
 
   private async connect(): Promise<void> {
     const { kernel } = this;
-    const client = await this.client;
+    const client = (this.name = await this.client);
     try {
       await kernel.info; // before that the kernel may not be there yet
     } catch {

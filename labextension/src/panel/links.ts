@@ -24,6 +24,7 @@ export class Links {
   private running = new Map<Notebook, number>(); // cells that were handed to the kernel and have not ended
   private _changed = new Signal<this, void>(this);
   private _docked = new Signal<this, DockFor>(this);
+  private _anyChanged = new Signal<this, void>(this);
 
   /** `page` names this page of the browser, as soon as it is known. */
   constructor(
@@ -34,6 +35,8 @@ export class Links {
     tracker.widgetAdded.connect((_, panel) => this.bind(panel));
     tracker.currentChanged.connect(() => this.show());
     document.addEventListener('visibilitychange', () => this.show());
+    // A page that goes says so; the kernel would go on drawing for it.
+    window.addEventListener('pagehide', () => this.bound.forEach(({ link }) => link?.dispose()));
     NotebookActions.executionScheduled.connect((_, { notebook }) => this.runs(notebook, 1));
     NotebookActions.executed.connect((_, { notebook }) => this.runs(notebook, -1));
     this.show();
@@ -42,6 +45,11 @@ export class Links {
   /** The active notebook's link changed, or another notebook is active. */
   get changed(): ISignal<this, void> {
     return this._changed;
+  }
+
+  /** Some notebook's kernel changed, or notebooks came or went. */
+  get anyChanged(): ISignal<this, void> {
+    return this._anyChanged;
   }
 
   get docked(): ISignal<this, DockFor> {
@@ -111,6 +119,7 @@ export class Links {
           if (link === this.shown) {
             this._changed.emit();
           }
+          this._anyChanged.emit();
         });
         link.docked.connect((_, dock) => this._docked.emit({ ...dock, panel }));
       }
@@ -154,5 +163,6 @@ export class Links {
     }
     active?.watch(!document.hidden, this.hz);
     this._changed.emit();
+    this._anyChanged.emit();
   }
 }

@@ -1,6 +1,6 @@
 // The bars above and under the picture: the name, the banner of the past, buttons that act and their answer.
 
-import { h, plain, s, say } from './dom';
+import { h, icon, plain, s, say } from './dom';
 import { Layer, type Ground } from './marks';
 import { duration } from './track';
 import type { Act, Cursor, Mark } from './wire';
@@ -20,6 +20,12 @@ export class Header {
   readonly picture: SVGSVGElement;
   readonly legend = toggle('Legend', '?');
   readonly table = toggle('Table', 'T');
+  /** Shown only where somebody can put the view beside its notebook. */
+  readonly dock = h(
+    'button',
+    { type: 'button', class: 'nl-dock', 'aria-label': 'Show beside the notebook', title: 'Show beside the notebook' },
+    icon('M2.5 3.5h11v9h-11zM9.5 3.5v9', 16)
+  );
   private marks: Layer;
 
   constructor(ground: Ground, width: number, height: number) {
@@ -27,7 +33,7 @@ export class Header {
     this.marks = new Layer(layer, ground, null, false);
     const box = `0 0 ${width} ${height}`;
     this.picture = s('svg', { class: 'nl-head-picture', viewBox: box, role: 'presentation' }, layer);
-    this.el = h('div', { class: 'nl-header' }, this.picture, h('div', { class: 'nl-header-buttons' }, this.legend, this.table));
+    this.el = h('div', { class: 'nl-header' }, this.picture, h('div', { class: 'nl-header-buttons' }, this.legend, this.table, this.dock));
   }
 
   show(marks: Mark[]): void {

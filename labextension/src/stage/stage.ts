@@ -16,6 +16,7 @@ import { Scrubber } from './scrubber';
 import { Table } from './table';
 import { textures } from './textures';
 import { followTheme } from './theme';
+import { Wishes } from './wishes';
 import type { Cursor, Delta, FromKernel, Head, Model, SceneData, ToKernel } from './wire';
 
 const WIDTH = 900; // of every scene
@@ -56,7 +57,7 @@ export class Stage {
   private doubting = 0; // timer: whether the kernel still answers
   private told = -Infinity; // seconds; when the kernel was last told that we are behind
   private onScreen = true;
-  private calm = matchMedia('(prefers-reduced-motion: reduce)');
+  private wishes: Wishes;
   private pointed: Item | null = null; // under the pointer, or under the keyboard's focus
   private row = ''; // key of the table row under the pointer
   private offered = new Set<string>(); // bursts that were seen, or shown slowly
@@ -80,7 +81,8 @@ export class Stage {
     host: HTMLElement,
     private signal: AbortSignal
   ) {
-    const questions = { seen: () => this.seen, calm: () => this.calm.matches, pace: () => this.pacing };
+    this.wishes = new Wishes(() => this.wish(), signal);
+    const questions = { seen: () => this.seen, calm: () => this.wishes.calm, pace: () => this.pacing };
     this.picture = new Picture(WIDTH, TOP, questions, signal);
     // Header and legend are no part of the picture: their keys are not found in it.
     const apart = { ...this.picture.ground, index: new Map<string, Item>() };
@@ -319,7 +321,7 @@ export class Stage {
       return;
     }
     this.offered.add(burst.key);
-    if (this.live && this.seen && !this.calm.matches && !this.inspector.open && !this.menu.open) {
+    if (this.live && this.seen && !this.wishes.calm && !this.inspector.open && !this.menu.open) {
       this.send({ op: 'slow', auto: true });
     }
   }
@@ -500,6 +502,13 @@ export class Stage {
     this.refresh();
   }
 
+  /** Ask whoever is around to show this view beside the notebook. */
+  private dock(): void {
+    const of = this.model.get('of');
+    const detail = { view: this.head.view, of: Array.isArray(of) ? of : [] };
+    this.el.dispatchEvent(new CustomEvent('natslab:dock', { bubbles: true, composed: true, detail }));
+  }
+
   private act(key: string, i: number): void {
     const acts = key ? this.picture.ground.index.get(key)?.mark.actions : this.head.controls;
     if (this.live && acts?.[i]) {
@@ -590,6 +599,8 @@ export class Stage {
     );
     header.legend.addEventListener('click', () => this.legend.toggleOpen(), on);
     header.table.addEventListener('click', () => this.toggleTable(), on);
+    header.dock.hidden = this.model.get('docked') === true;
+    header.dock.addEventListener('click', () => this.dock(), on);
     header.picture.addEventListener(
       'pointermove',
       event => {
@@ -674,7 +685,6 @@ export class Stage {
     });
     seen.observe(el);
     document.addEventListener('visibilitychange', () => document.hidden && picture.clock.settle(), { signal });
-    this.calm.addEventListener('change', () => picture.clock.settle(), { signal });
     signal.addEventListener(
       'abort',
       () => {
@@ -685,17 +695,23 @@ export class Stage {
     );
   }
 
+  private wish(): void {
+    this.picture.clock.settle();
+    this.resize();
+  }
+
   private resize(): void {
     const { el } = this;
     const width = Math.min(WIDEST, el.clientWidth);
     if (!width) {
       return;
     }
-    const unit = Math.max(1, width / WIDTH);
+    const { scale } = this.wishes;
+    const unit = Math.max(1, width / WIDTH) * scale;
     el.style.setProperty('--u', `${unit.toFixed(4)}px`);
     // The frame keeps the picture's own margin.
     el.style.setProperty('--edge', `${((24 * Math.max(LEAST, width)) / WIDTH).toFixed(2)}px`);
-    el.classList.toggle('nl-narrow', width < NARROW);
+    el.classList.toggle('nl-narrow', width < NARROW * scale);
     el.classList.toggle('nl-small', width < LEAST);
     this.scrubber.resize(unit);
     this.refresh();

@@ -28,7 +28,10 @@ from natslab.views.scene import STATIC
 class Docked:
     """One place beside a notebook. Lives on natslab's loop; its comm speaks from other threads."""
 
-    def __init__(self, comm: Any, view: str, of: tuple[str, ...], ended: Callable[[Docked], None]) -> None:
+    def __init__(
+        self, comm: Any, view: str, of: tuple[str, ...], client: str, ended: Callable[[Docked], None]
+    ) -> None:
+        self.key = (client, view, *of)
         self._comm = comm
         self._view = view
         self._of = of

@@ -35,6 +35,7 @@ from natslab.magics.panel.inspect import inspect
 VERSION = 1
 HERTZ = 2.0  # snapshots a second, at most
 SLOWEST = 0.1
+MOST = 30  # panels, and views beside notebooks; of more the oldest are taken for gone
 
 _json = msgspec.json.Encoder(order="deterministic")
 
@@ -62,7 +63,7 @@ class Hub:
     def __init__(self, run: Callable[[str], object]) -> None:
         self._run = run
         self._panels: dict[str, Panel] = {}
-        self._docked: set[Docked] = set()
+        self._docked: dict[tuple[str, ...], Docked] = {}
         self._seq = 0
         self._dirty = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -90,7 +91,8 @@ class Hub:
         data = data_of(message)
         of = data.get("of")
         words = tuple(str(w)[:200] for w in of[:8]) if isinstance(of, list) else ()
-        docked = Docked(comm, str(data.get("view", ""))[:100], words, self._docked.discard)
+        view, client = str(data.get("view", ""))[:100], str(data.get("client", ""))[:300]
+        docked = Docked(comm, view, words, client or str(comm.comm_id), self._undock)
         loop().post(self._dock, docked)
 
     def dock(self, view: Any, side: str, session: str) -> bool:
@@ -109,17 +111,29 @@ class Hub:
 
     def _admit(self, panel: Panel) -> None:
         # A page that was loaded again never closed its comm of before; nor need we, it knows nothing of it.
+        self._panels.pop(panel.client, None)
         self._panels[panel.client] = panel
+        while len(self._panels) > MOST:
+            del self._panels[next(iter(self._panels))]
         if not self._stops:
             self._stops = [labs.listen(lambda: loop().post(self._other_lab))]
             self._other_lab()
 
     def _dock(self, docked: Docked) -> None:
-        self._docked.add(docked)
+        # The same place after a reload of the page, or one of a page that went without a word.
+        before = [self._docked[docked.key]] if docked.key in self._docked else []
+        before += list(self._docked.values())[: max(0, len(self._docked) - MOST + 1)]
+        for old in before:
+            old.end()
+        self._docked[docked.key] = docked
         if not self._stops:
             self._stops = [labs.listen(lambda: loop().post(self._other_lab))]
             self._other_lab()
         docked.follow()
+
+    def _undock(self, docked: Docked) -> None:
+        if self._docked.get(docked.key) is docked:
+            del self._docked[docked.key]
 
     def _gone(self, panel: Panel) -> None:
         if self._panels.get(panel.client) is panel:
@@ -132,7 +146,7 @@ class Hub:
         for panel in list(self._panels.values()):
             with contextlib.suppress(Exception):
                 panel.comm.close()
-        for docked in list(self._docked):
+        for docked in list(self._docked.values()):
             docked.close()
         self._panels.clear()
         self._docked.clear()
@@ -152,7 +166,7 @@ class Hub:
                 lab.tape.listen(self._dirty.set),
                 lab.monitor.polled.add(self._dirty.set),
             ]
-        for docked in tuple(self._docked):
+        for docked in tuple(self._docked.values()):
             docked.follow()
         self._dirty.set()
 
