@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import nats
 import pytest
 
+from natslab.errors import LabError, ServerError
 from natslab.loop import run
+from natslab.servers import leaders
 from natslab.servers.fleet import Fleet
 from natslab.servers.topology import cluster
 
@@ -17,14 +22,22 @@ WaitFor = Callable[..., float]
 
 
 @pytest.fixture(scope="module")
-def three() -> Iterator[Fleet]:
-    """A cluster of three, ready."""
+def started() -> Iterator[Fleet]:
     fleet = run(Fleet.start(cluster(3)))
     try:
         run(fleet.ready())
         yield fleet
     finally:
         run(fleet.stop())
+
+
+@pytest.fixture
+def three(started: Fleet, wait_for: WaitFor) -> Fleet:
+    """A cluster of three, with nothing broken."""
+    wait_for(
+        lambda: all(routes(started, name) == set(started.servers) - {name} for name in started.servers), 10
+    )
+    return started
 
 
 def routes(fleet: Fleet, name: str) -> set[str]:
@@ -51,6 +64,27 @@ def test_it_is_complete_when_it_is_ready(three: Fleet) -> None:
     assert run(store()) == 1
 
 
+def through_links(fleet: Fleet) -> bool:
+    """Whether each server's routes end at ports of ours, and not at another server's."""
+    for name in fleet.servers:
+        for route in run(fleet.ask(name, "routez")).get("routes") or []:
+            link = fleet.link(name, route["remote_name"])
+            far = [call.far.transport for call in link._calls]
+            ours = {transport.get_extra_info("sockname")[1] for transport in far if transport is not None}
+            if route["port"] not in {link.port(name), *ours}:
+                return False
+    return True
+
+
+def test_no_connection_bypasses_a_link(three: Fleet, wait_for: WaitFor) -> None:
+    inner = {server.inner["route"] for server in three.servers.values()}
+    assert len(inner) == 3 and not inner & {
+        link.port(end) for link in three.links.values() for end in link.names
+    }
+    assert all(routes(three, name) == set(three.servers) - {name} for name in three.servers)
+    wait_for(lambda: through_links(three))
+
+
 def test_cut_and_healed(three: Fleet, wait_for: WaitFor) -> None:
     try:
         for link in three.wiring.of("n1"):
@@ -59,10 +93,160 @@ def test_cut_and_healed(three: Fleet, wait_for: WaitFor) -> None:
         assert routes(three, "n2") == {"n3"}
         assert not three.link("n2", "n1").connected
         assert three.link("n2", "n3").connected
+        time.sleep(1.5)  # servers try again each second
+        assert not routes(three, "n1")
     finally:
         run(three.wiring.heal())
     wait_for(lambda: routes(three, "n1") == {"n2", "n3"}, 10)
     wait_for(lambda: all(link.connected for link in three.links.values()))
+    wait_for(lambda: through_links(three))
+
+
+def test_counts_are_the_servers_own(three: Fleet, wait_for: WaitFor) -> None:
+    """Every message that a server counts on a route has been counted by its link."""
+    link = three.link("n1", "n2")
+    run(link.cut())
+    past = link.counts
+    run(link.heal())
+    wait_for(lambda: "n2" in routes(three, "n1"), 10)
+
+    async def publish() -> None:
+        client = await nats.connect(**three.login(name="n1"))
+        far = await nats.connect(**three.login(name="n2"))
+        sub = await far.subscribe("count.me")
+        await far.flush()
+        await asyncio.sleep(0.1)
+        for n in range(300):
+            await client.publish("count.me", b"x" * n, headers={"n": str(n)} if n % 2 else None)
+        for _ in range(300):
+            await sub.next_msg(2)
+        await client.close()
+        await far.close()
+
+    run(publish())
+
+    def agree() -> bool:
+        rows = run(three.ask("n1", "routez"))["routes"]
+        row = next(row for row in rows if row["remote_name"] == "n2")
+        now = link.counts
+        ours = now.ab_msgs - past.ab_msgs, now.ba_msgs - past.ba_msgs
+        return row["out_msgs"] >= 300 and ours == (row["out_msgs"], row["in_msgs"])
+
+    wait_for(agree)
+
+
+def test_each_side_is_asked_by_itself(three: Fleet, wait_for: WaitFor) -> None:
+    """A server that is cut off still answers, and a frozen one keeps nobody waiting."""
+    try:
+        for link in three.wiring.of("n3"):
+            run(link.cut())
+        assert run(three.ask("n3", "varz"))["server_name"] == "n3"
+        run(three.servers["n3"].freeze())
+        began = time.monotonic()
+        for name in ("n1", "n2"):
+            assert run(three.ask(name, "varz"))["server_name"] == name
+        with pytest.raises(ServerError, match="n3 is frozen"):
+            run(three.ask("n3", "varz"))
+        assert time.monotonic() - began < 1
+    finally:
+        run(three.servers["n3"].thaw())
+        run(three.wiring.heal())
+    wait_for(lambda: routes(three, "n3") == {"n1", "n2"}, 10)
+
+
+def test_the_system_connection_stays_with_its_server(three: Fleet, wait_for: WaitFor) -> None:
+    async def pinned() -> Any:
+        return await three.system("n2")
+
+    connection = run(pinned())
+    run(three.servers["n2"].kill())
+    wait_for(lambda: not connection.is_connected)
+    time.sleep(0.3)
+    assert not connection.is_connected, "it went to another server"
+    run(three.servers["n2"].start())
+    wait_for(lambda: connection.is_connected)
+    assert run(three.ask("n2", "varz"))["server_name"] == "n2"
+
+
+def test_a_client_goes_to_another_server(three: Fleet, wait_for: WaitFor) -> None:
+    """And the server that was killed is found again where it listens then."""
+    inner = three.servers["n1"].inner["route"]
+
+    async def follow() -> tuple[str, str]:
+        client = await nats.connect(
+            servers=three.login()["servers"][:1],  # the others it must hear of
+            user="app",
+            password=three.login()["password"],
+            reconnect_time_wait=0.1,  # type: ignore[arg-type]
+            max_reconnect_attempts=-1,
+            error_cb=_quiet,
+        )
+        first = str(client._server_info["server_name"])
+        await three.servers[first].kill()
+        end = time.monotonic() + 5
+        while client.is_connected and client._server_info["server_name"] == first:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
+        while not client.is_connected:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.01)
+        second = str(client._server_info["server_name"])
+        await client.close()
+        return first, second
+
+    first, second = run(follow())
+    assert first == "n1" and second in ("n2", "n3")
+    assert not three.link("n1", "n2").connected
+    run(three.servers["n1"].start())
+    wait_for(lambda: routes(three, "n1") == {"n2", "n3"}, 10)
+    assert three.servers["n1"].inner["route"] != inner
+    wait_for(lambda: through_links(three))
+
+
+async def _quiet(_: Exception) -> None:
+    pass
+
+
+def test_the_meta_leader_and_a_streams_group(three: Fleet, wait_for: WaitFor) -> None:
+    run(three.ready())
+
+    async def make() -> str:
+        client = await nats.connect(**three.login())
+        js = client.jetstream()
+        info = await js.add_stream(name="LED", subjects=["led"], num_replicas=3)
+        await js.add_consumer("LED", durable_name="C")
+        await client.close()
+        assert info.cluster is not None
+        return str(info.cluster.leader)
+
+    led = run(make())
+    group = run(leaders.group(three, "LED"))
+    assert group.leader == led and set(group.followers) == set(three.servers) - {led}
+    wait_for(lambda: run(leaders.group(three, "LED", "C")).leader in three.servers)
+    assert run(leaders.meta(three)).leader == run(three.ask("n1", "jsz"))["meta_cluster"]["leader"]
+    with pytest.raises(LabError, match="no stream called 'NONE'"):
+        run(leaders.group(three, "NONE"))
+    with pytest.raises(LabError, match="no consumer called 'NONE'"):
+        run(leaders.group(three, "LED", "NONE"))
+
+
+def test_one_that_was_cut_off_is_not_believed(three: Fleet, wait_for: WaitFor) -> None:
+    """It goes on saying that it leads; who was elected later does."""
+    old = run(leaders.group(three, "LED")).leader
+    try:
+        for link in three.wiring.of(old):
+            run(link.cut())
+
+        def another() -> bool:
+            try:
+                return run(leaders.group(three, "LED")).leader != old
+            except LabError:
+                return False
+
+        wait_for(another, 25)
+        assert old not in run(leaders.group(three, "LED")).followers or not routes(three, old)
+    finally:
+        run(three.wiring.heal())
 
 
 def test_a_message_crosses(three: Fleet) -> None:
@@ -87,3 +271,37 @@ def test_a_message_crosses(three: Fleet) -> None:
     assert (frame.src, frame.dst, frame.verb, frame.account) == ("n1", "n2", "HMSG", "A")
     assert (frame.reply, frame.payload) == ("back", b"one\r\ntwo")
     assert frame.header.startswith(b"NATS/1.0\r\nK: v")
+
+
+def test_stop_leaves_nothing(alive: Callable[[int], bool]) -> None:
+    fleet = run(Fleet.start(cluster(3)))
+    pids = [server.pid for server in fleet.servers.values()]
+    ports = [link.port(end) for link in fleet.links.values() for end in link.names]
+    ports += [server.port for server in fleet.servers.values()]
+    began = time.monotonic()
+    run(fleet.stop())
+    assert time.monotonic() - began < 2
+    assert not [pid for pid in pids if alive(pid)]
+    assert not fleet.folder.exists()
+    for port in ports:
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_failed_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(ServerError):
+        run(Fleet.start(cluster(3, mappings={"a..b": "c"})))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_wires(wait_for: WaitFor) -> None:
+    fleet = run(Fleet.start(cluster(2, wires=False)))
+    try:
+        run(fleet.ready())
+        assert fleet.links == {}
+        assert routes(fleet, "n1") == {"n2"}
+        with pytest.raises(LabError, match="no wires"):
+            fleet.link("n1", "n2")
+    finally:
+        run(fleet.stop())

@@ -18,6 +18,7 @@ from nats.aio.client import Client, RawCredentials
 
 from natslab import lab as labs
 from natslab.commands import trouble
+from natslab.commands.places import place
 from natslab.commands.reach import middle, reached, states, wires
 from natslab.commands.results import one_line
 from natslab.errors import ClientError, CommandError, LabError, NatslabError, ServerError
@@ -122,7 +123,7 @@ class Line:
         if self.common.get("on"):
             if self.elsewhere:
                 raise CommandError("--on and --server name two places.", "Use one of them.")
-            self.lab.server(self.common["on"])
+            self.common["on"] = place(self.common["on"], self.lab).name
 
     def name(self, default: str) -> str:
         """The connection's name."""

@@ -211,8 +211,11 @@ def _names(verb: str, what: str, group: str, given: list[str]) -> Iterable[Found
         return []
     if what in ("preferred", "peer") and given:
         return [(name, "replica") for name in _peers(lab, given[0])]
+    if what in ("servers", "isolate"):
+        return [*_ends(lab, given), *_roles(lab)]
     if what in _SERVER or (verb, what, group) in _SERVER_TOO:
-        return [(name, f"server, {s.state}") for name, s in lab.fleet.servers.items()]
+        named = [(name, f"server, {s.state}") for name, s in lab.fleet.servers.items()]
+        return [*named, *_roles(lab)] if group == "natslab" or what == "on" else named
     if what == "cluster":
         return [(name, "cluster") for name in lab.fleet.topology.clusters]
     if what in ("account", "filter_account"):
@@ -270,6 +273,24 @@ def _streams(lab: Any) -> dict[str, list[str]]:
         held = {c["name"] for c in one.get("consumer_detail") or []}
         found[one["name"]] = sorted(held | set(found.get(one["name"], ())))
     return dict(sorted(found.items()))
+
+
+def _ends(lab: Any, given: list[str]) -> list[Found]:
+    """Servers that have a wire; to the one that is given already, where one is."""
+    links = [link for link in lab.fleet.links.values() if not given or given[0] in (link.a, link.b)]
+    ends = {name for link in links for name in (link.a, link.b)} - set(given)
+    return [(name, f"server, {s.state}") for name, s in lab.fleet.servers.items() if name in ends]
+
+
+def _roles(lab: Any) -> list[Found]:
+    """Servers by what they do, where there are several."""
+    if len(lab.fleet.servers) < 2:
+        return []
+    found = [("meta", "the meta leader")] if lab.fleet.topology.clusters else []
+    for stream, consumers in _streams(lab).items():
+        found += [(f"{role}({stream})", f"{role} of the stream") for role in ("leader", "follower")]
+        found += [(f"leader({stream},{name})", "leader of the consumer") for name in consumers]
+    return found
 
 
 def _peers(lab: Any, stream: str) -> list[str]:

@@ -73,7 +73,12 @@ class Connection(NatsClient):
             if options.get(name) is not None:
                 self._user[name] = options[name]
         # A lab's servers are killed and started again all the time: never give up, and be quick.
-        merged: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.25}
+        # And where there are several, go to the first: a picture should not depend on chance.
+        merged: dict[str, Any] = {
+            "max_reconnect_attempts": -1,
+            "reconnect_time_wait": 0.25,
+            "dont_randomize": True,
+        }
         merged |= login | options
         merged |= {
             "error_cb": self._on_error,

@@ -105,7 +105,10 @@ class Fleet:
         if role not in _USERS:
             raise LabError(f"There is no user {role!r}.", f"The users are {', '.join(_USERS)}.")
         names = self.topology.home if name is None else [name]
-        return self._login(role, [self.server(one) for one in names])
+        servers = [self.server(one) for one in names]
+        # Those first that answer: clients go from one to the next.
+        servers.sort(key=lambda server: server.state not in ("up", "lame duck"))
+        return self._login(role, servers)
 
     def url(self, name: str | None = None) -> str:
         """One server (or the first) with the learner's credentials in it. Raises LabError."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,7 @@ async def remove(fleet: Fleet, name: str, *, force: bool = False) -> list[str]:
     await fleet.wiring.remove(name)
     del fleet.servers[name]
     server.removed()
+    await asyncio.to_thread(shutil.rmtree, server.folder, ignore_errors=True)
     await _tell_the_others(fleet, but=name)
     if cluster:
         await _replaced(fleet, set(short))
@@ -110,6 +112,8 @@ async def _leave(fleet: Fleet, server: Server) -> None:
     clustered = [one for members in fleet.topology.clusters.values() for one in members]
     left = running(fleet, [one for one in clustered if one != server.name])
     size = max([0, *[int((await meta(fleet, one)).get("cluster_size", 0)) for one in left]])
+    if len(running(fleet, clustered)) <= size // 2:
+        raise _no_leader(server.name)
     if server.state in ("up", "lame duck") and len(left) > size // 2:
         # It goes politely, so that what it leads has another leader at once, and is forgotten then. Of
         # two servers the other alone could not decide that.
@@ -162,7 +166,11 @@ async def _forget(fleet: Fleet, name: str, left: list[str]) -> None:
                 if leader != name and ("error" not in said or "not a member" in str(said["error"])):
                     return
         await asyncio.sleep(0.02)
-    raise LabError(
+    raise _no_leader(name)
+
+
+def _no_leader(name: str) -> LabError:
+    return LabError(
         f"{name} cannot be removed now: JetStream's servers have no leader who could do it.",
         "A majority of them must be up and joined; see: %natslab status",
     )

@@ -53,6 +53,7 @@ class Wiring:
         found = self.find(a, b)
         if found is not None:
             return found
+        self.of()
         if a == b:
             raise LabError(f"{a} has no wire to itself.", "Name two servers.")
         ends = [link.b if link.a == a else link.a for link in self.of(a)]

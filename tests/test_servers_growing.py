@@ -1,0 +1,182 @@
+"""A cluster that grows from one server and shrinks again, with a stream that keeps what it has."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import nats
+import nats.js.errors
+import pytest
+from nats.js.client import JetStreamContext
+
+from natslab.errors import LabError, ServerError
+from natslab.loop import run
+from natslab.servers.fleet import Fleet
+from natslab.servers.topology import cluster, leafnodes, single
+
+WaitFor = Callable[..., float]
+
+
+async def _quiet(_: Exception) -> None:
+    pass
+
+
+@contextlib.asynccontextmanager
+async def jetstream(fleet: Fleet) -> AsyncIterator[JetStreamContext]:
+    client = await nats.connect(**fleet.login(), error_cb=_quiet)
+    try:
+        yield client.jetstream(timeout=10)
+    finally:
+        await client.close()
+
+
+def meta_size(fleet: Fleet) -> int:
+    said = [run(fleet.ask(name, "jsz")).get("meta_cluster") or {} for name in fleet.servers]
+    return max(int(one.get("cluster_size", 0)) for one in said)
+
+
+def test_from_one_to_four_and_back(alive: Callable[[int], bool], wait_for: WaitFor) -> None:
+    fleet = run(Fleet.start(cluster(1)))
+    states: list[tuple[str, str]] = []
+    wires: list[tuple[str, str, str]] = []
+    fleet.listen(lambda change: states.append((change.name, change.state)))
+    fleet.listen_links(lambda link: wires.append((link.a, link.b, link.state)))
+    try:
+        run(fleet.ready())  # nobody is waited for
+        for name in ("n2", "n3", "n4"):
+            assert run(fleet.add()).name == name
+        assert fleet.topology == cluster(4) and meta_size(fleet) == 4
+        assert len(fleet.links) == 6
+
+        async def fill() -> None:
+            async with jetstream(fleet) as js:
+                await js.add_stream(name="KEPT", subjects=["kept"], num_replicas=3)
+                for _ in range(20):
+                    await js.publish("kept", b"x")
+                await js.add_stream(name="ALONE", subjects=["alone"], num_replicas=1)
+
+        run(fill())
+        holder = next(name for name in fleet.servers if _has(fleet, name, "ALONE"))
+        with pytest.raises(LabError, match=r"Only .* has ALONE"):
+            run(fleet.remove(holder))
+        assert len(fleet.servers) == 4, "nothing was lost"
+        gone = next(name for name in fleet.servers if _has(fleet, name, "KEPT") and name != holder)
+        pid, folder = fleet.servers[gone].pid, fleet.servers[gone].folder
+        assert run(fleet.remove(gone)) == []
+        assert not alive(pid) and gone not in fleet.servers and not folder.exists()
+        assert states[-1] == (gone, "removed") or (gone, "removed") in states
+        assert len([one for one in wires if one[2] == "removed"]) == 3
+        assert meta_size(fleet) == 3 and len(fleet.links) == 3
+
+        async def whole() -> tuple[int, int]:
+            async with jetstream(fleet) as js:
+                await js.publish("kept", b"x")
+                info = await js.stream_info("KEPT")
+                assert info.cluster is not None
+                return info.state.messages, len(info.cluster.replicas or [])
+
+        assert run(whole()) == (21, 2), "another server has taken the replica"
+        assert run(fleet.add()).name == "n5", "a name is not given twice"
+    finally:
+        run(fleet.stop())
+
+
+def _has(fleet: Fleet, name: str, stream: str) -> bool:
+    said = run(fleet.ask(name, "jsz", accounts=True, streams=True))
+    return any(
+        one["name"] == stream
+        for account in said.get("account_details") or []
+        for one in account.get("stream_detail") or []
+    )
+
+
+def test_a_server_alone_cannot_be_joined(fleet: Fleet) -> None:
+    with pytest.raises(LabError, match="stands alone"):
+        run(fleet.add())
+    with pytest.raises(LabError, match="last server"):
+        run(fleet.remove("n1"))
+    assert fleet.topology == single()
+
+
+def test_two_become_one_that_works() -> None:
+    fleet = run(Fleet.start(cluster(2)))
+    try:
+        run(fleet.ready())
+        for wrong, say in (("n3", "no server 'n3'"),):
+            with pytest.raises(LabError, match=say):
+                run(fleet.remove(wrong))
+        with pytest.raises(LabError, match="no cluster 'C2'"):
+            run(fleet.add(cluster="C2"))
+        with pytest.raises(LabError, match="'n2' already"):
+            run(fleet.add("n2"))
+        run(fleet.remove("n2"))
+
+        async def store() -> Any:
+            async with jetstream(fleet) as js:
+                await js.add_stream(name="S", subjects=["s"])
+                return (await js.publish("s", b"x")).seq
+
+        assert run(store()) == 1
+        with pytest.raises(LabError, match="last server"):
+            run(fleet.remove("n1"))
+    finally:
+        run(fleet.stop())
+
+
+def test_without_a_majority_nothing_is_removed() -> None:
+    fleet = run(Fleet.start(cluster(3)))
+    try:
+        run(fleet.ready())
+        for name in ("n1", "n2"):
+            run(fleet.servers[name].kill())
+        with pytest.raises(LabError, match="cannot be removed now"):
+            run(fleet.remove("n1"))
+        assert set(fleet.servers) == {"n1", "n2", "n3"} and len(fleet.links) == 3
+    finally:
+        run(fleet.stop())
+
+
+def test_one_that_does_not_start_leaves_all_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = run(Fleet.start(cluster(2)))
+    try:
+        run(fleet.ready())
+        monkeypatch.setattr(fleet, "_program", fleet.folder / "nothing")
+        with pytest.raises(ServerError):
+            run(fleet.add())
+        assert set(fleet.servers) == {"n1", "n2"} and list(fleet.links) == [("n1", "n2")]
+        assert fleet.topology == cluster(2)
+        monkeypatch.undo()
+        assert run(fleet.add()).name == "n4"
+    finally:
+        run(fleet.stop())
+
+
+def test_one_leafnode_more(wait_for: WaitFor) -> None:
+    fleet = run(Fleet.start(leafnodes("hub", ("edge1",))))
+    try:
+        run(fleet.ready())
+        assert run(fleet.add()).name == "edge2"
+        assert run(fleet.add("shop")).name == "shop"
+        assert {pair[1] for pair in fleet.links} == {"hub"} and len(fleet.links) == 3
+
+        async def cross() -> bytes:
+            hub, edge = await nats.connect(**fleet.login()), await nats.connect(**fleet.login(name="shop"))
+            sub = await hub.subscribe("from.shop")
+            await hub.flush()
+            await asyncio.sleep(0.2)
+            await edge.publish("from.shop", b"x")
+            data = (await sub.next_msg(2)).data
+            await hub.close()
+            await edge.close()
+            return data
+
+        assert run(cross()) == b"x"
+        with pytest.raises(LabError, match="hub of the leafnodes"):
+            run(fleet.remove("hub"))
+        run(fleet.remove("edge1"))
+        assert set(fleet.servers) == {"hub", "edge2", "shop"}
+    finally:
+        run(fleet.stop())
