@@ -223,7 +223,7 @@ def lab_accounts(
     A watcher inside A would change what a learner sees (a subscription to `>` answers every
     request, so that nobody ever gets "no responders"); an import of these three subjects does not
     (measured). Learners may not subscribe to the traces, or their own `>` would be full of them.
-    `leafs`: leafnodes connect as the user `leaf`; traces do not cross, each side tells its own.
+    `leafs`: leafnodes connect as the user `leaf`.
     """
     to = (LAB,)
     return (
@@ -233,7 +233,7 @@ def lab_accounts(
             LEARNER,
             users=(
                 User("app", logins.app, subscribe_deny=(TRACES,)),
-                *([User("leaf", logins.peer, (), (TRACES,), (), (TRACES,))] if leafs else []),
+                *([User("leaf", logins.peer)] if leafs else []),
             ),
             exports=(
                 Export("stream", "$JS.EVENT.>", to),
@@ -331,7 +331,13 @@ def _leafs(leafs: Leafs | None, remote: Remote | None) -> list[str]:
         )
         lines += [
             '  reconnect: "0.2s"',
-            f"  remotes: [{{urls: [{urls}], account: {quote(LEARNER)}, compression: off}}]",
+            "  remotes: [{",
+            f"    urls: [{urls}]",
+            f"    account: {quote(LEARNER)}",
+            "    compression: off",
+            # Each side tells its own traces. Not as a user's permission: then traced messages are dropped.
+            f"    deny_imports: {_list([TRACES])}, deny_exports: {_list([TRACES])}",
+            "  }]",
         ]
     return [*lines, "}"]
 
