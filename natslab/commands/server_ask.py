@@ -16,7 +16,7 @@ from natslab.commands.connect import Line
 from natslab.commands.flags import NUMBER, flag, many
 from natslab.commands.jsnode import Node
 from natslab.commands.tree import impossible
-from natslab.errors import ClientError, CommandError, there
+from natslab.errors import ClientError, CommandError, Timeout, there
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,9 +74,11 @@ async def ask_all(
     subject = f"$SYS.REQ.SERVER.PING.{what}"
     answers = await _gather(line, system, subject, body, expect, first)
     if not answers:
-        raise ClientError(
+        raise Timeout(
             f"No server answered {subject}.",
-            "Only users of the system account may ask; without --user the lab's own is used.",
+            "Only users of the system account may ask; without --user the lab's own is used."
+            if line.elsewhere
+            else "%natslab status shows the servers.",
         )
     return sorted(answers, key=lambda a: (a.name, a.id))
 

@@ -18,7 +18,7 @@ from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import SERVER
 from natslab.commands.server_ask import Answer, Servers, no_archive
 from natslab.commands.server_report import health_body
-from natslab.errors import ClientError, CommandError, joined, there
+from natslab.errors import ClientError, CommandError, Timeout, joined, there
 from natslab.servers.disk import write
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -246,7 +246,16 @@ async def jetstream(
         "offset": said["offset"],
         "limit": said["limit"],
     }
-    return await _asked(line, "JSZ", body, said, wait or (1 if leader else None))
+    try:
+        return await _asked(line, "JSZ", body, said, wait or (1 if leader else None))
+    except Timeout:
+        if not leader:
+            raise
+        raise Timeout(
+            "Nobody leads the meta group, so nobody answers.",
+            "Its servers elect a leader, which takes up to 10 s after a failure.",
+            "META.LEADER",  # it is about JetStream: who is missing is said, if somebody is
+        ) from None
 
 
 @REQUEST.verb("kick", example="%nats server request kick 12 n1", mark="fault")
