@@ -45,7 +45,7 @@ class _Known:
 
 
 class RaftReports:
-    """Asks every server at the pace of the monitor, and puts Snaps "group", "raft" and "wire" on the tape.
+    """Asks every server at the pace of the monitor, and puts Snaps "group" and "raft" on the tape.
 
     A report is told when it changed. How long a peer has been silent changes all the time: that alone is told
     when it passes one of STEPS. `talk` hears who leads.
@@ -59,7 +59,6 @@ class RaftReports:
         self._talk = talk
         self._known: dict[str, _Known] = {}
         self._told: dict[tuple[str, str], tuple[Any, ...]] = {}
-        self._counts: dict[tuple[str, str], dict[str, Any]] = {}
         self._wake = asyncio.Event()
         self._one = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -108,7 +107,6 @@ class RaftReports:
             for group in sorted(self._known, key=lambda g: (g != META, g)):
                 self._tell(group, said)
                 self._conclude(group, said, began)
-            self._wires()
 
     async def _follow(self) -> None:
         cost = 0.0
@@ -259,22 +257,6 @@ class RaftReports:
         return sorted(
             found | {speaker}, key=lambda name: (order.index(name) if name in order else len(order), name)
         )
-
-    def _wires(self) -> None:
-        """What crossed the wires so far."""
-        for (a, b), link in self._fleet.links.items():
-            counts = link.counts
-            data = {
-                "a": a,
-                "b": b,
-                "ab_msgs": counts.ab_msgs,
-                "ba_msgs": counts.ba_msgs,
-                "ab_bytes": counts.ab_bytes,
-                "ba_bytes": counts.ba_bytes,
-            }
-            if self._counts.get((a, b)) != data:
-                self._counts[a, b] = data
-                self._snap(a, "wire", data)
 
     def _snap(self, place: str, what: str, data: dict[str, Any]) -> None:
         self._tape.append(Snap(t=self._tape.now(), source="raft", place=place, what=what, data=data))
