@@ -109,7 +109,7 @@ async def killed(lab: Raftlab, group: str) -> None:
     assert (nobody.leader, nobody.term) == ("", vote.term) and vote.term > term
     assert vote.n < nobody.n < granted.n < first.n < new.n
     assert (first.a, first.term) == (new.leader, new.term) and new.how == "observed"
-    assert first.t - granted.t < 0.5
+    assert first.t - granted.t < 3  # milliseconds, but once 1.1 s on a busy machine
     await lab.fleet.servers[old].start()
     await lab.until(lambda: lab.all(Raft, new.n, group=group, what="appended", a=old, ok=True), 30)
 
