@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 
 LESSONS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 LIMIT = 40  # seconds for a whole lesson, on two busy cores
+LONGER = {"23": 50, "24": 90, "27": 60}  # an election takes up to 11 s
 
 
 def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -20,9 +21,10 @@ def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 @pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
 def test_a_lesson_runs_as_a_learner_runs_it(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
+    limit = LONGER.get(path.name[:2], LIMIT)
     client = NotebookClient(
         notebook,
-        timeout=LIMIT,
+        timeout=limit,
         kernel_name="python3",
         store_widget_state=False,
         resources={"metadata": {"path": str(tmp_path)}},
@@ -30,7 +32,7 @@ def test_a_lesson_runs_as_a_learner_runs_it(path: Path, tmp_path: Path) -> None:
     begun = time.monotonic()
     client.execute()
     took = time.monotonic() - begun
-    assert took < LIMIT, f"{took:.1f} s"
+    assert took < limit, f"{took:.1f} s"
     for output in outputs(notebook):
         if output.output_type == "stream" and output.name == "stderr":
             assert "UsageError" not in output.text, output.text
