@@ -1,3 +1,4 @@
 import './panel.css';
 import './status.css';
 import './dock.css';
+import './editor.css';

@@ -25,6 +25,7 @@ export class Links {
   private _changed = new Signal<this, void>(this);
   private _docked = new Signal<this, DockFor>(this);
   private _anyChanged = new Signal<this, void>(this);
+  private _phased = new Signal<this, void>(this);
 
   /** `page` names this page of the browser, as soon as it is known. */
   constructor(
@@ -50,6 +51,11 @@ export class Links {
   /** Some notebook's kernel changed, or notebooks came or went. */
   get anyChanged(): ISignal<this, void> {
     return this._anyChanged;
+  }
+
+  /** Some kernel came, went, or got its natslab. */
+  get phased(): ISignal<this, void> {
+    return this._phased;
   }
 
   get docked(): ISignal<this, DockFor> {
@@ -112,7 +118,12 @@ export class Links {
           kernel,
           this.page.then(page => `${page}/${panel.context.path}`)
         ));
+        let phase = link.phase;
         link.changed.connect(() => {
+          if (link.phase !== phase) {
+            phase = link.phase;
+            this._phased.emit();
+          }
           if (link.phase === 'lost' || link.phase === 'dead') {
             this.running.delete(panel.content);
           }
