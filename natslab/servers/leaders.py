@@ -60,9 +60,10 @@ async def group(fleet: Fleet, stream: str, consumer: str | None = None) -> Group
                 if not mine:
                     continue
                 found = mine[0]
-            cluster = found.get("cluster") or {}
+            # A server alone says nothing of a cluster; where nobody leads, only the leader is left out.
+            cluster = found.get("cluster") or {"leader": name}
             domain = fleet.topology.domain_of(name)
-            if cluster.get("leader", name) == name:
+            if cluster.get("leader") == name:
                 peers = {str(one["name"]) for one in cluster.get("replicas") or []}
                 order = tuple(one for one in fleet.servers if one in peers)
                 claims.append((_since(cluster.get("leader_since")), name, order, domain))
