@@ -531,8 +531,8 @@ class Client(Connection):
         return answers
 
     def _tell_outcome(self, ask: Ask, outcome: Any, count: int, answer: Msg | None = None) -> None:
-        if ask.stored or not ask.id:
-            return  # what the stream says is told; or asked too fast to be told singly
+        if not ask.id or (ask.stored and outcome == "answered"):
+            return  # asked too fast to be told singly; or a stream said something, which is told
         # A service says so when it failed (ADR-32).
         said = (answer.headers or {}) if answer is not None else {}
         error = " ".join(
