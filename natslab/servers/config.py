@@ -223,7 +223,8 @@ def lab_accounts(
     A watcher inside A would change what a learner sees (a subscription to `>` answers every
     request, so that nobody ever gets "no responders"); an import of these three subjects does not
     (measured). Learners may not subscribe to the traces, or their own `>` would be full of them.
-    `leafs`: leafnodes connect as the user `leaf`.
+    `leafs`: leafnodes connect as the user `leaf`, which may send traces too: a server drops a message whose
+    trace may not be sent (measured).
     """
     to = (LAB,)
     return (
