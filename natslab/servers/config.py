@@ -223,8 +223,7 @@ def lab_accounts(
     A watcher inside A would change what a learner sees (a subscription to `>` answers every
     request, so that nobody ever gets "no responders"); an import of these three subjects does not
     (measured). Learners may not subscribe to the traces, or their own `>` would be full of them.
-    `leafs`: leafnodes connect as the user `leaf`, which may send traces too: a server drops a message whose
-    trace may not be sent (measured).
+    `leafs`: leafnodes connect as the user `leaf`.
     """
     to = (LAB,)
     return (
@@ -332,13 +331,9 @@ def _leafs(leafs: Leafs | None, remote: Remote | None) -> list[str]:
         )
         lines += [
             '  reconnect: "0.2s"',
-            "  remotes: [{",
-            f"    urls: [{urls}]",
-            f"    account: {quote(LEARNER)}",
-            "    compression: off",
-            # Each side tells its own traces. Not as a user's permission: then traced messages are dropped.
-            f"    deny_imports: {_list([TRACES])}, deny_exports: {_list([TRACES])}",
-            "  }]",
+            # Traces cross too and are told once: to deny them there, by a permission or by deny_imports, makes
+            # servers drop the messages that carry the wish for one (measured).
+            f"  remotes: [{{urls: [{urls}], account: {quote(LEARNER)}, compression: off}}]",
         ]
     return [*lines, "}"]
 
