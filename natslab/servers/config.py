@@ -331,7 +331,7 @@ def _leafs(leafs: Leafs | None, remote: Remote | None) -> list[str]:
         )
         lines += [
             '  reconnect: "0.2s"',
-            # Traces cross too and are told once: to deny them there, by a permission or by deny_imports, makes
+            # Traces cross too and are told once: where they are denied, by a permission or by deny_imports,
             # servers drop the messages that carry the wish for one (measured).
             f"  remotes: [{{urls: [{urls}], account: {quote(LEARNER)}, compression: off}}]",
         ]
