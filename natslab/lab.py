@@ -557,6 +557,7 @@ class Lab:
             run(self._look())
 
     async def _look(self) -> None:
+        self._wires.flush()
         raft = [self._raft.poll()] if self._raft in self._started else []
         await asyncio.gather(self._monitor.poll(), *raft)
 
