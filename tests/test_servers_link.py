@@ -226,8 +226,11 @@ def test_a_slow_reader_makes_the_writer_wait() -> None:
     async def test() -> None:
         async with pair() as p:
             p.b[0]._transport.pause_reading()  # type: ignore[attr-defined]
-            await written(p.a[1])
-            assert await written(p.a[1]) == 0  # what waits, waits with the writer and not with us
+            for _ in range(10):
+                if not await written(p.a[1]):
+                    break
+            else:
+                pytest.fail("what waits, waits with us and not with the writer")
 
     go(test)
 
@@ -236,7 +239,8 @@ def test_held_bytes_have_an_end() -> None:
     async def test() -> None:
         async with pair() as p:
             await p.link.hold()
-            await written(p.a[1])
+            while await written(p.a[1]):
+                pass
             kept = p.link.counts.ab_bytes
             assert 8_000_000 < kept < 12_000_000
             await p.link.heal()
