@@ -397,6 +397,19 @@ def test_a_listener_hears_and_one_that_raises_harms_nobody() -> None:
     go(test)
 
 
+@pytest.mark.parametrize("strange", [b"RMSG A s what\r\n", b"RMSG A s -99999\r\n", b"RMSG A s\r\n"])
+def test_what_is_not_understood_passes_all_the_same(strange: bytes) -> None:
+    async def test() -> None:
+        async with pair() as p:
+            heard: list[Frame] = []
+            p.link.listen(heard.append)
+            for data in (b"RMSG A s 2\r\nhi\r\n", strange, b"RMSG A s 2\r\nho\r\n", b"\xff" * 99):
+                assert await p.cross(data) == data
+            assert [frame.payload for frame in heard] == [b"hi"]
+
+    go(test)
+
+
 def test_on_natslabs_loop() -> None:
     async def test() -> None:
         async with pair() as p:
