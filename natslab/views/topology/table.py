@@ -109,6 +109,8 @@ def _all(all_: Seen) -> Iterator[str]:
     shut = [w for w in all_.wires if w.blocked]
     if len(clusters) > 1:
         yield f"{len(clusters)} clusters"
+    if clusters and len(all_.groups) > 1:
+        yield ", ".join(f"{len(group.nodes)} in {group.name}" for group in clusters)
     for group in clusters:
         sides = sides_of(group, all_.wires)
         if len(sides) > 1:
