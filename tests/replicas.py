@@ -18,7 +18,7 @@ from natslab.lab import Lab
 from natslab.loop import run
 from natslab.servers.client import Client
 from natslab.servers.config import LEARNER
-from natslab.tape.event import Conn, Leader, Link, Pub, Quorum, Raft, Server, Snap, Store
+from natslab.tape.event import Conn, End, Leader, Link, Pub, Quorum, Raft, Server, Snap, Store
 from natslab.tape.tape import Tape
 from natslab.views import raft
 
@@ -68,11 +68,15 @@ class Trio:
         self.until(lambda: self.leader)
 
     async def at(self, server: str) -> Client:
-        """A client that is connected to that server."""
-        if server not in self.clients:
-            self.clients[server] = await self.lab.hub.connect(
-                f"at {server}", self.lab.fleet.login(name=server)
-            )
+        """A client that is connected to that server; one that went to another one is replaced."""
+        known = self.clients.get(server)
+        port = self.lab.fleet.servers[server].port
+        if known is not None and known.connected_url and known.connected_url.port == port:
+            return known
+        if known is not None:
+            await known.close()
+        login = self.lab.fleet.login(name=server)
+        self.clients[server] = await self.lab.hub.connect(f"at {server}", login)
         return self.clients[server]
 
     def publish(self, server: str = "", timeout: float = 5.0) -> bool:
@@ -164,7 +168,7 @@ def record() -> None:
             elif isinstance(event, Snap):
                 wanted = event.data.get("group") == group or event.what == "stream"
             else:
-                wanted = isinstance(event, Server | Link | Conn | Pub) or (
+                wanted = isinstance(event, Server | Link | Conn | Pub | End) or (
                     isinstance(event, Store) and bool(event.client)
                 )
             if wanted:

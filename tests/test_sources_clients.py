@@ -1,7 +1,9 @@
 import asyncio
 
+import nats.errors
 import pytest
 from nats.aio.msg import Msg
+from nats.js.errors import NoStreamResponseError
 
 from natslab.loop import run
 from natslab.sources.clients import Clients
@@ -196,5 +198,33 @@ def test_an_answer_that_says_it_failed() -> None:
             await w.settle()
             told = [(e.outcome, e.count, e.error) for e in w.all(End, of="request")]
             assert told == [("error", 1, "404 no price")] * 2
+
+    run(go())
+
+
+def test_a_publish_that_no_stream_answers() -> None:
+    """What a stream says is told as Store; that none said anything is told as the end of a request."""
+
+    async def go() -> None:
+        async with watching() as w:
+            a, b = await w.connect("a"), await w.connect("b")
+
+            async def silent(msg: Msg) -> None:
+                pass
+
+            await b.subscribe("deaf", cb=silent)
+            await w.hub.sync()
+            with pytest.raises(NoStreamResponseError):
+                await a.jetstream().publish("nobody", b"x")
+            with pytest.raises(nats.errors.TimeoutError):
+                await a.jetstream().publish("deaf", b"x", timeout=0.1)
+            await a.jetstream().add_stream(name="S", subjects=["s"])
+            await a.jetstream().publish("s", b"x")
+            await w.settle()
+            published = {p.id: p.subject for p in w.all(Pub) if p.subject in ("nobody", "deaf", "s")}
+            ends = [(published[e.id], e.outcome) for e in w.all(End, of="request") if e.id in published]
+            assert ("deaf", "timeout") in ends
+            assert ("nobody", "no responders") in ends
+            assert not [subject for subject, _ in ends if subject == "s"]
 
     run(go())

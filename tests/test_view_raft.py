@@ -19,7 +19,7 @@ from natslab.views.raft import focus as facts
 from natslab.views.raft.plan import COLUMNS, columns_of
 from natslab.views.raft.state import Log, leader_of, reach
 from natslab.views.raft.words import says
-from natslab.views.scene import Circle, Flight, Mark, Scene, Text, to_svg, walk
+from natslab.views.scene import Circle, Flight, Mark, Path, Scene, Text, to_svg, walk
 from tests.pictures import check
 from tests.rafts import Rig
 from tests.replicas import TAPE
@@ -269,7 +269,7 @@ def test_the_lane_says_what_publishers_know() -> None:
     assert "its publisher waits" in mark(look(rig), "entry/8/1").title
     rig.wait(2)
     rig.timeout(open_)
-    assert told(rig)[-1] == "a publish at n1 got no answer: 8 is not committed"
+    assert told(rig)[-1] == "a publish at n1 got no answer"
     assert "its publisher has no answer. It may still be stored" in mark(look(rig), "entry/8/1").title
     rig.refused()
     scene = look(rig)
@@ -279,13 +279,37 @@ def test_the_lane_says_what_publishers_know() -> None:
     assert told(rig)[-1] == "2 publishes are refused"
 
 
-def test_a_publisher_that_is_not_told_gives_up_silently() -> None:
+def test_what_is_not_committed_for_a_while_is_news() -> None:
     rig = Rig().healthy()
     rig.isolate("n1")
     rig.publish()
-    rig.wait(5.5)
+    rig.wait(0.2)
+    rig.publish()
+    assert isinstance(mark(look(rig), "entry/8/1/level"), Circle | Path), "on its way"
+    rig.wait(1.2)
     rig.heartbeat()
-    assert told(rig)[-1] == "a publish at n1 got no answer: 7 is not committed"
+    assert told(rig)[-2:] == ["7 is not committed: it is on n1 only", "8 too"]
+    assert mark(look(rig), "entry/8/1/q")
+
+
+def test_what_a_leader_without_wires_stored_is_in_its_report() -> None:
+    """Its appends go to nobody, so they are seen nowhere."""
+    rig = Rig().healthy()
+    rig.isolate("n1")
+    rig.tell(Pub(id="c/1/77", client="shop", subject="orders.new", reply="_INBOX.1"))
+    rig.logs["n1"].append(1)
+    rig.wait(0.4)
+    rig.report("n1")
+    entry = rig.group.entries["7/1"]
+    assert (entry.guess, entry.by, entry.messages, entry.asked) == (True, "n1", 1, 1)
+    assert "nobody saw it being sent" in mark(look(rig), "entry/7/1").title
+    rig.wait(1.2)
+    rig.report("n1")
+    assert told(rig)[-1] == "7 is not committed: it is on n1 only"
+    rig.link("n1", "n2", "open")
+    rig.say("append", "n1", "n2", index=6, last_term=1, entries=1, ops=["message"], commit=6)
+    entry = rig.group.entries["7/1"]
+    assert (entry.guess, entry.messages, entry.asked) == (False, 1, 1)
 
 
 def test_entries_of_other_kinds_are_no_publishes() -> None:
@@ -637,6 +661,7 @@ def test_a_real_run_is_told_as_it_was(real: Tape) -> None:
     assert won[-2:] == [won[-2], group.leader]
     expected = [
         f"the wires of {first} are cut",
+        f"a publish at {first} got no answer",
         f"{won[-2]} asks for votes in term 2",
         f"{won[-2]} leads term 2 with 2 of 3 votes",
         f"the wires of {first} are whole again",

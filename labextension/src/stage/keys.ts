@@ -103,6 +103,7 @@ export function keyRow(): HTMLElement {
     [['←', '→'], 'event'],
     [['⇧ ←', '⇧ →'], 'burst'],
     [['[', ']'], 'speed'],
+    [['B'], 'slow motion'],
     [['L'], 'live'],
     [['F'], 'filter'],
     [['G'], 'ghosts'],

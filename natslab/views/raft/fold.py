@@ -14,8 +14,6 @@ def fold(state: State, event: Event) -> None:
     if isinstance(event, Server):
         _server(state, event)
     fold_common(state, event)
-    if state.asks:
-        publishes.expire(state, event)
     if isinstance(event, Raft):
         _raft(state, event)
     elif isinstance(event, Link):
@@ -43,6 +41,7 @@ def _raft(state: State, event: Raft) -> None:
         return
     group.active = event.t
     arrive(group, event.t)
+    publishes.late(group, event)
     take(state, group, event)
     _commits(group, event)
 
@@ -75,6 +74,7 @@ def _snap(state: State, event: Snap) -> None:
         group = state.groups.get(str(event.data.get("group", "")))
         if group is not None:
             _commits(group, event)
+            publishes.late(group, event)
     elif event.what == "stream":
         reports.says_stream(state, event)
 

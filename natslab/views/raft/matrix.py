@@ -12,6 +12,7 @@ from natslab.views.scene import Group as Marks
 from natslab.views.scene import Mark, Path, Rect, label, text_width
 from natslab.views.wording import amount, count_of, fit, listed
 
+FRESH = 1.0  # seconds for which an entry is said to be on its way
 RECENT = 30.0  # seconds for which a publish that was not stored is shown
 HALF = CELL / 2
 
@@ -81,6 +82,10 @@ class Matrix:
         asks = [a for a in self.state.asks.values() if (a.index, a.term) == (entry.index, entry.term)]
         what = count_of(entry.messages, "message") if entry.messages else ", ".join(entry.ops) or "no message"
         title = f"Entry {amount(entry.index)}, made by {entry.by} in term {entry.term}: {what}."
+        if entry.guess:
+            title = (
+                f"Entry {amount(entry.index)} of {entry.by} in term {entry.term}: nobody saw it being sent."
+            )
         marks: list[Mark]
         if not entry.messages:
             marks = [Rect(key=f"{key}/o", x=x - 2.5, y=y - 2.5, w=5, h=5, r=2.5, classes="fill ink3")]
@@ -94,12 +99,11 @@ class Matrix:
             )
             title += f" Committed: its publisher gets its answer.{told}"
         else:
-            waiting = [a for a in asks if not a.outcome and self.state.now < a.t + a.timeout]
-            if waiting:
-                first = waiting[0]
-                level = 1 - (self.state.now - first.t) / first.timeout
-                marks = glyph(key, "flight", x, y, 8, level=max(0.0, min(1.0, level)))
-                title += " Not committed yet: its publisher waits."
+            age = self.state.now - entry.t
+            waiting = [a for a in asks if not a.outcome]
+            if age < FRESH and (waiting or not asks):
+                marks = glyph(key, "flight", x, y, 8, level=1 - age / FRESH)
+                title += " On its way: its publisher waits."
             else:
                 marks = unanswered(key, x, y)
                 title += " Not committed: its publisher has no answer. It may still be stored."

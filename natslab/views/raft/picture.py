@@ -40,19 +40,20 @@ def draw(state: State) -> Scene:
     ring = Ring(state, group, plan, room)
     wires = Wires(state, group, plan, room)
     matrix = Matrix(state, group, plan)
-    names, votes = ring.names(), ring.votes()
+    names, votes, walls = ring.names(), ring.votes(), wires.barriers()
+    scene.flights = wires.flights()
     scene.marks = [
         title(state, group),
         *wires.lines(),
         *ring.servers(),
-        *wires.barriers(),
+        *walls,
         *names,
+        *wires.words(),
         *votes,
         *matrix.everything(),
         *bars.quorum(state, group, plan),
         *bars.lines(group, plan),
     ]
-    scene.flights = wires.flights()
     more, bottom = listing.also(state, group, plan.bottom)
     scene.marks += more
     scene.height = bottom + 18
@@ -86,13 +87,15 @@ def legend(matrix: Matrix, flights: list[Flight], group: Group, wires: Wires) ->
     """What is in the picture, counted."""
     counts = matrix.counts
     lost = sum(one.total for one in group.gone.values()) if wires.walls else 0
+    open_ = [f.sign == "?" and "edge" in f.classes for f in flights]
     entries = [
         Legend("done fill", "square", "committed", counts.get("committed", 0)),
         Legend("stored edge none dash", "square", "stored only", counts.get("stored", 0)),
         Legend("dead edge none", "diamond", "divergent", counts.get("divergent", 0)),
         Legend("ink3 edge none dots", "square", "missing", counts.get("missing", 0)),
         Legend("flight fill", "circle", "request", sum("fill" in f.classes for f in flights)),
-        Legend("flight edge none", "plus", "reply", sum("edge" in f.classes for f in flights)),
+        Legend("flight edge none", "ring", "not answered", sum(open_)),
+        Legend("flight edge none", "plus", "reply", sum(f.sign in ("+", "−") for f in flights)),
         Legend("dead edge none round", "lost", "lost at the wall", lost),
     ]
     return [e for e in entries if e.count]

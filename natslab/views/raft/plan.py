@@ -111,6 +111,8 @@ def _parts(state: State, group: Group) -> set[int]:
     """Before which rows a wall stands; none where the sides are not one after the other."""
     found = facts.sides(state, group)
     of = {name: i for i, side in enumerate(found) for name in (*side.names, *side.silent)}
+    if len(of) < sum(len(side.names) + len(side.silent) for side in found):
+        return set()  # somebody reaches both sides
     line = [of.get(p, -1) for p in group.peers]
     changes = {i for i in range(1, len(line)) if line[i] != line[i - 1] and -1 not in line[i - 1 : i + 1]}
     return changes if len(changes) == len(set(line) - {-1}) - 1 else set()

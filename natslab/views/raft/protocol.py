@@ -135,10 +135,10 @@ def asks(state: State, group: Group, event: Event, who: str, term: int) -> Elect
     group.elections.append(begun)
     del group.elections[:-ELECTIONS]
     text = f"{who} asks for votes in term {term}"
-    if one.thawed >= 0 and event.t - one.thawed < PROMPT:
-        text += ": frozen, it heard nothing"
-    elif group.handed >= 0 and event.t - group.handed < PROMPT:
+    if group.handed >= 0 and event.t - group.handed < PROMPT:
         text += f": {group.leader} hands over to it"
+    elif one.thawed >= 0 and event.t - one.thawed < PROMPT:
+        text += ": frozen, it heard nothing"
     elif silence >= PROMPT:
         text += f", after {silence:.1f} s of silence"
     story.tell(group, event, text, "ask", [who])
@@ -158,7 +158,7 @@ def _vote(state: State, group: Group, event: Raft, a: Member, comes: float) -> N
     _know(a, event.index, event.last_term, event.t)
     begun = asks(state, group, event, a.name, event.term)
     answer = begun.answers.setdefault(event.b, Answer())
-    answer.asked, answer.lost = comes, comes < 0
+    answer.asked, answer.lost, answer.rpc = comes, comes < 0, event.rpc
 
 
 def _voted(group: Group, event: Raft, a: Member, b: Member, comes: float) -> None:
@@ -171,7 +171,7 @@ def _voted(group: Group, event: Raft, a: Member, b: Member, comes: float) -> Non
             story.tell(group, event, f"{a.name} steps down", "down", [a.name])
         a.role = "follower"
     a.term = max(a.term, event.term)
-    asked = next((e for e in reversed(group.elections) if e.who == b.name), None)
+    asked = _asked(group, event)
     if asked is None or (event.ok and asked.term != event.term):
         return
     answer = asked.answers.setdefault(a.name, Answer())
@@ -181,6 +181,15 @@ def _voted(group: Group, event: Raft, a: Member, b: Member, comes: float) -> Non
         answer.why = _refusal(a, b, asked)
     if not known and not asked.over:
         story.votes(group, event, a.name, event.ok, answer.why)
+
+
+def _asked(group: Group, event: Raft) -> Election | None:
+    """The election to which an answer belongs: that of its request, else the newest of who gets it."""
+    mine = [e for e in reversed(group.elections) if e.who == event.b]
+    for one in mine:
+        if event.rpc and event.a in one.answers and one.answers[event.a].rpc == event.rpc:
+            return one
+    return mine[0] if mine else None
 
 
 def _refusal(voter: Member, who: Member, asked: Election) -> str:
@@ -228,7 +237,8 @@ def _know(one: Member, index: int, term: int, t: float) -> None:
 
 
 def _append(state: State, group: Group, event: Raft, a: Member, b: Member, comes: float) -> None:
-    if event.what == "append" and event.term >= a.term:
+    handed = 0 <= event.t - group.handed < PROMPT and event.term == group.term  # it leads no more
+    if event.what == "append" and event.term >= a.term and not handed:
         if a.role != "leader" or event.term > a.term or not group.leader:
             lead(state, group, event, a.name, event.term)
         a.role, a.term, a.heard = "leader", event.term, -1.0
@@ -264,9 +274,12 @@ def _leads_to(state: State, group: Group, event: Raft, leader: Member) -> None:
     other = log.term(log.last) != event.term  # what comes after is of another leader, and gone
     if event.last_term and (index > log.last or (index < log.last and other)):
         _know(leader, index, event.last_term, event.t)
+    known = group.entries.get(f"{index + 1}/{event.term}")
     if event.entries and (index + 1 > log.last or log.term(index + 1) != event.term):
         _know(leader, index + 1, event.term, event.t)
         _entry(state, group, event)
+    elif event.entries and known is not None and known.guess:
+        _entry(state, group, event, known)
 
 
 def _telling(group: Group, name: str, leader: str) -> bool:
@@ -277,7 +290,7 @@ def _telling(group: Group, name: str, leader: str) -> bool:
     return False
 
 
-def _entry(state: State, group: Group, event: Raft) -> None:
+def _entry(state: State, group: Group, event: Raft, guess: Entry | None = None) -> None:
     messages = sum(op in MESSAGES for op in event.ops)
     if messages == len(event.ops) and event.entries > messages:
         messages = event.entries  # only the first ones are named
@@ -290,11 +303,14 @@ def _entry(state: State, group: Group, event: Raft) -> None:
         ops=list(dict.fromkeys(event.ops)),
         messages=messages,
     )
+    if guess is not None:
+        entry.asked, entry.seqs, entry.done = min(guess.asked, messages), guess.seqs, guess.done
     group.entries[f"{entry.index}/{entry.term}"] = entry
     while len(group.entries) > ENTRIES:
         del group.entries[next(iter(group.entries))]
     if "leader transfer" in event.ops:
         group.handed = event.t
+        member(group, event.a).role = "follower"
         story.tell(group, event, f"{event.a} steps down", "down", [event.a])
     if messages:
         made(state, group)
@@ -304,7 +320,7 @@ def _appended(group: Group, event: Raft, a: Member, b: Member, comes: float) -> 
     a.term = max(a.term, event.term)
     if not event.ok:
         return
-    if b.role == "leader" and b.term >= a.term and event.index <= b.log.last:
+    if (b.role == "leader" or b.name == group.leader) and b.term >= a.term and event.index <= b.log.last:
         same, last = a.log.agrees(b.log), a.log.last
         if same < min(last, event.index):
             story.dropped(group, event, a.name, same + 1, last)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from natslab.tape.event import Conn, End, Event, Pub, Store
+from natslab.tape.event import Conn, End, Event, Pub, Snap, Store
 from natslab.tape.subject import matches as subject_matches
 from natslab.views.raft import story
-from natslab.views.raft.state import ASKS, Ask, Group, Line, State, matches
+from natslab.views.raft.state import ASKS, ENTRIES, Ask, Entry, Group, Line, State, matches
+from natslab.views.wording import listed
 
 SOON = 2.0  # seconds within which a publish becomes an entry
+LOOK = 30  # entries behind the newest committed one that are looked at
+LATE = 1.0  # seconds after which it is news that an entry is not committed
 
 
 def connected(state: State, event: Conn) -> None:
@@ -23,7 +26,7 @@ def connected(state: State, event: Conn) -> None:
 def published(state: State, event: Pub) -> None:
     """A client published a message; it waits for the answer of the stream that has the subject."""
     group = group_of(state, event.subject)
-    if group is None or not event.reply or event.timeout <= 0 or event.dry:
+    if group is None or not event.reply or event.dry:
         return
     state.asks[event.id] = Ask(
         id=event.id,
@@ -53,15 +56,31 @@ def made(state: State, group: Group) -> None:
 
     A client's own word may come a little later than the entry that its message became.
     """
-    waiting = sorted((a for a in state.asks.values() if not a.index and a.outcome != "refused"),
-                     key=lambda a: a.t)  # fmt: skip
-    entries = [e for e in group.entries.values() if e.asked < e.messages]
-    for ask in waiting:
+    entries = [e for e in group.entries.values() if e.asked < e.messages or (e.guess and not e.messages)]
+    if not entries:
+        return
+    waiting = [a for a in state.asks.values() if not a.index and a.outcome != "refused"]
+    for ask in sorted(waiting, key=lambda a: a.t):
         for entry in entries:
-            if entry.asked < entry.messages and ask.t - 0.002 <= entry.t <= ask.t + SOON:
-                ask.index, ask.term = entry.index, entry.term
-                entry.asked += 1
-                break
+            if entry.guess and not entry.messages and ask.place == entry.by and ask.t <= entry.t:
+                entry.messages = 1
+            elif entry.asked >= entry.messages or not ask.t - 0.002 <= entry.t <= ask.t + SOON:
+                continue
+            ask.index, ask.term = entry.index, entry.term
+            entry.asked += 1
+            break
+
+
+def reported(state: State, group: Group, leader: str, first: int, last: int, event: Snap) -> None:
+    """A leader says that its log is longer, and nobody saw it send what is new: it reaches nobody."""
+    term = int(event.data.get("term") or 0)
+    for index in range(max(first, last - 50), last + 1):
+        key = f"{index}/{term}"
+        if key not in group.entries:
+            group.entries[key] = Entry(index=index, term=term, by=leader, t=event.t, count=0, guess=True)
+    while len(group.entries) > ENTRIES:
+        del group.entries[next(iter(group.entries))]
+    made(state, group)
 
 
 def answered(state: State, event: Store) -> None:
@@ -70,11 +89,9 @@ def answered(state: State, event: Store) -> None:
     group = group_of(state, ask.subject) if ask is not None else None
     if ask is None or group is None:
         return
-    ask.ended = event.t
     if event.code or event.error:
         _refused(group, ask, event, event.error or f"error {event.code}")
         return
-    ask.outcome = "stored"
     entry = group.entries.get(f"{ask.index}/{ask.term}")
     if entry is not None and event.seq and not event.duplicate:
         entry.seqs.append(event.seq)
@@ -82,38 +99,41 @@ def answered(state: State, event: Store) -> None:
 
 
 def ended(state: State, event: End) -> None:
-    """A request was over without an answer of a stream."""
+    """A publisher got no answer of a stream, or gave up."""
     ask = state.asks.get(event.id)
     group = group_of(state, ask.subject) if ask is not None else None
     if ask is None or group is None or ask.outcome or event.of != "request":
         return
     if event.outcome == "timeout":
-        _timeout(group, ask, event)
+        ask.outcome, ask.ended = "timeout", event.t
+        more = story.before(group, "timeout")
+        many = f"{_many(more)} publishes got no answer" if more else f"a publish{at(ask)} got no answer"
+        story.tell_with(group, event, "timeout", [*(more.of if more else []), ask.id], many)
     elif event.outcome == "no responders":
         _refused(group, ask, event, "no leader")
     elif event.outcome == "answered":
         del state.asks[ask.id]
 
 
-def expire(state: State, event: Event) -> None:
-    """Publishers whose time is over have given up, without telling anybody."""
-    for ask in list(state.asks.values()):
-        if not ask.outcome and event.t > ask.t + ask.timeout:
-            group = group_of(state, ask.subject)
-            if group is not None:
-                _timeout(group, ask, event)
-
-
-def _timeout(group: Group, ask: Ask, event: Event) -> None:
-    ask.outcome, ask.ended = "timeout", event.t
-    entry = group.entries.get(f"{ask.index}/{ask.term}")
-    more = story.before(group, "timeout")
-    text = f"a publish{at(ask)} got no answer"
-    if entry is not None and entry.done < 0:
-        text += f": {entry.index} is not committed"
-    if more is not None:
-        text = f"{_many(more)} publishes got no answer"
-    story.tell_with(group, event, "timeout", [*(more.of if more else []), ask.id], text)
+def late(group: Group, event: Event) -> None:
+    """Entries with messages that are not committed though it is some time since they were made."""
+    found = []
+    for entry in reversed(group.entries.values()):
+        if entry.done >= 0 and entry.index + LOOK < group.told:
+            break
+        if not entry.late and entry.done < 0 and entry.messages and event.t - entry.t > LATE:
+            found.append(entry)
+    for entry in reversed(found):
+        have = [m.name for m in group.members.values() if m.log.term(entry.index) == entry.term]
+        if not have:
+            continue
+        entry.late = True
+        more = story.before(group, "late")
+        if more is not None and more.of == [*have, str(entry.index - 1)]:
+            text = f"{entry.index} too"
+        else:
+            text = f"{entry.index} is not committed: it is on {listed(have)} only"
+        story.tell(group, event, text, "late", [*have, str(entry.index)])
 
 
 def _many(line: Line) -> str:

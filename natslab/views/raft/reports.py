@@ -7,6 +7,7 @@ from typing import Any
 from natslab.tape.event import Snap
 from natslab.views.raft import story
 from natslab.views.raft.protocol import asks, caught_up, close, lead, member
+from natslab.views.raft.publishes import reported
 from natslab.views.raft.state import LAG, LISTED, META, Group, State, Stream, natural
 
 
@@ -81,7 +82,10 @@ def says_raft(state: State, event: Snap) -> None:
         leader = str(data.get("leader") or "")
         if leader and leader != name and term >= one.term and leader in one.peers and not one.leader:
             lead(state, one, event, leader, term)
+    before = mine.log.last
     _log(one, event)
+    if role == "leader" and 0 < before < mine.log.last and int(data.get("pterm") or 0) == term:
+        reported(state, one, name, before + 1, mine.log.last, event)
     if role == "leader" and name == one.leader:
         for other, said in others.items():
             if isinstance(said, dict) and said.get("known", True):

@@ -116,6 +116,7 @@ class Answer(msgspec.Struct, omit_defaults=True):
     ok: bool | None = None  # the vote; None: none was seen
     comes: float = -1.0  # tape seconds when the answer is with the candidate; -1: it does not get there
     why: str = ""  # of a refusal, as far as it is known
+    rpc: str = ""  # names the request
 
 
 class Election(msgspec.Struct, omit_defaults=True):
@@ -153,6 +154,8 @@ class Entry(msgspec.Struct, omit_defaults=True):
     ops: list[str] = []
     messages: int = 0  # of them, messages that were published to the stream
     asked: int = 0  # of these, those whose publishers wait or waited for an answer
+    guess: bool = False  # nobody saw it being sent: its leader's report says that it is there
+    late: bool = False  # the story tells that it is not committed
     seqs: list[int] = []  # what publishers were told that they are, as far as answers were seen
     done: float = -1.0  # tape seconds when it was first known to be committed
 
@@ -275,8 +278,8 @@ class Ask(msgspec.Struct, omit_defaults=True):
     place: str  # the server that its client is connected to
     subject: str
     t: float
-    timeout: float
-    outcome: str = ""  # stored | timeout | refused; "" while it waits
+    timeout: float  # seconds that it waits; 0: not known
+    outcome: str = ""  # timeout | refused; "" while it waits
     ended: float = 0.0
     why: str = ""
     index: int = 0  # of the entry that it is in; 0: it is in none, or that is not known

@@ -44,19 +44,21 @@ def wires(state: State, group: Group, event: Event, what: str, pair: str) -> Non
     apart = parted(group.peers, set(pairs)) if len(pairs) > 1 and not common else []
     if len(pairs) == 1:
         who, many = "the wire between " + listed(pairs[0].split("|")), False
-    elif len(apart) == 1:
-        who, many = f"the wires between {listed(apart[0])} and the others", True
     elif common:
         who, many = f"the wires of {common[0]}", True
     else:
         who, many = f"{in_words(len(pairs))} wires", True
     are = "are" if many else "is"
+    now = what.removeprefix("wire ")
     text = {
         "cut": f"{who} {are} cut",
         "held": f"{who} hold{'' if many else 's'} everything back",
         "delayed": f"{who} {are} slow",
         "open": f"{who} {are} whole again",
-    }[what.removeprefix("wire ")]
+    }[now]
+    if len(apart) == 1 and now != "delayed":
+        does = {"cut": "are cut off from", "held": "are held off from", "open": "are joined again with"}[now]
+        text = f"{listed(apart[0])} {does} the others"
     if len(pairs) == 1:
         tell(group, event, text, what, pairs)
     else:
@@ -94,5 +96,11 @@ def entries(first: int, last: int) -> str:
 
 
 def dropped(group: Group, event: Event, name: str, first: int, last: int) -> None:
-    """A server threw away what others have not."""
+    """A server threw away what others have not; bit by bit is one sentence."""
+    line = before(group, "drop")
+    if line is not None and line.of[:2] == [name, str(last + 1)]:
+        last = int(line.of[2])
+        text = f"{name} drops {entries(first, last)}"
+        tell_with(group, event, "drop", [name, str(first), str(last)], text)
+        return
     tell(group, event, f"{name} drops {entries(first, last)}", "drop", [name, str(first), str(last)])

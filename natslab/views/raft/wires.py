@@ -265,18 +265,51 @@ class Wires:
         """The messages that are in the picture: of each way the newest request and the newest answer."""
         live = self.state.mode == "live"
         out: dict[tuple[str, str, bool], Message] = {}
-        for i, m in enumerate(reversed(self.group.flown)):
+        spoke: set[str] = set()  # who has said something since
+        for m in reversed(self.group.flown):
+            before_, spoke = spoke, spoke | {m.a}
             if self.state.now - max(m.t, m.comes) > SHOWN or m.a not in self.plan.places:
                 continue
             if m.b not in self.plan.places or (m.what == "propose" and not live):
                 continue
-            if not live and (m.answered or (not m.asks and i >= 2 * len(self.group.peers))):
-                continue
+            if not live and (m.answered or (not m.asks and m.b in before_)):
+                continue  # it came, and who got it has gone on
             if not live and m.comes < 0 and pair_of(m.a, m.b) in self.across:
                 continue  # a cross stands there
             key = (m.a, m.b, m.asks and live)
             out.setdefault(key, m)
         return sorted(out.values(), key=lambda m: m.n)
+
+    def words(self) -> list[Mark]:
+        """What votes say, beside them, and how slow a wire is."""
+        out: list[Mark] = []
+        for a, b in itertools.combinations(self.group.peers, 2):
+            between = wire(self.state, a, b)
+            if between is not None and between.state == "delayed":
+                p, q = edge_points(self.plan, a, b)
+                text = f"{between.delay:g} s each way"
+                out += self.beside(f"link/{pair_of(a, b)}/words", text, "t11 ink2", p, q)
+        if len(self.group.peers) > 5:
+            return out
+        for m in self.shown():
+            if m.what in ("vote", "voted") and pair_of(m.a, m.b) not in self.across:
+                text = f"vote for {m.a}, term {m.term}?" if m.asks else "granted" if m.ok else "refused"
+                p, q = edge_points(self.plan, m.a, m.b, APART + 3)
+                out += self.beside(f"says/{m.a}>{m.b}/{m.what}", text, "t12" if m.asks else "t12 w6", p, q)
+        return out
+
+    def beside(self, key: str, text: str, classes: str, p: Point, q: Point) -> list[Mark]:
+        """Words at the middle of a line, at the left of who goes along it if there is room."""
+        (x, y), length = middle(p, q), math.dist(p, q) or 1.0
+        nx, ny = (q[1] - p[1]) / length, -(q[0] - p[0]) / length
+        spots: list[Spot] = []
+        for side in (1, -1):
+            for far in (14, 24):
+                sx, sy = x + nx * far * side, y + ny * far * side
+                how = "middle" if abs(nx) < 0.4 else "" if nx * side > 0 else "end"
+                spots.append((sx, sy + 4 + (3 * side * ny if how == "middle" else 0), how))
+        found = self.room.put(key, text, classes, spots)
+        return [found] if found is not None else []
 
     def flights(self) -> list[Flight]:
         """The messages on their way."""

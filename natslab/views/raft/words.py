@@ -98,13 +98,11 @@ def _votes(state: State, group: Group, timed: bool) -> Words | None:
     else:
         sentence = f"{asks}: it needs {need} of {total}."
     known = f"{one.who} knows of {count_of(len(knows), 'vote')}, its own included, and needs {need}."
-    if timed and one.silence >= 1:
-        known = (
-            f"{asks} after {one.silence:.1f} s of silence."
-            if given or refused
-            else (f"It heard nothing for {one.silence:.1f} s. {known}")
-        )
     old = [m for m in leaders(state, group) if m.term < one.term]
+    if timed and one.silence >= 1:
+        heard = f"It heard nothing for {one.silence:.1f} s."
+        after = f"{asks} after {one.silence:.1f} s of silence."
+        known = after if given or refused else heard if old else f"{heard} {known}"
     if old:
         known += f" {_still(state, group, old[0])}."
     return sentence, known
@@ -170,6 +168,9 @@ def _silence(state: State, group: Group, timed: bool) -> Words | None:
     words = {"down": "is dead", "frozen": "is frozen", "removed": "is gone"}
     what = words.get(state.servers.get(lost, ""), "")
     wait = [p for p in group.peers if p != lost and up(state, p)]
+    if 0 <= state.now - group.handed < 2:
+        note = f"It handed over: one of {listed(wait)} asks for votes at once." if wait else ""
+        return f"{lost} has stepped down: nobody leads {name_of(group)} for a moment.", note
     if not what:
         note = f"One of {listed(wait)} asks for votes soon." if len(wait) > 1 else ""
         return f"Nobody leads {name_of(group)}.", note
