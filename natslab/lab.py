@@ -557,9 +557,9 @@ class Lab:
             run(self._look())
 
     async def _look(self) -> None:
-        await self._monitor.poll()
-        if self._raft in self._started:
-            await self._raft.poll()
+        self._wires.flush()
+        raft = [self._raft.poll()] if self._raft in self._started else []
+        await asyncio.gather(self._monitor.poll(), *raft)
 
     def view(self, name: str, *of: str) -> View:
         """The view called `name`, one of `natslab.views.view.names()`; `of` narrows it, e.g. to a subject.

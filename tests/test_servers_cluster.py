@@ -64,6 +64,25 @@ def test_it_is_complete_when_it_is_ready(three: Fleet) -> None:
     assert run(store()) == 1
 
 
+def test_ready_lets_everybody_be_known(three: Fleet) -> None:
+    """The meta leader gives nothing to keep to a server of which it has not heard how much room it has."""
+
+    async def hear() -> set[str]:
+        heard: set[str] = set()
+
+        async def told(msg: Any) -> None:
+            heard.add(msg.subject.split(".")[2])
+
+        leader = (await three.ask("n1", "jsz"))["meta_cluster"]["leader"]
+        system = await three.system(leader)
+        sub = await system.subscribe("$SYS.SERVER.*.STATSZ", cb=told)
+        await three.ready()
+        await sub.unsubscribe()
+        return heard
+
+    assert run(hear()) == {server.id for server in three.servers.values()}
+
+
 def through_links(fleet: Fleet) -> bool:
     """Whether each server's routes end at ports of ours, and not at another server's."""
     for name in fleet.servers:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from natslab.errors import LabError
 from natslab.loop import run
-from natslab.servers import binary, config
+from natslab.servers import binary, config, quoting
 from natslab.servers.config import Account, Config, Logins, Target, User
 from natslab.servers.fleet import Fleet
 from natslab.servers.topology import single
@@ -73,7 +73,7 @@ def test_no_text_breaks_out(tmp_path: Path, foreign: str) -> None:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_key_breaks_out(tmp_path: Path, foreign: str) -> None:
     try:
-        quoted = config.key(foreign)
+        quoted = quoting.key(foreign)
     except LabError:  # keys have no escapes
         return
     text = a_config(tmp_path).text() + f"server_metadata {{ {quoted}: x }}\n"
@@ -87,9 +87,9 @@ def test_keys_and_values_arrive_whole(fleet: Fleet) -> None:
     for number, nasty in enumerate([*NASTY, "include x", "true", "0x1", "-5", "2026-01-01T00:00:00Z"]):
         said[f"k{number}"] = nasty
         with contextlib.suppress(LabError):
-            config.key(nasty)
+            quoting.key(nasty)
             said[nasty] = "v"
-    rows = "".join(f"  {config.key(key)}: {config.quote(value)}\n" for key, value in said.items())
+    rows = "".join(f"  {quoting.key(key)}: {quoting.quote(value)}\n" for key, value in said.items())
     # Not reloadable, so by way of the file that a restart reads.
     server._text = server.config.text() + f"server_metadata {{\n{rows}}}\n"
     run(server.restart())

@@ -227,7 +227,11 @@ def test_a_slow_reader_makes_the_writer_wait() -> None:
         async with pair() as p:
             p.b[0]._transport.pause_reading()  # type: ignore[attr-defined]
             await written(p.a[1])
-            assert await written(p.a[1]) == 0  # what waits, waits with the writer and not with us
+            await written(p.a[1])
+            (call,) = p.link._calls
+            assert call.far.transport is not None
+            # What waits, waits with the writer and not with us.
+            assert 0 < call.far.transport.get_write_buffer_size() < 1_000_000
 
     go(test)
 
@@ -236,7 +240,8 @@ def test_held_bytes_have_an_end() -> None:
     async def test() -> None:
         async with pair() as p:
             await p.link.hold()
-            await written(p.a[1])
+            while await written(p.a[1]):
+                pass
             kept = p.link.counts.ab_bytes
             assert 8_000_000 < kept < 12_000_000
             await p.link.heal()
@@ -388,6 +393,19 @@ def test_a_listener_hears_and_one_that_raises_harms_nobody() -> None:
             assert await p.cross(data) == data
             end_bad()
             assert len(heard) == 1 and not p.link.wanted
+
+    go(test)
+
+
+@pytest.mark.parametrize("strange", [b"RMSG A s what\r\n", b"RMSG A s -99999\r\n", b"RMSG A s\r\n"])
+def test_what_is_not_understood_passes_all_the_same(strange: bytes) -> None:
+    async def test() -> None:
+        async with pair() as p:
+            heard: list[Frame] = []
+            p.link.listen(heard.append)
+            for data in (b"RMSG A s 2\r\nhi\r\n", strange, b"RMSG A s 2\r\nho\r\n", b"\xff" * 99):
+                assert await p.cross(data) == data
+            assert [frame.payload for frame in heard] == [b"hi"]
 
     go(test)
 

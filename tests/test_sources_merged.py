@@ -31,7 +31,8 @@ def stream(
         cluster |= {"raft_group": "S-R3F-x", "replicas": [{"name": p} for p in peers if p != at]}
         if leader == at:
             cluster["leader_since"] = T.format(since)
-    said = {"name": name, "created": T.format(made), "state": {"last_seq": last}, "cluster": cluster}
+    said: dict[str, Any] = {"name": name, "created": T.format(made), "state": {"last_seq": last}}
+    said |= {"cluster": cluster, "config": {"num_replicas": len(peers)}}
     return said | ({"consumer_detail": consumers} if consumers else {})
 
 
@@ -87,6 +88,22 @@ def test_a_server_that_is_down_takes_nothing_with_it() -> None:
     assert m.merge(answers(n1=[], n2=[bare], n3=[])) == Report([], [])
     assert places(m.merge(answers(n2=[stream("n2", "n2", peers=("n2",))]))) == {"S": "n2"}
     assert m.merge(answers(n2=[])).gone == [("S",)]
+
+
+def test_a_server_that_has_just_started_does_not_lead_alone() -> None:
+    """It says so for a moment, of what has three replicas (measured)."""
+    m = Merger()
+    m.merge(everywhere("n1"))
+    early = stream("n3", "n3")
+    early["cluster"] = {"name": "C1", "leader": "n3"}
+    assert places(m.merge(answers(n1=[stream("n1")], n3=[early]))) == {"S": "n1"}
+    assert places(Merger().merge(answers(n3=[early]))) == {}
+    # Of a consumer the number is the stream's, unless it is ephemeral.
+    inherits = {"stream_name": "S", "name": "C", "created": T.format(2), "cluster": early["cluster"]}
+    one = {**inherits, "config": {"durable_name": "C"}}
+    assert places(Merger().merge(answers(n3=[stream("n3", "n1", consumers=[one])]))) == {}
+    one = {**inherits, "config": {"name": "C"}}
+    assert places(Merger().merge(answers(n3=[stream("n3", "n1", consumers=[one])]))) == {"S/C": "n3"}
 
 
 def test_what_is_deleted_is_gone_although_one_does_not_know_it() -> None:

@@ -21,6 +21,7 @@ from nats.aio.msg import Msg
 from natslab import lab as labs
 from natslab.commands import trouble
 from natslab.commands.connect import Line, error_after
+from natslab.commands.interest import spread
 from natslab.commands.reading import Reader
 from natslab.commands.results import Message, Result, one_line, rows_text, with_headers
 from natslab.errors import HandlerError, LabError, NatslabError, Timeout
@@ -233,6 +234,8 @@ class Handle(Result):
                 await sync(client)
             if (error := error_after(client, before)) is not None:
                 raise trouble.sentence(error, doing=self.what, where=line.where)
+            if isinstance(client, LabClient) and not line.elsewhere:
+                await spread(line.lab.fleet, client.server, (s.subject for s in self._subscriptions))
         except BaseException:
             await self._abandon(client)
             raise

@@ -215,7 +215,7 @@ def _names(verb: str, what: str, group: str, given: list[str]) -> Iterable[Found
         return [*_ends(lab, given), *_roles(lab)]
     if what in _SERVER or (verb, what, group) in _SERVER_TOO:
         named = [(name, f"server, {s.state}") for name, s in lab.fleet.servers.items()]
-        return [*named, *_roles(lab)] if group == "natslab" or what == "on" else named
+        return [*named, *_roles(lab)] if group == "natslab" else named
     if what == "cluster":
         return [(name, "cluster") for name in lab.fleet.topology.clusters]
     if what in ("account", "filter_account"):

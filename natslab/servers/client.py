@@ -532,7 +532,7 @@ class Client(Connection):
 
     def _tell_outcome(self, ask: Ask, outcome: Any, count: int, answer: Msg | None = None) -> None:
         if not ask.id or (ask.stored and outcome == "answered"):
-            return  # asked too fast to be told singly; or a stream answered, and what it says is told
+            return  # asked too fast to be told singly; or a stream said something, which is told
         # A service says so when it failed (ADR-32).
         said = (answer.headers or {}) if answer is not None else {}
         error = " ".join(

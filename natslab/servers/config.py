@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Literal
 
 from natslab.errors import LabError
+from natslab.servers import joining
+from natslab.servers.joining import RANDOM, Cluster, Gateway, Leafs, Remote
+from natslab.servers.quoting import key, listed, quote
 
-RANDOM = -1  # a port that the system picks
 MB = 1024 * 1024
 
 # What the accounts of every lab are called: the system's, the learner's, and natslab's own.
@@ -99,46 +101,6 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """The cluster that a server is in: `routes` lead to the other servers, never to itself.
-
-    `port` is where it listens itself. `hidden`: no server finds another but by its routes. Without
-    routes it has one that leads nowhere: JetStream does not start in a cluster without any.
-    """
-
-    name: str
-    password: str = field(repr=False)
-    routes: tuple[int, ...] = ()  # ports on 127.0.0.1
-    port: int = RANDOM
-    hidden: bool = True
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """The way from a cluster to others: `remotes` are ports on 127.0.0.1 of each other cluster."""
-
-    password: str = field(repr=False)
-    remotes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    port: int = RANDOM
-    hidden: bool = True
-
-
-@dataclass(frozen=True)
-class Leafs:
-    """Where leafnodes may connect, as the user `leaf` of the learner's account."""
-
-    port: int = RANDOM
-
-
-@dataclass(frozen=True)
-class Remote:
-    """A leafnode's connection to its hub: to one of these ports on 127.0.0.1, in the learner's account."""
-
-    ports: tuple[int, ...]
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Config:
     """One nats-server.
 
@@ -204,9 +166,9 @@ class Config:
             f"  max_file: {self.max_file}",
             *([f"  domain: {quote(self.domain)}"] if self.domain else []),
             "}",
-            *_cluster(self.cluster),
-            *_gateway(self.gateway, self.cluster),
-            *_leafs(self.leafs, self.remote),
+            *joining.cluster_text(self.cluster),
+            *joining.gateway_text(self.gateway, self.cluster),
+            *joining.leafnodes_text(self.leafs, self.remote, LEARNER),
             f"system_account: {quote(SYS)}",
             "accounts {",
             *(f"  {line}" for account in self.accounts for line in _account(account)),
@@ -278,106 +240,11 @@ def unmask(text: str, hidden: Mapping[str, str]) -> str:
     return text
 
 
-# Nobody listens there: what a server says of where it is leads nowhere, so that no other finds it so.
-_NOWHERE = 'advertise: "127.0.0.1:1"'
-
-
-def _cluster(cluster: Cluster | None) -> list[str]:
-    if cluster is None:
-        return []
-    routes = ", ".join(
-        quote(f"nats-route://peer:{cluster.password}@127.0.0.1:{port}") for port in cluster.routes or (1,)
-    )
-    return [
-        "cluster {",
-        f"  name: {quote(cluster.name)}",
-        f'  listen: "127.0.0.1:{cluster.port}"',
-        # Not no_advertise: with it clients never hear of the other servers (measured).
-        *([f"  {_NOWHERE}"] if cluster.hidden else []),
-        "  pool_size: -1",  # one connection for each pair of servers
-        "  compression: off",
-        f"  authorization {{ user: peer, password: {quote(cluster.password)} }}",
-        f"  routes: [{routes}]",
-        "}",
-    ]
-
-
-def _gateway(gateway: Gateway | None, cluster: Cluster | None) -> list[str]:
-    if gateway is None or cluster is None:
-        return []
-    lines = [
-        "gateway {",
-        f"  name: {quote(cluster.name)}",
-        f'  listen: "127.0.0.1:{gateway.port}"',
-        *([f"  {_NOWHERE}"] if gateway.hidden else []),
-        f"  authorization {{ user: peer, password: {quote(gateway.password)} }}",
-        "  gateways: [",
-    ]
-    for name, ports in gateway.remotes.items():
-        urls = ", ".join(quote(f"nats://peer:{gateway.password}@127.0.0.1:{port}") for port in ports)
-        lines.append(f"    {{name: {quote(name)}, urls: [{urls}]}}")
-    return [*lines, "  ]", "}"]
-
-
-def _leafs(leafs: Leafs | None, remote: Remote | None) -> list[str]:
-    if leafs is None and remote is None:
-        return []
-    lines = ["leafnodes {"]
-    if leafs is not None:
-        lines += [f'  listen: "127.0.0.1:{leafs.port}"', "  no_advertise: true", "  compression: off"]
-    if remote is not None:
-        urls = ", ".join(
-            quote(f"nats-leaf://leaf:{remote.password}@127.0.0.1:{port}") for port in remote.ports
-        )
-        lines += [
-            '  reconnect: "0.2s"',
-            "  remotes: [{",
-            f"    urls: [{urls}]",
-            f"    account: {quote(LEARNER)}",
-            "    compression: off",
-            # Each side tells its own traces. Not as a user's permission: then traced messages are dropped.
-            f"    deny_imports: {_list([TRACES])}, deny_exports: {_list([TRACES])}",
-            "  }]",
-        ]
-    return [*lines, "}"]
-
-
 _IN_URL = re.compile(r"(?P<key>://[^/@\s\"']*:)(?P<value>[^/@\s\"']+)(?=@)")
 _PASSWORD = re.compile(
     r"""(?ix) (?P<key> \b (?: password | pass | token ) (?: \s*[:=]\s* | \s+ ) )
         (?P<value> "(?:[^"\\]|\\.)*" | '[^']*' | [^\s,}\]]+ )"""
 )
-
-
-def quote(text: str) -> str:
-    """`text` as a quoted value; anything can be said. Raises LabError for half a character."""
-    _encodable(text)
-    return '"' + "".join(_ESCAPES.get(c) or c for c in text) + '"'
-
-
-def key(text: str) -> str:
-    """`text` as a quoted key. nats-server has no escapes in keys: raises LabError for what none can say."""
-    _encodable(text)
-    if not text or any(ord(c) < 0x20 for c in text) or ('"' in text and "'" in text):
-        raise LabError(
-            f"{text!r} cannot stand in a server's configuration.",
-            "Leave out control characters and use only one kind of quotation mark.",
-        )
-    return f"'{text}'" if '"' in text else f'"{text}"'
-
-
-_ESCAPES = {chr(n): f"\\x{n:02x}" for n in (*range(0x20), 0x7F)} | {"\\": "\\\\", '"': '\\"'}
-
-
-def _encodable(text: str) -> None:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        raise LabError(f"{text!r} is not valid text.", "Use whole Unicode characters.") from None
-
-
-def _list(texts: Sequence[str]) -> str:
-    return "[" + ", ".join(quote(text) for text in texts) + "]"
 
 
 def _account(account: Account) -> list[str]:
@@ -403,7 +270,7 @@ def _user(user: User) -> str:
     for way in ("publish", "subscribe"):
         allow, deny = getattr(user, f"{way}_allow"), getattr(user, f"{way}_deny")
         rule = [
-            f"{word}: {_list(subjects)}" for word, subjects in (("allow", allow), ("deny", deny)) if subjects
+            f"{word}: {listed(subjects)}" for word, subjects in (("allow", allow), ("deny", deny)) if subjects
         ]
         if rule:
             rules.append(f"{way}: {{{', '.join(rule)}}}")
@@ -413,7 +280,7 @@ def _user(user: User) -> str:
 
 
 def _export(export: Export) -> str:
-    to = f", accounts: {_list(export.to)}" if export.to else ""
+    to = f", accounts: {listed(export.to)}" if export.to else ""
     return f"{{{export.kind}: {quote(export.subject)}{to}}}"
 
 

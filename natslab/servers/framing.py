@@ -108,7 +108,10 @@ class Framer:
         self._skip = 0  # bytes of a message that nobody wants
 
     def feed(self, data: bytes, wanted: tuple[bytes, ...], made: Callable[[bytes, bytes], None]) -> None:
-        """The next bytes; `made(line, body)` gets each message that is `wanted`."""
+        """The next bytes; `made(line, body)` gets each message that is `wanted`.
+
+        Raises ValueError for what is no protocol between servers; nothing can be cut after it.
+        """
         pos = 0
         if self._skip:
             if len(data) < self._skip:
@@ -135,6 +138,8 @@ class Framer:
                 pos = end + 2
                 continue
             stop = end + 4 + int(data[rfind(b" ", pos, end) + 1 : end])
+            if stop < end:
+                raise ValueError("a size below nothing")
             if stop > length:
                 if starts(wanted, pos + 5):
                     self._keep(data[pos:], stop - pos)

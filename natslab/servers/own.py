@@ -16,7 +16,17 @@ from natslab.servers.server import Server
 ANSWER = 2.0  # seconds; monitoring answers take 1 ms, 26 ms with 1000 consumers
 
 
-class _Pinned(Client):
+class _Own(Client):
+    """nats-py's client, whose flush may be given up."""
+
+    async def _process_pong(self) -> None:
+        # As in `Connection`: a waiter that gave up would end nats-py's reading for ever (measured).
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+
+class _Pinned(_Own):
     """A client that stays with the servers it was given, whatever they say of others."""
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
@@ -54,7 +64,7 @@ class Own:
     async def _connect(self, role: str, servers: list[Server], *, pinned: bool) -> Client:
         # Those that can answer first: nats-py tries one after the other.
         ready = sorted(servers, key=lambda server: server.state not in ("up", "lame duck"))
-        made = _Pinned() if pinned else Client()
+        made = _Pinned() if pinned else _Own()
         try:
             async with asyncio.timeout(ANSWER):
                 await made.connect(

@@ -8,12 +8,16 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import nats.errors
+from nats.aio.msg import Msg
+
 from natslab.errors import ServerError, joined
 
 if TYPE_CHECKING:
     from natslab.servers.fleet import Fleet
 
 STEP = 0.01  # seconds between two looks, while nobody else has anything to do
+_INTRODUCED = 2.0  # seconds; measured 0.002
 PATIENCE = 60.0  # seconds; measured 0.3 for 3 servers, 9 for two clusters
 
 
@@ -28,6 +32,7 @@ async def ready(fleet: Fleet, waits: Callable[[str], None], patience: float = PA
     while True:
         missing = await _missing_of_meta(fleet) or await _missing_of_leafs(fleet)
         if not missing:
+            await _introduced(fleet)
             return
         if missing != told:
             told = missing
@@ -77,6 +82,36 @@ async def _missing_of_meta(fleet: Fleet) -> str:
     if said.get("cluster_size", 0) < len(names):
         return "JetStream's meta group is not complete yet"
     return ""
+
+
+async def _introduced(fleet: Fleet) -> None:
+    """Let every server tell the others how much room it has, and wait until the meta leader has heard it.
+
+    They do by themselves, now and then; until then the leader gives a server that has just come nothing
+    to keep ("peer offline", measured).
+    """
+    names = running(fleet, [name for members in fleet.topology.clusters.values() for name in members])
+    if len(names) < 2:
+        return
+    leader = (await meta(fleet, names[0])).get("leader", names[0])
+    missing = {fleet.servers[name].id for name in names}
+    heard = asyncio.Event()
+
+    async def hear(msg: Msg) -> None:
+        missing.discard(msg.subject.split(".")[2])
+        if not missing:
+            heard.set()
+
+    with contextlib.suppress(ServerError, TimeoutError, nats.errors.Error):
+        system = await fleet.system(leader)
+        sub = await system.subscribe("$SYS.SERVER.*.STATSZ", cb=hear)
+        try:
+            async with asyncio.timeout(_INTRODUCED):
+                await system.publish("$SYS.REQ.SERVER.PING.STATSZ", b"")  # no reply: tell everybody
+                await heard.wait()
+                await asyncio.sleep(STEP)  # the leader reads it when we do
+        finally:
+            await sub.unsubscribe()
 
 
 _NO_LEADER = "no server leads JetStream's meta group yet"

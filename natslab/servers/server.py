@@ -21,6 +21,7 @@ from natslab.errors import ServerError
 from natslab.servers import config as conf
 from natslab.servers import disk
 from natslab.servers.config import Config
+from natslab.servers.joining import RANDOM
 from natslab.servers.supervisor import Supervisor
 from natslab.servers.topology import WireType
 
@@ -244,7 +245,7 @@ class Server:
             raise ServerError(f"Server {self.name} is {_SAID[self.state]}.", hint)
 
     async def _start(self) -> None:
-        if self.config.http == conf.RANDOM and self.http is not None:
+        if self.config.http == RANDOM and self.http is not None:
             # Kept over restarts. Not earlier: a reload refuses it, unlike the client port.
             self.config = dataclasses.replace(self.config, http=self.http)
         disk.folder(self.folder)
@@ -408,7 +409,7 @@ class Server:
         if new is None:
             new = disk.read(self._conf_path)
         if isinstance(new, Config):
-            if new.port == conf.RANDOM:
+            if new.port == RANDOM:
                 new = dataclasses.replace(new, port=self.port)
             text = new.text()
         else:

@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 
 from natslab.errors import LabError
 from natslab.servers import config
-from natslab.servers.config import Cluster, Config, Gateway, Leafs, Logins, Remote, Target
+from natslab.servers.config import Config, Logins, Target
+from natslab.servers.joining import RANDOM, Cluster, Gateway, Leafs, Remote
 
 WireType: TypeAlias = Literal["route", "gateway", "leafnode"]
 Ports: TypeAlias = Callable[[WireType, str, str], int]
@@ -130,15 +131,15 @@ class Topology:
         made = {}
         for name in self.names:
             types = self.types_of(name)
-            own = {type: config.RANDOM if self.wires else dial(type, name, name) for type in types}
+            own = {type: RANDOM if self.wires else dial(type, name, name) for type in types}
             hubs = tuple(dial("leafnode", name, hub) for hub in self.hubs.get(name, ()))
             made[name] = Config(
                 name=name,
                 accounts=hub_accounts if "leafnode" in types else accounts,
                 store=(store / name) if store else (folder / name / "store"),
                 log=folder / name / "log",
-                port=self.port if self.port is not None and name == self.names[0] else config.RANDOM,
-                http=config.RANDOM if self.http else None,
+                port=self.port if self.port is not None and name == self.names[0] else RANDOM,
+                http=RANDOM if self.http else None,
                 max_payload=self.max_payload,
                 cluster=self._cluster(name, logins, dial, own["route"]) if "route" in own else None,
                 gateway=self._gateway(name, logins, dial, own["gateway"]) if "gateway" in own else None,

@@ -35,7 +35,8 @@ class Links:
         for link in self._fleet.links.values():
             self._heard(link)
         self._ends = [self._fleet.listen_links(self._heard), self._fleet.listen(self._changed)]
-        if self._fleet.topology.wires and len(self._fleet.servers) > 1:
+        topology = self._fleet.topology
+        if topology.wires and (topology.clusters or topology.hubs):
             self._task = asyncio.create_task(self._follow())
 
     async def stop(self) -> None:

@@ -3,7 +3,8 @@
 Every server lists that of which it has a replica (measured with nats-server 2.15.1), and only the leader's
 counters are true. A leader says since when it leads and nobody else does; one that was cut off goes on saying
 so after the others have chosen another one, which leads since later. What has a single replica has neither
-group nor time: its server is its leader. A server that has just started lists things without any leader.
+group nor time: its server is its leader. A server that has just started knows no groups either, for a moment:
+it lists things without a leader, or as if it had the only replica.
 
 Streams of two JetStream domains may have one name: the one that was seen first keeps it, another is told as
 NAME@DOMAIN.
@@ -136,7 +137,7 @@ class Merger:
         claims = {
             server: since
             for server, said in rows[key].items()
-            if (since := _since(server, said, answers[server].clustered)) is not None
+            if (since := _since(server, said, rows[key[:1]][server], answers[server].clustered)) is not None
         }
         if not claims:
             return None
@@ -234,7 +235,7 @@ class Domains:
         return (name, *key[1:])
 
 
-def _since(server: str, said: dict[str, Any], clustered: bool) -> float | None:
+def _since(server: str, said: dict[str, Any], stream: dict[str, Any], clustered: bool) -> float | None:
     """Since when that server leads, by its own word; None when it does not say that it leads."""
     cluster = said.get("cluster") or {}
     if not clustered:
@@ -242,8 +243,23 @@ def _since(server: str, said: dict[str, Any], clustered: bool) -> float | None:
     if cluster.get("leader") != server:
         return None
     if "raft_group" not in cluster:
-        return math.inf  # it has the only replica
+        # It has the only replica; or it has just started and does not know yet who else has one.
+        return math.inf if _replicas(said, stream) == 1 else None
     return _seconds(cluster.get("leader_since")) or None
+
+
+def _replicas(said: dict[str, Any], stream: dict[str, Any]) -> int:
+    """How many there should be; a consumer has as many as its stream, or one when it is ephemeral."""
+    config, whole = said.get("config") or {}, stream.get("config") or {}
+    if number := int(config.get("num_replicas") or 0):
+        return number
+    if (
+        "stream_name" in said
+        and not config.get("durable_name")
+        and whole.get("retention", "limits") == "limits"
+    ):
+        return 1
+    return int(whole.get("num_replicas") or 1)
 
 
 def _seconds(stamp: object) -> float:

@@ -216,19 +216,23 @@ class Monitor:
         """Something changed that the servers' counters show: ask them soon."""
         self._wake.set()
 
-    async def poll(self) -> None:
+    async def poll(self) -> bool:
         """Ask every server now; one that is down or does not answer is passed over.
 
         When others have answered, one that is slow is not waited for: it is heard when it answers.
+        Returns whether any has answered.
         """
         async with self._one:
             self._hub.flush()
             made = self._fresh
+            late = LATE if len(self._fleet.servers) > 1 else None
+            if self._asked:
+                await asyncio.wait(self._asked.values(), timeout=late)  # what they say may be from before
             asked = {name: self._ask_all(name) for name in self._fleet.servers if name not in self._asked}
             if not asked:
-                return
+                return False
             try:
-                await asyncio.wait(asked.values(), timeout=LATE if len(self._fleet.servers) > 1 else None)
+                await asyncio.wait(asked.values(), timeout=late)
             except asyncio.CancelledError:
                 for one in asked.values():
                     one.cancel()
@@ -242,6 +246,7 @@ class Monitor:
                 if not one.done():
                     one.add_done_callback(functools.partial(self._belated, name))
         self.polled.tell()
+        return any(answer is not None for answer in answers.values())
 
     def _ask_all(self, name: str) -> asyncio.Task[Answer | None]:
         """Begin to ask that server; it is not asked again before it has answered, or not answered in time."""
@@ -313,7 +318,11 @@ class Monitor:
             details = self._jetstream(server, jsz)
         if connz is not None:
             await self._connections(server, connz.get("connections") or [])
-        return Answer(details, "meta_cluster" in jsz) if jsz is not None else None
+        if jsz is None:
+            return None
+        # One that has just started does not know yet that it is in a cluster (measured).
+        clustered = bool(self._fleet.topology.cluster_of(server)) or "meta_cluster" in jsz
+        return Answer(details, clustered)
 
     async def _ask(self, server: str, what: str, **body: Any) -> dict[str, Any] | None:
         try:

@@ -40,12 +40,12 @@ async def settled(
                     return True
                 advisories.flush()
                 acks.flush()
-                await monitor.poll()
+                answered = await monitor.poll()
         except (NatslabError, nats.errors.Error, TimeoutError, OSError):
             return False
         acks.look()
         streams.catch_up(patience=0.0)
-        if streams.settled() and acks.settled():
+        if answered and streams.settled() and acks.settled():
             return True
         if time.monotonic() >= end:
             return False

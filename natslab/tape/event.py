@@ -144,7 +144,10 @@ class Hop(Base, tag="hop", kw_only=True, omit_defaults=True):
 
 
 class End(Base, tag="end", kw_only=True, omit_defaults=True):
-    """An operation is over: a trace is complete, or a request has its outcome."""
+    """An operation is over: a trace is complete, or a request has its outcome.
+
+    Of a JetStream publish, whose Pub is no request, only that no stream answered is told so.
+    """
 
     of: Literal["trace", "request"]
     id: str

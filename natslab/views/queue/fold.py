@@ -6,12 +6,13 @@ import math
 from collections import Counter
 from itertools import pairwise
 
-from natslab.tape.event import Conn, Drop, Event, Hop, Many, Pub, Recv, Snap, Sub
+from natslab.tape.event import Conn, Drop, Event, Hop, Many, Pub, Recv, Server, Snap, Sub
 from natslab.tape.subject import matches, overlaps
 from natslab.views.queue.state import (
     BRICKS,
     CLIENTS,
     LANES,
+    PLACES,
     RECENT,
     Brick,
     Due,
@@ -20,6 +21,8 @@ from natslab.views.queue.state import (
     Message,
     Publisher,
     State,
+    home_of,
+    homes_of,
     lanes_of,
     meant,
     patterns_of,
@@ -47,6 +50,8 @@ def fold(state: State, event: Event) -> None:
         _drop(state, event)
     elif isinstance(event, Snap) and event.what == "connz":
         _snap(state, event)
+    elif isinstance(event, Server):
+        state.clusters[event.name] = event.cluster
 
 
 def _wanted(state: State, queue: str, pattern: str) -> bool:
@@ -87,6 +92,11 @@ def _sub(state: State, event: Sub) -> None:
     if lane.gone or lane.opened == 0:
         lane.opened, lane.closed = event.t, math.inf
     lane.gone, lane.foreign = "", event.source == "monitor" or event.client in state.strangers
+    if group is not None and not group.apart:
+        homes = homes_of(state, group)
+        group.apart = len(homes) > 1 and any(home in state.clusters for home in homes)
+        if group.apart:
+            _forget_draws(group)
     if lane.foreign and group is not None:
         _mix(group)
 
@@ -94,6 +104,10 @@ def _sub(state: State, event: Sub) -> None:
 def _mix(group: Group) -> None:
     """A member is not a client of this lab: what a fair draw gives each is not known any more."""
     group.mixed = True
+    _forget_draws(group)
+
+
+def _forget_draws(group: Group) -> None:
     for lane in group.lanes.values():
         lane.mean = lane.var = 0.0
 
@@ -123,6 +137,8 @@ def _forget(group: Group) -> None:
 
 
 def _conn(state: State, event: Conn) -> None:
+    if event.place and (event.client in state.places or len(state.places) < PLACES):
+        state.places[event.client] = event.place
     if event.state != "open":
         state.strangers.pop(event.client, None)
     elif not event.no and len(state.strangers) < CLIENTS:
@@ -277,8 +293,11 @@ def _land(state: State, group: Group, lane: Lane, id: str, subject: str, t: floa
             message.due[group.name] = due
     among = due.among if lane.label in due.among else [*due.among, lane.label]
     due.to, due.among = lane.label, []
+    # Members in the publisher's own cluster come first: the draw was among those of one cluster.
+    home = home_of(state, lane.client)
+    among = [n for n in among if n not in group.lanes or home_of(state, group.lanes[n].client) == home]
     for name, weight in Counter(among).items():
-        if name in group.lanes and not group.mixed:
+        if name in group.lanes and not group.mixed and not group.apart:
             p = weight / len(among)
             group.lanes[name].mean += p
             group.lanes[name].var += p * (1 - p)
@@ -322,8 +341,8 @@ def _many(state: State, event: Many) -> None:
         found = state.groups.get(event.queue)
         lane = _lane(found.lanes, event.client, event.sid) if found else None
         if found and lane:
-            if not found.mixed:
-                _share(found, lane, event)
+            if not found.mixed and not found.apart:
+                _share(state, found, lane, event)
             lane.count += event.count
             lane.bulk += event.count
             found.total += event.count
@@ -336,7 +355,7 @@ def _many(state: State, event: Many) -> None:
             lane.bulk += event.count
 
 
-def _share(group: Group, lane: Lane, event: Many) -> None:
+def _share(state: State, group: Group, lane: Lane, event: Many) -> None:
     """What a fair draw gives each member of messages spread evenly over the event's window."""
 
     def opened(member: Lane) -> float:
@@ -346,7 +365,9 @@ def _share(group: Group, lane: Lane, event: Many) -> None:
     begin, end = max(event.since, opened(lane)), min(event.t, lane.closed)
     if begin >= end:
         begin = end = event.t
-    rivals = [o for o in group.lanes.values() if any(overlaps(event.subject, p) for p in o.patterns)]
+    home = home_of(state, lane.client)
+    near = [o for o in group.lanes.values() if home_of(state, o.client) == home]
+    rivals = [o for o in near if any(overlaps(event.subject, p) for p in o.patterns)]
     edges = {begin, end, *(opened(o) for o in rivals), *(o.closed for o in rivals)}
     cuts = sorted(e for e in edges if begin <= e <= end)
     for a, b in list(pairwise(cuts)) or [(begin, end)]:

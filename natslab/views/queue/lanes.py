@@ -23,7 +23,7 @@ from natslab.views.queue.plan import (
     plan_of,
 )
 from natslab.views.queue.state import Brick, Group, Lane, State, copies_of, lanes_of
-from natslab.views.queue.words import losses, share_of, spread, verb, verdict_of
+from natslab.views.queue.words import losses, place_of, share_of, spread, verb, verdict_of
 from natslab.views.scene import Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, count_of, fit, listed, short_name
 
@@ -90,6 +90,10 @@ class Lanes:
         size = "t12" if tight else "t14"
         name = fit(lane.label, self.plan.x0 - NAMES - 8, f"{size} w6")
         faint = " ink3" if lane.gone else ""
+        place: list[Mark] = []
+        if place_of(self.state, lane) and not tight:
+            text = fit(f"at {place_of(self.state, lane)}", self.plan.x0 - NAMES - 8, "t11")
+            place = [label(f"{key}/place", NAMES, y + 19, text, "t11 ink3")]
         return sc.Group(
             key=key,
             title=title,
@@ -99,6 +103,7 @@ class Lanes:
                 label(f"{key}/name", NAMES, y + 4.5, name, size + (" ink3 strike" if lane.gone else " w6")),
                 label(f"{key}/count", END, y + (4.5 if tight else 7), amount(lane.count),
                       f"{'t12' if tight else 't20'} w6 num end{faint}"),
+                *place,
             ],
         )  # fmt: skip
 

@@ -60,6 +60,10 @@ def plan_of(state: State) -> Plan:
     others = list(copies_of(state).values())
     narrow = tight(state)
     longest = max((wide(short_name(lane.label), "t14 w6") for lane in lanes + others), default=0)
+    if len(state.clusters) > 1 and not narrow:
+        # Under its name a lane has the server.
+        places = [state.places.get(lane.client, "") for lane in lanes + others]
+        longest = max([longest, *(wide(f"at {short_name(place)}", "t11") for place in places if place)])
     x0 = NAMES + min(max(longest + 9, 50), 150)
     most = max((lane.count for lane in lanes + others), default=0)
     right = min(816.0, END - text_width(amount(most), "t20 w6") - 14)

@@ -11,7 +11,7 @@ from natslab.tape.subject import matches, overlaps
 from natslab.views.view import ViewState
 
 # Limits of what is remembered singly; counts go on for ever.
-BRICKS, RECENT, LANES, CLIENTS = 2_000, 1_000, 200, 50
+BRICKS, RECENT, LANES, CLIENTS, PLACES = 2_000, 1_000, 200, 50, 2_000
 ENOUGH = 5.0  # messages a member should expect before chance can be judged
 HARDLY = 0.001  # a draw this improbable is called unfair
 UNEVEN = 0.05
@@ -74,6 +74,9 @@ class Group(msgspec.Struct, omit_defaults=True):
     missed: int = 0  # messages published while it had no member
     mixed: bool = False  # it had a foreign member: counts are from two sources, so chance is not judged
     last: float = 0.0  # tape seconds of the newest arrival
+    #: Some members are reached through leafnodes: those of the server that has the message come first, and
+    #: the others do not make the draw among them even (measured), so chance is not judged.
+    apart: bool = False
 
     @property
     def members(self) -> dict[str, int]:
@@ -123,7 +126,7 @@ class Group(msgspec.Struct, omit_defaults=True):
         members that were there all the time. Wilson and Hilferty's approximation.
         """
         lanes = self._judged()
-        if self.mixed or not lanes:
+        if self.mixed or self.apart or not lanes:
             return None
         free = sum(lane.var / lane.mean for lane in lanes)
         spread = 2 / (9 * free)
@@ -173,6 +176,8 @@ class State(ViewState, kw_only=True):
     newest: str = ""  # id of the newest message
     twice: int = 0
     strangers: dict[str, bool] = {}  # open connections that are not the lab's own
+    places: dict[str, str] = {}  # client -> the server that it is connected to
+    clusters: dict[str, str] = {}  # server -> its cluster
 
     @property
     def shares(self) -> dict[str, dict[str, int]]:
@@ -183,6 +188,17 @@ class State(ViewState, kw_only=True):
     def plain(self) -> dict[str, int]:
         """Copies that each plain subscriber received of the groups' messages."""
         return {name: lane.count for name, lane in copies_of(self).items()}
+
+
+def home_of(state: State, client: str) -> str:
+    """Where a member counts as near: the cluster of its server, or a server alone; "" if it is not known."""
+    place = state.places.get(client, "")
+    return state.clusters.get(place) or place
+
+
+def homes_of(state: State, group: Group) -> list[str]:
+    """Where the members are that can be chosen now, sorted."""
+    return sorted({home_of(state, lane.client) for lane in group.lanes.values() if lane.alive} - {""})
 
 
 def start(of: tuple[str, ...] = ()) -> State:

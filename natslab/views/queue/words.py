@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from natslab.views.queue.plan import PLAIN, order
-from natslab.views.queue.state import ENOUGH, UNEVEN, Group, Lane, State, copies_of
+from natslab.views.queue.state import ENOUGH, UNEVEN, Group, Lane, State, copies_of, homes_of
 from natslab.views.view import Table, unheard
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, in_words, listed, short_name
 
@@ -68,7 +68,7 @@ def _sentence(group: Group) -> str:
         got = next(lane.label for lane in lanes if lane.count)
         return f"{name} shared 1 message: {short_name(got)} got it."
     counts = listed([amount(lane.count) for lane in lanes])
-    if group.mixed:
+    if group.mixed or group.apart:
         return _first(
             f"{name} shared {messages}: {counts}.",
             f"{len(lanes)} members of {name} shared {messages}, {spread(lanes)}.",
@@ -159,7 +159,13 @@ def _notes(state: State, groups: list[Group]) -> Iterator[str]:
     if any(g.bulk for g in groups):
         yield "Counted in bulk: who got which message is not known."
     elif len(groups) == 1 and len(groups[0].alive) > 1 and not left:
-        yield "Each message goes to one member, chosen at random."
+        homes = homes_of(state, groups[0])
+        if len(homes) < 2:
+            yield "Each message goes to one member, chosen at random."
+        elif groups[0].apart:
+            yield "Members at the publisher's own server come first; others get it when there is none."
+        else:
+            yield "Members in the publisher's own cluster come first; others get it when there is none."
 
 
 def _loss(group: Group, lane: Lane) -> str:
@@ -215,7 +221,7 @@ def table(state: State) -> Table:
         shown, rest = order(state, group)
         for lane in shown:
             share, key = share_of(lane) if lane.var > 0 else "", f"lane/{name}/{lane.label}"
-            row(key, name, lane.label, amount(lane.count), losses(lane), share, _fate(lane))
+            row(key, name, lane.label, amount(lane.count), losses(lane), share, _fate(state, lane))
         if rest:
             hidden = sum(lane.lost for lane in rest)
             lost = amount(hidden) if hidden else ""
@@ -224,7 +230,7 @@ def table(state: State) -> Table:
     lanes = list(copies_of(state).values())
     for lane in lanes[:PLAIN]:
         # The server counts all that a foreign subscription got, whatever it was for.
-        fate = ", ".join(s for s in ("" if lane.foreign else "a copy of each", _fate(lane)) if s)
+        fate = ", ".join(s for s in ("" if lane.foreign else "a copy of each", _fate(state, lane)) if s)
         row(f"plain/{lane.label}", "", lane.label, amount(lane.count), losses(lane), "", fate)
     if len(lanes) > PLAIN:
         rest = lanes[PLAIN:]
@@ -240,8 +246,15 @@ def losses(lane: Lane) -> str:
     return f"{amount(lane.lost)} ({numbers})" if numbers else amount(lane.lost)
 
 
-def _fate(lane: Lane) -> str:
-    parts = ["not a client of this lab"] if lane.foreign else []
+def place_of(state: State, lane: Lane) -> str:
+    """The server that a lane's client is connected to, where there are several; else ""."""
+    return state.places.get(lane.client, "") if len(state.clusters) > 1 else ""
+
+
+def _fate(state: State, lane: Lane) -> str:
+    parts = [f"at {place_of(state, lane)}"] if place_of(state, lane) else []
+    if lane.foreign:
+        parts.append("not a client of this lab")
     if lane.gone:
         parts.append(f"{verb(lane)} after message {amount(lane.went)}")
     elif lane.came:

@@ -116,6 +116,8 @@ def _close(sub: Subscription, n: int) -> None:
 def _conn(state: State, event: Conn) -> None:
     if event.account:
         state.accounts[event.client] = event.account
+    if event.place and event.state == "open":
+        state.places[event.client] = event.place
     if event.state == "open" and not event.no and event.client not in state.strangers:
         state.strangers.append(event.client)
     for sub in state.subs.values():
@@ -133,6 +135,7 @@ def _conn(state: State, event: Conn) -> None:
             sub.limit = max(0, sub.limit)
     if event.state == "closed":
         state.accounts.pop(event.client, None)
+        state.places.pop(event.client, None)
         if event.client in state.strangers:
             state.strangers.remove(event.client)
 

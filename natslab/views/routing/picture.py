@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from natslab.tape.subject import tokens
@@ -46,6 +48,12 @@ from natslab.views.wording import count_of, fit, plain, wide
 
 TITLE = "Routing"
 UP = ("up", "starting", "lame duck")
+#: How a way from one server to another looks in the strip.
+WAYS: dict[str, Literal["line", "twin", "dashed"]] = {
+    "route": "line",
+    "gateway": "twin",
+    "leafnode": "dashed",
+}
 SOURCES = "seen by the server's message trace"
 
 
@@ -76,7 +84,7 @@ def draw(state: State) -> Scene:
     _publishers(state, shown, plan, pubs, layers)
     _streams(state, shown, plan, streams, band, layers)
     layers.things += cards
-    up = state.servers.get(_server(state), "up") in UP
+    up = state.servers.get(_server(state, shown), "up") in UP
     box = [
         Rect(
             key="srv/box",
@@ -90,7 +98,8 @@ def draw(state: State) -> Scene:
         *_heads(state, shown, plan, pubs),
     ]
     strip, height = strip_of(state, shown, bottom)
-    scene = blank(state, "routing", TITLE, SOURCES if shown.burst is None else "counted by the lab's clients")
+    sources = SOURCES if len(state.servers) < 2 else SOURCES.replace("server's", "servers'")
+    scene = blank(state, "routing", TITLE, sources if shown.burst is None else "counted by the lab's clients")
     scene.height = round(height, 2)
     scene.sentence, scene.note = sentence_of(state, shown), note_of(state, shown)
     scene.marks = [*box, *layers.thin, *layers.thick, *layers.things, *strip]
@@ -98,19 +107,31 @@ def draw(state: State) -> Scene:
     return scene
 
 
-def _server(state: State) -> str:
-    """The server that the picture looks into."""
-    return next(iter(sorted(state.servers)), "")
+def _server(state: State, shown: Shown) -> str:
+    """The server that the picture looks into: the only one, or where the shown message came in."""
+    if len(state.servers) == 1:
+        return next(iter(state.servers))
+    hops = shown.message.hops if shown.message is not None else []
+    return hops[0].place if hops else ""
+
+
+def _box_words(state: State, shown: Shown) -> str:
+    """What the box in the middle is."""
+    server = _server(state, shown)
+    if not state.servers:
+        return "no server"
+    if len(state.servers) == 1:
+        if state.servers[server] not in UP:
+            return f"{server} is {state.servers[server]}"
+        return f"nats-server {server}"
+    return f"in at {server}" if server else count_of(len(state.servers), "server")
 
 
 def _heads(state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float]]) -> list[Mark]:
     """The line of small headings, and the subject over the columns of its tokens."""
     y = 157.0 if not plan.low else 139.0
     n = len(_names(state, shown))
-    server = _server(state)
-    words = f"nats-server {server}" if server else "no server"
-    if server and state.servers[server] not in UP:
-        words = f"{server} is {state.servers[server]}"
+    words = _box_words(state, shown)
     subs = count_of(len(shown.verdicts), "subscription") if shown.verdicts else "no subscription yet"
     marks: list[Mark] = [
         label("head/pubs", 24, y, count_of(n, "publisher") if n else "no publisher yet", "t11 ink3"),
@@ -520,6 +541,12 @@ def _legend(shown: Shown) -> list[Legend]:
     missed = sum(1 for v in shown.verdicts if not v.got and not v.unknown)
     if shown.burst is not None:
         out.append(Legend("flight edge", "line", "a way with counted messages"))
+    for via, glyph in WAYS.items():
+        ways = (
+            sum(h.step == "egress" and h.via == via and not h.error for h in message.hops) if message else 0
+        )
+        if ways:
+            out.append(Legend("edge flight", glyph, via if ways == 1 else f"{via}s", ways))
     if message is not None and message.stored_in:
         out.append(Legend("stored fill", "square", "stored", len(message.stored_in)))
     if message is not None and not message.deliveries and not message.stored_in:

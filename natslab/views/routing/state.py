@@ -14,6 +14,8 @@ RECENT = 50  # traced messages that are kept
 HOPS = 256  # hops kept of one message; all are counted
 GAP = 1.0  # seconds of silence that end a burst of counted messages
 
+#: What joins two servers.
+LINKS = ("route", "gateway", "leafnode")
 #: Subjects that carry the machinery of NATS; shown only if the view is asked for them.
 PLUMBING = ("_INBOX.", "_NATSLAB.", "$JS.", "$SYS.", "$SRV.", "$NRG.")
 
@@ -192,6 +194,7 @@ class State(ViewState, kw_only=True):
     branches: dict[str, dict[str, int]] = {}  # source -> destination -> messages seen to take it
     streams: dict[str, Stream] = {}
     accounts: dict[str, str] = {}  # client -> account
+    places: dict[str, str] = {}  # client -> the server that it is connected to
     strangers: list[str] = []  # clients that are not the lab's own
 
     @property
@@ -248,7 +251,7 @@ def by_name(s: Subscription) -> tuple[str, str, str, int]:
 
 def is_delivery(hop: Hop) -> bool:
     """Whether a step of a trace put the message into a client's hands."""
-    return hop.step == "egress" and hop.via not in ("route", "gateway", "leafnode") and not hop.error
+    return hop.step == "egress" and hop.via not in LINKS and not hop.error
 
 
 def rule_of(state: State, message: Message) -> tuple[str, list[tuple[str, int]]]:

@@ -2,85 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from natslab.tape.subject import tokens
+from natslab.views.routing.journey import journey_of
 from natslab.views.routing.rows import beside
-from natslab.views.routing.state import Message, State, is_delivery
-from natslab.views.routing.verdicts import Run, Shown
-from natslab.views.scene import Circle, Group, Mark, Path, Rect, Text, label
+from natslab.views.routing.state import State
+from natslab.views.routing.steps import WIDTH_END, Step, draw_step, steps_of
+from natslab.views.routing.verdicts import Shown
+from natslab.views.scene import Circle, Mark, Path, Text, label
 from natslab.views.wording import amount, count_of, fit, listed, plain, wide
-
-ARROWS = {"route": "⇒", "gateway": "⇝", "leafnode": "⤳"}
-
-
-@dataclass
-class Step:
-    """One step of the trace as it is drawn."""
-
-    key: str
-    look: str  # flight stored dead none
-    word: str
-    detail: str
-    t: float
-    delivery: bool = False
-    title: str = ""
-
-
-def _steps(message: Message) -> list[Step]:
-    out: list[Step] = []
-    for i, hop in enumerate(message.hops):
-        key = f"hop/{message.id}/{i}"
-        step = Step(key, "flight", hop.step, "", hop.t)
-        if hop.step == "in":
-            step.detail = f"from {hop.client or message.publisher}"
-            if hop.error:
-                step.look, step.word, step.detail = "dead", "refused", hop.error
-        elif hop.step == "map":
-            if not hop.to:
-                step.look, step.word, step.detail = "dead", "lost", "in mapping"
-            elif hop.to == message.published_as:
-                step.word, step.detail = "kept", "by the mapping"
-            else:
-                step.word, step.detail = "mapped", _short_change(message.published_as, hop.to)
-        elif hop.step == "store":
-            step.look, step.word, step.detail = "stored", "stored", hop.stream
-            if hop.error:
-                step.look, step.word, step.detail = "dead", "not stored", hop.error
-        elif hop.step == "egress":
-            step.word = f"{ARROWS.get(hop.via, '→')} {hop.client}"
-            step.detail = f"of {hop.queue}" if hop.queue else ""
-            step.delivery = is_delivery(hop)
-            if hop.error:
-                step.look, step.detail = "none", hop.error
-        else:
-            step.detail = f"{hop.account} {hop.to}".strip()
-        step.title = plain(f"{step.word} {step.detail}".strip())
-        out.append(step)
-    return out
-
-
-def _short_change(before: str, after: str) -> str:
-    a, b = tokens(before), tokens(after)
-    if len(a) == len(b):
-        changed = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
-        if len(changed) == 1:
-            return f"{changed[0][0]} ⇒ {changed[0][1]}"
-    return f"⇒ {after}"
-
-
-def _micro(seconds: float, first: bool) -> str:
-    us = max(0, round(seconds * 1e6))
-    if first:
-        return "0 µs"
-    return f"+{amount(us)} µs" if us < 10_000 else f"+{amount(us // 1000)} ms"
 
 
 def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], float]:
     """The server's trace under the picture, and the height of everything."""
     y = bottom + 30.5
     message = shown.message
-    name = "The server's trace"
+    places = len({h.place for h in message.hops}) if message is not None else 0
+    name = "The servers' trace" if places > 1 else "The server's trace"
     if message is None:
         if shown.burst is None:
             words = "appears here with the first message"
@@ -93,6 +29,8 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
         verdict = ""
     elif message.torn:
         verdict = "is not complete"
+    elif shown.missed:
+        verdict = "agrees with the matcher, where it went"
     elif differs:
         verdict = f"differs from the matcher: {fit(listed(sorted(set(differs))), 240, 't12')}"
     else:
@@ -109,7 +47,12 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
     marks.append(Text(key="trace/title", x=x, y=y, runs=runs))
     end = x + sum(wide(t, c) for t, c in runs)
 
-    steps = _steps(message)
+    if places > 1:
+        told = f"{count_of(message.deliveries, 'delivery', 'deliveries')}, {count_of(places, 'server')}"
+        marks.append(label("trace/deliveries", end + 14, y, told, "t11 ink3"))
+        ways, low = journey_of(message, y + 34)
+        return [*marks, *ways], low + 60
+    steps = steps_of(message)
     if not steps:
         marks.append(label("trace/none", 24, y + 34, "The server reported no step.", "t12 ink3"))
         return marks, bottom + 106
@@ -138,7 +81,7 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
             _bracket(marks, part, message.deliveries, pitch, ly, end)
         for i, step in enumerate(part):
             marks.append(
-                _step(step, 30 + pitch * i, ly, pitch, first, step is part[-1] and message.error != "")
+                draw_step(step, 30 + pitch * i, ly, pitch, first, step is part[-1] and message.error != "")
             )
         if last and more > 0:
             at = 30 + pitch * len(part)
@@ -147,9 +90,6 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
             )
             marks.append(label("trace/more", at - 5, ly + 22, f"×{amount(more)} more", "t12 ink2"))
     return marks, base + 66 * (len(lines) - 1) + 60
-
-
-WIDTH_END = 876.0
 
 
 def _bracket(marks: list[Mark], part: list[Step], count: int, pitch: float, y: float, free: float) -> None:
@@ -167,30 +107,6 @@ def _bracket(marks: list[Mark], part: list[Step], count: int, pitch: float, y: f
     d = f"M{x0:g} {top + 4.5:g}V{top:g}H{x1:g}V{top + 4.5:g}"
     marks.append(Path(key="trace/bracket", d=d, classes="edge line none"))
     marks.append(label("trace/deliveries", x, y - 34, words, "t11 ink3 middle"))
-
-
-def _step(step: Step, x: float, y: float, pitch: float, first: float, whole: bool) -> Group:
-    glyph: Mark
-    if step.look == "stored":
-        glyph = Rect(key=f"{step.key}/dot", x=-7, y=-7, w=14, h=14, r=3, classes="fill stored halo")
-    elif step.look == "dead":
-        glyph = Rect(key=f"{step.key}/dot", x=-6.5, y=-6.5, w=13, h=13, r=3, classes="fill dead halo")
-    elif step.look == "none":
-        glyph = Circle(key=f"{step.key}/dot", x=0, y=0, r=5, classes="edge ink3 base-ground", width=1.5)
-    else:
-        glyph = Circle(key=f"{step.key}/dot", x=0, y=0, r=5.5, classes="fill flight halo")
-    room = WIDTH_END - x - 10 if whole else pitch - (12 if pitch > 100 else 4)
-    word = fit(step.word, room if not step.detail else room * 0.75, "t12 w6", 3)
-    runs: list[Run] = [(word, "t12 w6")]
-    left = room - wide(word, "t12 w6") - 8
-    if step.detail and left > 24:
-        runs.append((" " + fit(step.detail, left, "t12", 3), "t12 ink2"))
-    marks: list[Mark] = [
-        glyph,
-        Text(key=f"{step.key}/word", x=-5, y=22, runs=runs),
-        label(f"{step.key}/time", -5, 38, _micro(step.t - first, step.t == first), "t11 mono ink3"),
-    ]
-    return Group(key=step.key, x=round(x, 2), y=round(y, 2), marks=marks, title=step.title)
 
 
 def _counted(state: State, shown: Shown) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from natslab.tape.event import Hop
 from natslab.tape.subject import matches, tokens
-from natslab.views.routing.state import HOPS, Burst, Message, State, Subscription
+from natslab.views.routing.state import HOPS, LINKS, Burst, Message, State, Subscription
 from natslab.views.wording import amount, count_of
 
 Run = tuple[str, str]
@@ -33,6 +33,7 @@ class Verdict:
     short: list[Run] = field(default_factory=list)
     note: str = ""  # "chosen, 1 of 3"
     differs: bool = False
+    missed: str = ""  # its server, which the message did not come to
     unknown: bool = False  # it may have got it: nothing tells of single messages to this client
 
     @property
@@ -77,6 +78,11 @@ class Shown:
     def unknown(self) -> list[str]:
         """Clients of which nobody can tell whether they got some of the burst, sorted."""
         return sorted({v.sub.client for v in self.verdicts if v.unknown})
+
+    @property
+    def missed(self) -> list[str]:
+        """Servers with somebody who asked for the message that it did not come to, sorted."""
+        return sorted({v.missed for v in self.verdicts if v.missed})
 
     @property
     def differs(self) -> list[Verdict]:
@@ -132,7 +138,9 @@ def _traced(state: State, message: Message, subs: list[Subscription]) -> list[Ve
     routed = not message.error and not message.lost
     crossed = any(h.step in ("export", "import") for h in message.hops)
     home = state.accounts.get(message.publisher, "")
-    egress = [h for h in message.hops if h.step == "egress" and h.via not in ("route", "gateway", "leafnode")]
+    several = len(state.servers) > 1
+    visited = {h.place for h in message.hops if h.place}
+    egress = [h for h in message.hops if h.step == "egress" and h.via not in LINKS]
     waiting: dict[tuple[str, str, str], list[Hop]] = {}
     for step in egress:
         waiting.setdefault((step.client, step.sub, step.queue), []).append(step)
@@ -154,21 +162,24 @@ def _traced(state: State, message: Message, subs: list[Subscription]) -> list[Ve
         if hop is not None and hop.error:
             v.why = [(hop.error, "")]
         elif v.got:
-            v.note = "" if sub.open else "left since"
+            where = f"at {hop.place}" if several and hop is not None and hop.place else ""
+            v.note = where if sub.open else ", ".join(w for w in ("left since", where) if w)
         elif not there:
             v.why = [("was away" if sub.spans[0][0] < message.n else "joined later", "")]
         elif not same:
             v.why = [("is in another account", "")]
         elif routed and not rule:
             _why_not(v, subject)
+        elif several and rule and not sub.queue and state.places.get(sub.client, "") not in ("", *visited):
+            v.missed = state.places[sub.client]
+            v.why = [(f"{v.missed} did not get it", "")]
         out.append(v)
 
     began = message.hops[0].t if message.hops else message.t
-    whole = (
-        len(egress) == sum(h.step == "egress" for h in message.hops)
-        and len(message.hops) < HOPS
-        and not message.torn
-    )
+    # Every server that it went on to has told its part.
+    onward = {h.hop for h in message.hops if h.step == "egress" and h.via in LINKS and not h.error}
+    told = {h.hop for h in message.hops if h.step == "in" and h.hop}
+    whole = onward <= told and len(message.hops) < HOPS and not message.torn
     members: dict[tuple[str, str], list[Verdict]] = {}
     for v in out:
         if v.sub.queue:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 
 from natslab.views.routing.plan import plan_of
-from natslab.views.routing.state import GAP, RECENT, Message, State, by_name
+from natslab.views.routing.state import GAP, LINKS, RECENT, Message, State, by_name
 from natslab.views.routing.verdicts import Run, Shown, shown_of
 from natslab.views.view import Table
-from natslab.views.wording import amount, count_of, fit, in_words, listed, plain, wide
+from natslab.views.wording import amount, count_of, fit, in_words, listed, plain, short_name, wide
 
 TABLE = 50  # subscriptions in a row of their own in the table
 
@@ -171,6 +171,9 @@ def _story(state: State, shown: Shown, message: Message) -> list[list[Run]]:
         pieces.append([(f"Δ The server's trace and the matcher differ: {listed(who[:4])}.", "")])
     if message.dry:
         pieces.append([("A dry run: nothing was delivered or stored.", "")])
+    way = way_of(state, shown, message)
+    if way:
+        pieces.append([(way, "")])
     if message.mapped_to:
         piece = [("It was published as ", ""), (fit(message.published_as, 240, "t12 mono"), "mono")]
         pieces.append([*piece, (f", mapped on the way in{', and ' + copy if copy else ''}.", "")])
@@ -194,6 +197,32 @@ def _story(state: State, shown: Shown, message: Message) -> list[list[Run]]:
     for stream, error in refused:
         pieces.append([(f"{plain(stream)} did not store it: {plain(error)}.", "")])
     return pieces
+
+
+def way_of(state: State, shown: Shown, message: Message) -> str:
+    """Which servers the message went through, and by what; "" where there is only one."""
+    if len(state.servers) < 2 or not message.hops:
+        return ""
+    first = message.hops[0].place
+    start = f"It came in at {short_name(first, 24)}"
+    missed = listed([short_name(name, 24) for name in shown.missed[:3]]) if shown.missed else ""
+    end = f"; {missed} did not get it." if missed else "."
+    onward = [h for h in message.hops if h.step == "egress" and h.via in LINKS and not h.error]
+    if not onward:
+        return f"{start} and stayed there{end if missed else ': no other server asks for it.'}"
+    parts: list[str] = []
+    for place in dict.fromkeys(h.place for h in onward):
+        by = []
+        for via in dict.fromkeys(h.via for h in onward if h.place == place):
+            names = [short_name(h.client, 24) for h in onward if h.place == place and h.via == via]
+            more = [f"{len(names) - 4} more"] if len(names) > 4 else []
+            by.append(f"by {via} to {listed([*names[:4], *more])}")
+        begin = " and went " if place == first else f"; from {short_name(place, 24)} "
+        parts.append(f"{begin}{listed(by)}")
+    whole = f"{start}{''.join(parts)}{end}"
+    if wide(whole, "t13") > 852:
+        return f"{start} and went on to {count_of(len(onward), 'server')}{end}"
+    return whole
 
 
 def describe(state: State) -> tuple[str, str]:

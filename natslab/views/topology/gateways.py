@@ -51,7 +51,14 @@ def _pair(all_: Seen, walls: Walls, a: Box, b: Box, wires: list[Wire], near: boo
     if rates is not None:
         from_, back = (count_of(round(r), "message") for r in rates)
         title += f" {from_} per second from {plain(a.group.name)}, {back} back."
-    return sc.Group(key=key, marks=marks, title=title, state={"connections": there}, actions=_actions(wires))
+    return sc.Group(
+        key=key,
+        marks=marks,
+        title=title,
+        state={"connections": there},
+        actions=_actions(wires),
+        classes="menu" if any(w.laid for w in wires) else "",
+    )
 
 
 def _said(wires: list[Wire]) -> str:

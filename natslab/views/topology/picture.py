@@ -81,8 +81,7 @@ def _heads(all_: Seen) -> list[Mark]:
         f"{one[0].upper()}{one[1:]} of the learner's account. The lab's own two connections are not drawn."
     )
     if not all_.plan.labels:
-        words = f"{many}; {one}"
-        return [label("total/", LABELS, all_.plan.bottom + 16, words, "t11 ink3", title=about)]
+        return [label("total/", LABELS, all_.plan.bottom + 16, _whole(all_), "t11 ink3", title=about)]
     return [
         label("clients/", LABELS, CLIENTS, one if count else "no client", "t11 ink3", title=about),
         label("total/", LABELS, all_.plan.boxes[0].axis + 4, count_of(len(all_.nodes), "server"), "t11 ink3",
@@ -100,14 +99,20 @@ def _foot(all_: Seen, between: list[Mark]) -> list[Mark]:
         words = "at the wires: messages per second, width = log10"
         marks.append(label("foot/rate", RIGHT, y, words, "t11 ink3 end"))
         right -= text_width(words, "t11") + 20
+    left = LABELS
+    if not all_.plan.labels:  # what is in the picture stands at the left
+        left += text_width(_whole(all_), "t11") + 24
     rest = [short_name(g.name, 20) for g in all_.plan.rest]
-    if rest:
-        left = LABELS if all_.plan.labels else 420.0
-        words = fit(f"not drawn: {', '.join(rest)}", max(40.0, right - left), "t11")
+    if rest and right - left > 90:
+        words = fit(f"not drawn: {', '.join(rest)}", right - left, "t11")
         marks.append(label("foot/rest", left, y, words, "t11 ink3"))
     if not marks and not all_.plan.labels:
         marks.append(label("foot/", RIGHT, y, "", "t11 ink3 end"))
     return marks
+
+
+def _whole(all_: Seen) -> str:
+    return fit(f"{totals(all_)}; {count_of(all_.count, 'client')}", 520, "t11")
 
 
 def _flights(all_: Seen) -> list[Flight]:

@@ -81,6 +81,7 @@ def server(all_: Seen, box: Box, node: Node) -> Mark:
         marks += _sign(key, node, r)
     clients = all_.clients(node.name)
     words = f"{plain(node.name)} is {node.state}" + (", with the lead of the meta group" if leads else "")
+    held = count_of(len(clients), "client") if clients else "No client"
     facts = {"state": node.state, "clients": len(clients)}
     if node.version:
         facts["version"] = node.version
@@ -88,7 +89,7 @@ def server(all_: Seen, box: Box, node: Node) -> Mark:
         facts["domain"] = plain(node.domain)
     wires = [w.key for w in all_.wires if node.name in (w.a, w.b)]
     return sc.Group(
-        key=key, x=x, y=y, marks=marks, title=f"{words}. {count_of(len(clients), 'client')}.", state=facts,
+        key=key, x=x, y=y, marks=marks, title=f"{words}. {held}.", state=facts, classes="menu",
         actions=actions(all_, node), light=[*wires, *(f"client/{c.label}" for c in clients[:40])],
     )  # fmt: skip
 
@@ -125,17 +126,21 @@ _WORDS = {"lame duck": "leaving"}
 def actions(all_: Seen, node: Node) -> list[Action]:
     """What a person may do to a server."""
     name = shlex.quote(node.name)
-    kill, restart = Action(f"natslab kill {name}", "Kill"), Action(f"natslab restart {name}", "Restart")
+    kill = Action(f"natslab kill {name}", "Kill", "K", "✕")
     if node.state == "frozen":
-        return [Action(f"natslab thaw {name}", "Thaw"), kill]
+        return [Action(f"natslab thaw {name}", "Thaw", "Z", "▶"), kill]
     if node.state in ("down", "starting"):
-        return [restart]
-    out = [kill, Action(f"natslab freeze {name}", "Freeze"), restart]
+        return [Action(f"natslab restart {name}", "Restart", "K", "↑")]
+    out = [
+        kill,
+        Action(f"natslab freeze {name}", "Freeze", "Z", "‖"),
+        Action(f"natslab restart {name}", "Restart", "R", "↑"),
+    ]
     mine = [w for w in all_.state.wires.values() if node.name in (w.a, w.b) and w.laid]
     if any(not w.blocked for w in mine):
-        out.append(Action(f"natslab cut --isolate {name}", "Isolate"))
+        out.append(Action(f"natslab cut --isolate {name}", "Cut off", "X", "┇"))
     if any(w.state != "open" for w in mine):
-        out.append(Action(f"natslab heal {name}", "Heal"))
+        out.append(Action(f"natslab heal {name}", "Heal", "H", "="))
     return out
 
 

@@ -8,7 +8,7 @@ from natslab.views.topology.labels import named, standing, totals
 from natslab.views.topology.seen import Seen, accounts_of, bundles, rate, seen, singles, up_of, waiting
 from natslab.views.topology.sides import Group, sides_of, voters
 from natslab.views.topology.state import Node, State, Wire
-from natslab.views.topology.words import left_of, there_are, word_of
+from natslab.views.topology.words import left_of, there_are, word_of, words_of
 from natslab.views.view import Table
 from natslab.views.wording import amount, count_of, listed, plain
 
@@ -33,12 +33,10 @@ def table(state: State) -> Table:
             facts = "; ".join(_facts(all_, box.group, node))
             row(f"srv/{node.name}", node.name, _kind(box.group), node.state, clients, "", facts)
     for a, b, wires in bundles(all_):
-        shut, there = [w for w in wires if w.blocked], sum(w.there for w in wires)
-        stands = (
-            f"{len(shut)} of {len(wires)} {word_of(shut)}" if shut else "open" if there else "not connected"
-        )
-        row(f"gw/{a.name}>{b.name}", f"{a.name} – {b.name}", "gateways", stands, "", _pace(all_, *wires),
-            count_of(there, "connection"))  # fmt: skip
+        there = sum(w.there for w in wires)
+        name, pace = f"{a.name} – {b.name}", _pace(all_, *wires)
+        note = count_of(there, "connection")
+        row(f"gw/{a.name}>{b.name}", name, "gateways", _stands(wires), "", pace, note)
     for wire in singles(all_):
         row(wire.key, f"{wire.a} – {wire.b}", wire.type, standing(wire), "", _pace(all_, wire),
             ", ".join(_notes(state, wire)))  # fmt: skip
@@ -47,6 +45,16 @@ def table(state: State) -> Table:
         row(f"acct/{name}", name, "account", "", amount(count), "", _imports(state, name))
     row("total/", "all", "", "", amount(all_.count), "", ", ".join(_all(all_)))
     return found
+
+
+def _stands(wires: list[Wire]) -> str:
+    """What the gateways between two clusters do."""
+    shut, slow = [w for w in wires if w.blocked], [w for w in wires if w.state == "delayed"]
+    if shut:
+        return f"{len(shut)} of {len(wires)} {word_of(shut)}"
+    if slow:
+        return standing(slow[0])
+    return "open" if any(w.there for w in wires) else "not connected"
 
 
 def _kind(group: Group) -> str:
@@ -96,10 +104,13 @@ def _all(all_: Seen) -> Iterator[str]:
     hidden = [n.name for n in all_.nodes if n.name not in all_.plan.places]
     if hidden:
         yield f"{count_of(len(hidden), 'server')} not drawn: {listed(hidden)}"
+        yield " ".join(words_of(all_))
     clusters = [g for g in all_.groups if g.cluster]
     shut = [w for w in all_.wires if w.blocked]
     if len(clusters) > 1:
         yield f"{len(clusters)} clusters"
+    if clusters and len(all_.groups) > 1:
+        yield ", ".join(f"{len(group.nodes)} in {group.name}" for group in clusters)
     for group in clusters:
         sides = sides_of(group, all_.wires)
         if len(sides) > 1:

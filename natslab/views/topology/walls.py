@@ -37,6 +37,7 @@ def wall(key: str, now: float, x: float, y: tuple[float, float], wires: list[Wir
         title=f"Nothing passes between {names}{more}.",
         state={"state": word, "wires": len(wires)},
         actions=[heal(wires)],
+        classes="menu",
         marks=[
             Path(key=f"{key}/line", d=f"M{x:g} {y[0]:g}V{y[1]:g}", width=3, classes="wall"),
             label(f"{key}/word", x, text, word, "t12 w6 middle"),
@@ -48,7 +49,8 @@ def wall(key: str, now: float, x: float, y: tuple[float, float], wires: list[Wir
 def heal(wires: list[Wire]) -> Action:
     """The line that ends it: of one wire, or of all there are."""
     pair = f" {shlex.quote(wires[0].a)} {shlex.quote(wires[0].b)}" if len(wires) == 1 else ""
-    return Action(f"natslab heal{pair}", "Heal")
+    keys = {"held": "H", "delayed": "D"}
+    return Action(f"natslab heal{pair}", "Heal", keys.get(wires[0].state, "X") if wires else "X", "=")
 
 
 def bar(wire: Wire, curve: Curve | Elbow, now: float) -> Mark:
@@ -61,7 +63,8 @@ def bar(wire: Wire, curve: Curve | Elbow, now: float) -> Mark:
     if low or text_width(words, "t11") < abs(x1 - x0) + 10:
         marks.append(label(f"{key}/age", x, y + 30 if low else y - 24, words, "t11 ink2 middle"))
     title = f"The wire between {short_name(wire.a, 20)} and {short_name(wire.b, 20)} is {wire.state}."
-    return sc.Group(key=key, marks=marks, title=title, state={"state": wire.state}, actions=[heal([wire])])
+    facts = {"state": wire.state}
+    return sc.Group(key=key, marks=marks, title=title, state=facts, actions=[heal([wire])], classes="menu")
 
 
 class Walls:

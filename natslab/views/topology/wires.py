@@ -13,7 +13,7 @@ from natslab.views.topology.labels import span, standing
 from natslab.views.topology.plan import BOWS, NOTE, Box, curve_of
 from natslab.views.topology.seen import Seen, down_of, rate, singles, up_of, waiting
 from natslab.views.topology.state import Wire
-from natslab.views.topology.walls import Walls
+from natslab.views.topology.walls import Walls, heal
 from natslab.views.wording import amount, count_of, fit, listed, plain, short_name
 
 DELAY = "200ms"  # what the button asks for
@@ -82,6 +82,7 @@ def _wire(
         title=_title(wire, rates),
         state=_facts(wire, rates),
         actions=actions(wire),
+        classes="menu" if wire.laid else "",
         light=[f"srv/{wire.a}", f"srv/{wire.b}"],
     )
 
@@ -224,9 +225,9 @@ def actions(wire: Wire) -> list[Action]:
         return []
     pair = f"{shlex.quote(wire.a)} {shlex.quote(wire.b)}"
     if wire.state != "open":
-        return [Action(f"natslab heal {pair}", "Heal")]
+        return [heal([wire])]
     return [
-        Action(f"natslab cut {pair}", "Cut"),
-        Action(f"natslab hold {pair}", "Hold"),
-        Action(f"natslab delay {pair} {DELAY}", "Delay"),
+        Action(f"natslab cut {pair}", "Cut", "X", "┇"),
+        Action(f"natslab hold {pair}", "Hold", "H", "‖"),
+        Action(f"natslab delay {pair} {DELAY}", "Delay 0.2 s", "D", "…"),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from natslab.views.scene import shorten, text_width
 from natslab.views.topology.labels import named, span
 from natslab.views.topology.seen import Seen, seen, up_of, waiting
 from natslab.views.topology.sides import Group, between, sides_of, voters
@@ -11,6 +12,7 @@ from natslab.views.topology.state import Node, State, Wire, leader_of, natural
 from natslab.views.view import unheard
 from natslab.views.wording import NOTE, SENTENCE, count_of, listed, plain, short_name
 
+ROOM = 852.0  # pixels of a line
 Said = tuple[str, str]  # the sentence, and what it means
 
 
@@ -30,14 +32,14 @@ def words_of(all_: Seen) -> tuple[str, str]:
         return "There is no server yet.", "Start one: %natslab up"
     said = list(_findings(all_)) or [_calm(all_)]
     sentence, notes = said[0][0], [said[0][1]]
-    if len(said) > 1 and len(f"{sentence} {said[1][0]}") <= SENTENCE:
+    if len(said) > 1 and text_width(f"{sentence} {said[1][0]}", "t16") <= ROOM:
         sentence = f"{sentence} {said[1][0]}"
         notes.append(said[1][1])
     note = ""
     for piece in filter(None, notes):
         if len(f"{note} {piece}") <= NOTE:
             note = f"{note} {piece}".strip()
-    return sentence, note
+    return shorten(sentence, ROOM, "t16"), shorten(note, ROOM, "t13")
 
 
 def there_are(state: State) -> str:

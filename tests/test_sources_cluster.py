@@ -1,0 +1,329 @@
+"""Three real servers: what the tape and the views say is what the leaders say, whoever leads."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from natslab.lab import Lab
+from natslab.loop import run
+from natslab.tape.event import Deliver, End, Hop, Pub, Snap, Store
+from tests.agreeing import agree
+from tests.clusters import Group, agrees, ask, attach, events, led, other, remove, soon, told_once
+
+WaitFor = Callable[..., float]
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Lab]:
+    with Lab.up(servers=3, name="cluster") as up:
+        yield up
+
+
+@pytest.fixture
+def go(lab: Lab) -> Iterator[Group]:
+    """Runs lines on a stream of its own; every server and wire is whole again afterwards."""
+    group = Group(lab, f"CL{next(_numbers)}")
+    yield group
+    mend(lab)
+    remove(lab, group.stream)
+
+
+def mend(lab: Lab) -> None:
+    for server in lab.servers.values():
+        if server.state == "down":
+            server.start()
+        elif server.state == "frozen":
+            server.thaw()
+    if any(link.state != "open" for link in lab.fleet.links.values()):
+        lab.heal()
+    lab.do(lab.reconnected())
+
+
+def answer_some(go: Group, consumer: str = "c") -> None:
+    """Two acked, one refused, one terminated, one in somebody's hands."""
+    go(f"con next {{S}} {consumer} --count 2 --ack")
+    go(f"con next {{S}} {consumer} --nak")
+    got = go(f"con next {{S}} {consumer} --count 2 --hold")
+    go(f"natslab term {{S}} {consumer} {got.seqs[0]}")
+
+
+def test_leaders_come_and_go(go: Group) -> None:
+    go.make("c", "d")
+    go.fill_with(6)
+    answer_some(go)
+    agrees(go.lab, go.stream, "c", "d")
+    moved = go.step_down()
+    go.fill_with(6)
+    go("con next {S} d --count 3 --ack")
+    agrees(go.lab, go.stream, "c", "d")
+    led_by = go.step_down("c")
+    answer_some(go)
+    agrees(go.lab, go.stream, "c", "d")
+    told_once(go.lab, go.stream)
+    told = [e for e in events(go.lab) if isinstance(e, Snap) and e.place]
+    assert [e.place for e in told if e.what == "stream" and e.data["name"] == go.stream][-1] == moved
+    names = [e.place for e in told if e.what == "consumer" and e.data.get("name") == "c"]
+    assert names[-1] == led_by
+    # Each server says what it has; a picture of who takes what counts a stream once.
+    assert {e.place for e in told if e.what == "jsz" and e.data["streams"]} == {"n1", "n2", "n3"}
+    stream = go.lab.view("routing").state.streams[go.stream]
+    assert (stream.messages, sorted(stream.servers)) == (12, ["n1", "n2", "n3"])
+
+
+def test_the_leaders_server_dies(go: Group) -> None:
+    go.make("c")
+    go.fill_with(5)
+    answer_some(go)
+    agrees(go.lab, go.stream, "c")
+    gone = led(go.lab, go.stream)
+    go.lab.server(gone).kill()
+    assert f"{gone} is down: this is what the stream held." in go.lab.view("stream", go.stream).describe()
+    go.lab.do(go.lab.reconnected())
+    assert led(go.lab, go.stream) != gone != led(go.lab, go.stream, "c")
+    go.fill_with(5)
+    answer_some(go)
+    agrees(go.lab, go.stream, "c")
+    assert "is down" not in go.lab.view("stream", go.stream).describe()
+    go.lab.server(gone).start()
+    go.fill_with(2)
+    agrees(go.lab, go.stream, "c")
+    told_once(go.lab, go.stream)
+
+
+def test_a_server_is_cut_off(go: Group) -> None:
+    """The others go on; what happens on its side is heard there."""
+    go.make("c")
+    go.fill_with(3)
+    leads = led(go.lab, go.stream)
+    alone = other(go.lab, leads, led(go.lab, go.stream, "c"))
+    attach(go.lab, leads, "tester", "you", "hold")
+
+    async def here() -> Any:
+        client = await go.lab.hub.connect("alone", go.lab.fleet.login(name=alone), allow_reconnect=False)
+        await client.subscribe("both.>")
+        await client.sync()
+        return client
+
+    client = run(here())
+    try:
+        go.lab.isolate(alone)
+
+        async def say() -> str:
+            await client.publish("both.sides", b"hello")
+            await client.sync()
+            return str(client.label)
+
+        label = run(say())
+        go.fill_with(3)
+        go("con next {S} c --count 2 --ack")
+        agrees(go.lab, go.stream, "c")
+        (pub,) = [e for e in events(go.lab) if isinstance(e, Pub) and e.client == label]
+        way = [(h.place, h.step, h.client) for h in events(go.lab) if isinstance(h, Hop) and h.id == pub.id]
+        assert way == [(alone, "in", label), (alone, "egress", label)]
+        assert [e.outcome for e in events(go.lab) if isinstance(e, End) and e.id == pub.id] == ["delivered"]
+    finally:
+        run(client.close())
+    go.lab.heal()
+    go.fill_with(1)
+    agrees(go.lab, go.stream, "c")
+    told_once(go.lab, go.stream)
+
+
+def test_a_stream_with_one_replica_goes_with_its_server(go: Group, wait_for: WaitFor) -> None:
+    go.make("c", replicas=1)
+    go.fill_with(4)
+    answer_some(go)
+    agrees(go.lab, go.stream, "c")
+    home = led(go.lab, go.stream)
+    go.lab.server(home).kill()
+    for view in ("stream", "acks"):
+        shown = go.lab.view(view, go.stream)
+        assert f"{home} is down" in shown.describe(), view
+        assert shown.state.streams[go.stream].messages == 4
+    go.lab.server(home).start()
+    go.lab.do(go.lab.reconnected())
+    led(go.lab, go.stream, "c")
+    go.fill_with(2)
+    go("con next {S} c --count 1 --ack")
+    agrees(go.lab, go.stream, "c")
+    assert "is down" not in go.lab.view("stream", go.stream).describe()
+    gone = [e for e in events(go.lab) if isinstance(e, Snap) and e.data.get("gone")]
+    assert [e for e in gone if go.stream in (e.data.get("name"), e.data.get("stream"))] == []
+    told_once(go.lab, go.stream)
+
+
+def test_a_stream_in_memory(go: Group) -> None:
+    """Nothing of it is in a file: what is known comes from clients, acks and counters."""
+    go.make("c", storage="memory")
+    go.fill_with(4)
+    go("con next {S} c --count 2 --ack")
+    agrees(go.lab, go.stream, "c")
+    go.step_down()
+    go.step_down("c")
+    go.fill_with(4)
+    go("con next {S} c --count 3 --ack")
+    agrees(go.lab, go.stream, "c")
+    stored = [e.seq for e in events(go.lab) if isinstance(e, Store) and e.stream == go.stream and e.client]
+    assert stored == list(range(1, 9))
+
+
+def test_a_message_on_its_way_through_two_servers(go: Group) -> None:
+    lab = go.lab
+
+    async def send() -> None:
+        a = await lab.hub.connect("away", lab.fleet.login(name="n1"))
+        b = await lab.hub.connect("back", lab.fleet.login(name="n3"))
+        await b.subscribe("way.*")
+        for _ in range(100):  # until the interest has reached n1
+            await b.sync()
+            await a.publish("way.1")
+            await a.sync()
+            lab.hub.flush()
+            await lab._traces.settled(1)
+            if any(isinstance(e, Hop) and e.place == "n3" and e.client == "back" for e in events(lab)):
+                break
+        await a.close()
+        await b.close()
+
+    run(send())
+    id = [e.id for e in events(lab) if isinstance(e, Pub) and e.client == "away"][-1]
+    steps = [(h.place, h.step, h.via, h.client) for h in events(lab) if isinstance(h, Hop) and h.id == id]
+    assert steps == [
+        ("n1", "in", "client", "away"),
+        ("n1", "egress", "route", "n3"),
+        ("n3", "in", "route", "n1"),
+        ("n3", "egress", "client", "back"),
+    ]
+    assert [e.count for e in events(lab) if isinstance(e, End) and e.id == id] == [1]
+
+
+def test_a_queue_group_on_every_server(go: Group) -> None:
+    lab = go.lab
+
+    async def share() -> int:
+        got = 0
+        members = []
+
+        async def take(_: Any) -> None:
+            nonlocal got
+            got += 1
+
+        for name in lab.servers:
+            member = await lab.hub.connect(f"{go.subject}-{name}", lab.fleet.login(name=name))
+            await member.subscribe(f"{go.subject}.job", queue=go.subject, cb=take)
+            members.append(member)
+        sender = await lab.hub.connect("sender", lab.fleet.login(name="n1"))
+        for member in members:
+            await member.sync()
+        while got < 3:  # the interest of other servers takes a moment
+            await sender.publish(f"{go.subject}.job")
+            await sender.sync()
+            await lab.hub.sync()
+        got = 0
+        for _ in range(60):
+            await sender.publish(f"{go.subject}.job")
+        for _ in range(200):
+            await lab.hub.sync()
+            if got == 60:
+                break
+        for one in (*members, sender):
+            await one.close()
+        return got
+
+    assert run(share()) == 60
+    group = soon(lab, lambda: lab.view("queue", go.subject).state.groups[go.subject])
+    served = {lane.client: lane.count for lane in group.lanes.values()}
+    assert set(served) == {f"{go.subject}-{name}" for name in lab.servers}
+    assert sum(served.values()) >= 60 and all(served.values())
+
+
+def test_buckets_and_mirrors(go: Group) -> None:
+    go.make()
+    copy = f"{go.stream}COPY"
+    ask(go.lab, f"STREAM.CREATE.{copy}", {"name": copy, "num_replicas": 3, "mirror": {"name": go.stream}})
+    go("kv add {S} --replicas 3 --history 3")
+    go.fill_with(5)
+    go("kv put {S} color blue")
+    go("kv put {S} color red")
+    go.step_down()
+    Group(go.lab, copy).step_down()
+    Group(go.lab, f"KV_{go.stream}").step_down()
+    go.fill_with(5)
+    go("kv put {S} color green")
+    go("kv put {S} size 9")
+
+    def check() -> None:
+        link = next(li for li in go.lab.view("mirrors", copy).state.links if li.copy == copy)
+        state = go.lab.view("mirrors", copy).state
+        assert (state.streams[copy].messages, state.streams[copy].last, link.lag) == (10, 10, 0)
+        bucket = go.lab.view("kv", go.stream).state.buckets[go.stream]
+        assert {k: [e.value for e in key.entries] for k, key in bucket.keys.items()} == {
+            "color": ["blue", "red", "green"],
+            "size": ["9"],
+        }
+        assert (bucket.messages, bucket.rev, bucket.told) == (4, 4, 2)
+
+    soon(go.lab, check)
+    told_once(go.lab, f"KV_{go.stream}")
+    told_once(go.lab, copy)
+    for name in (copy, f"KV_{go.stream}"):
+        remove(go.lab, name)
+
+
+def test_what_they_say_of_their_connections(lab: Lab, wait_for: WaitFor) -> None:
+    def newest(server: str) -> list[str]:
+        said = [e for e in events(lab) if isinstance(e, Snap) and (e.what, e.place) == ("routez", server)]
+        links = said[-1].data["links"] if said else []
+        assert all(link["type"] == "route" and link["in_msgs"] >= 0 <= link["rtt"] < 5 for link in links)
+        return [link["to"] for link in links]
+
+    wait_for(lambda: newest("n1") == ["n2", "n3"])
+    began = lab.tape.now()
+    try:
+        lab.cut("n1", "n2")
+        wait_for(lambda: newest("n1") == ["n3"] and newest("n2") == ["n3"])
+        assert newest("n3") == ["n1", "n2"]
+    finally:
+        lab.heal()
+    wait_for(lambda: newest("n1") == ["n2", "n3"])
+    told = [e for e in events(lab) if isinstance(e, Snap) and e.what == "routez" and e.t >= began]
+    assert len(told) <= 3 * 2 * (2 + lab.tape.now() - began)  # not more than one a second, and what changed
+
+
+def test_one_that_does_not_answer_keeps_nobody_waiting(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncio
+    import time
+
+    ask_it = lab.fleet.ask
+
+    async def slow(server: str, what: str, **body: Any) -> dict[str, Any]:
+        if server == "n2":
+            await asyncio.sleep(0.9)
+        return await ask_it(server, what, **body)
+
+    monkeypatch.setattr(lab.fleet, "ask", slow)
+    reports: list[Any] = []
+    stop = lab._monitor.read(reports.append)
+    try:
+        began = time.monotonic()
+        run(lab._monitor.poll())
+        assert time.monotonic() - began < 0.8
+        assert reports
+    finally:
+        stop()
+
+
+def test_a_delivery_is_told_where_the_client_is(go: Group) -> None:
+    go.make("c")
+    go.fill_with(1)
+    got = go("con next {S} c --ack")
+    assert got.seqs == [1]
+    agree(go.lab, go.stream, "c")
+    (told,) = [e for e in events(go.lab) if isinstance(e, Deliver) and e.stream == go.stream]
+    assert told.place == go.lab.hub.clients[told.client].server
