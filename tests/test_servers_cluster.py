@@ -304,6 +304,24 @@ def test_a_message_crosses(three: Fleet) -> None:
     assert frame.header.startswith(b"NATS/1.0\r\nK: v")
 
 
+@pytest.mark.parametrize("rounds", [2, pytest.param(30, marks=[pytest.mark.soak, pytest.mark.timeout(300)])])
+def test_what_is_ready_takes_a_stream_at_once(rounds: int) -> None:
+    """Before, a stream of all servers is refused (10005) or its request lost."""
+
+    async def once(size: int) -> None:
+        fleet = await Fleet.start(cluster(size))
+        try:
+            await fleet.ready()
+            client = await nats.connect(**fleet.login())
+            await client.jetstream(timeout=3).add_stream(name="ALL", subjects=["all"], num_replicas=size)
+            await client.close()
+        finally:
+            await fleet.stop()
+
+    for n in range(rounds):
+        run(once((2, 3, 5)[n % 3]))
+
+
 def test_stop_leaves_nothing(alive: Callable[[int], bool]) -> None:
     fleet = run(Fleet.start(cluster(3)))
     pids = [server.pid for server in fleet.servers.values()]
