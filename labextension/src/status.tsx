@@ -6,7 +6,7 @@ import { ReactWidget, UseSignal } from '@jupyterlab/apputils';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { Signal } from '@lumino/signaling';
 import { COMMANDS } from './ids';
-import { alarm, grave, status as words } from './panel/words';
+import { alarms, grave, status as words } from './panel/words';
 import { IWorkbench, type Workbench } from './workbench';
 
 class Item extends ReactWidget {
@@ -33,16 +33,16 @@ class Item extends ReactWidget {
     if (!state?.lab) {
       return null;
     }
-    const alarms = state.alarms.map(one => alarm(one, trans));
+    const wrong = alarms(state.alarms, trans).map(({ text }) => text);
     return (
       <button
         type="button"
         className={`natslab-status-item${grave(state.alarms) ? ' natslab-warn' : ''}`}
-        title={[...alarms, trans.__('Open the NATS panel')].join('\n')}
+        title={[...wrong, trans.__('Open the NATS panel')].join('\n')}
         onClick={this.open}
       >
         {words(state.servers, state.rate, trans)}
-        {alarms.length > 0 && ` \u00b7 ${alarms[0]}`}
+        {wrong.length > 0 && ` \u00b7 ${wrong[0]}`}
       </button>
     );
   }

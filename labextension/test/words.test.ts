@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { alarm, bytes, count, grave, missing, status, tone, why } from '../src/panel/words';
+import { alarms, bytes, count, grave, missing, status, tone, why } from '../src/panel/words';
 
 /** As JupyterLab's bundles do it: the values take the places of %1, %2. */
 const fill = (text: string, values: unknown[]): string => text.replace(/%(\d)/g, (_, i) => String(values[Number(i) - 1]));
@@ -28,8 +28,14 @@ test('every state has a look of its own', () => {
 });
 
 test('alarms: lost quorum and slow consumers are seen from afar', () => {
-  assert.equal(alarm({ kind: 'quorum', of: '_meta_' }, trans), 'The meta group has no quorum');
-  assert.equal(alarm({ kind: 'odd', of: 'x' }, trans), 'x: odd');
+  const text = (...list: [string, string][]) => alarms(list.map(([kind, of]) => ({ kind, of })), trans).map(each => each.text);
+  assert.deepEqual(text(['quorum', '_meta_']), ['The meta group has no quorum']);
+  assert.deepEqual(text(['quorum', 'ORDERS'], ['down', 'n1'], ['quorum', '_meta_'], ['down', 'n3']), [
+    'ORDERS and the meta group have no quorum',
+    'n1 and n3 are down'
+  ]);
+  assert.deepEqual(text(...['a', 'b', 'c', 'd', 'e'].map((of): [string, string] => ['frozen', of])), ['a, b, c and 2 more are frozen']);
+  assert.deepEqual(text(['odd', 'x']), ['x: odd']);
   assert.equal(grave([{ kind: 'down', of: 'n1' }]), false);
   assert.equal(grave([{ kind: 'down', of: 'n1' }, { kind: 'slow', of: 'n2' }]), true);
 });

@@ -27,6 +27,7 @@ NAMES = [
     "burst",
     "scrub",
     "paint",
+    "workbench",
 ]
 
 

@@ -45,11 +45,12 @@ def chromium() -> str | None:
 
 @dataclass
 class Jupyter:
-    """A running JupyterLab."""
+    """A running JupyterLab, or Notebook 7."""
 
     url: str
     token: str
     docs: Path
+    pages: str = "lab/tree"  # where a notebook of the docs folder is shown
 
     def put(self, name: str, cells: list[str]) -> None:
         """Write a notebook of code cells."""
@@ -61,8 +62,8 @@ class Jupyter:
 
 
 @contextlib.contextmanager
-def running(root: Path) -> Iterator[Jupyter]:
-    """JupyterLab on a copy of the lessons, everything of it below `root`."""
+def running(root: Path, app: str = "jupyterlab") -> Iterator[Jupyter]:
+    """JupyterLab (or `app` "notebook") on a copy of the lessons, everything of it below `root`."""
     docs = root / "docs"
     shutil.copytree(LESSONS, docs, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     news = root / "settings" / "@jupyterlab" / "apputils-extension"
@@ -85,9 +86,10 @@ def running(root: Path) -> Iterator[Jupyter]:
         "IPYTHONDIR": str(root / "ipython"),
     }
     arguments = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+        sys.executable, "-m", app, "--no-browser", "--allow-root",
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
         f"--ServerApp.root_dir={docs}", "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
     log = root / "jupyter.log"
@@ -104,7 +106,7 @@ def running(root: Path) -> Iterator[Jupyter]:
                     said = log.read_text()[-3000:]
                     raise RuntimeError(f"JupyterLab did not start:\n{said}") from None
                 time.sleep(0.1)
-        yield Jupyter(url, token, docs)
+        yield Jupyter(url, token, docs, "lab/tree" if app == "jupyterlab" else "notebooks")
     finally:
         process.terminate()
         try:
@@ -153,7 +155,7 @@ def open_notebook(
     console: list[str] = []
     page.on("console", lambda m: console.append(f"{m.type}: {m.text}"))
     page.on("pageerror", lambda e: console.append(f"pageerror: {e}"))
-    page.goto(f"{jupyter.url}/lab/tree/{name}?reset&token={jupyter.token}")
+    page.goto(f"{jupyter.url}/{jupyter.pages}/{name}?reset&token={jupyter.token}")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
     page.evaluate(READY)

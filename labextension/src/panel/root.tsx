@@ -13,7 +13,7 @@ import { LessonList } from './sections/lessons';
 import { Servers } from './sections/servers';
 import { Streams } from './sections/streams';
 import { Views } from './sections/views';
-import { alarm, why, type Sorry } from './words';
+import { alarms, why, type Sorry } from './words';
 import type { Snapshot } from './wire';
 
 function Offer({ sorry }: { sorry: Sorry }) {
@@ -71,13 +71,15 @@ function Heading({ state }: { state: Snapshot | null }) {
       </div>
       {name && <p className="nlp-of">{state?.lab ? trans.__('in %1', name) : name}</p>}
       {state && state.alarms.length > 0 && (
-        <ul className="nlp-alarms" role="alert">
-          {state.alarms.map(one => (
-            <li key={`${one.kind} ${one.of}`} data-kind={one.kind}>
-              {alarm(one, trans)}
-            </li>
-          ))}
-        </ul>
+        <div className="nlp-alarms" role="alert">
+          <ul>
+            {alarms(state.alarms, trans).map(({ kind, text }) => (
+              <li key={kind} data-kind={kind}>
+                {text}
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
     </header>
   );

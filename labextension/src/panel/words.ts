@@ -62,19 +62,44 @@ export function state(name: string, trans: Trans): string {
   }
 }
 
-export function alarm({ kind, of }: Alarm, trans: Trans): string {
-  switch (kind) {
-    case 'quorum':
-      return trans.__('%1 has no quorum', of === '_meta_' ? trans.__('The meta group') : of);
-    case 'slow':
-      return trans.__('%1 has cut off a slow consumer', of);
-    case 'down':
-      return trans.__('%1 is down', of);
-    case 'frozen':
-      return trans.__('%1 is frozen', of);
-    default:
-      return `${of}: ${kind}`;
+const NAMED = 3;
+
+/** Names one after the other; of many only the first. */
+function named(names: string[], trans: Trans): string {
+  const shown = names.slice(0, names.length > NAMED + 1 ? NAMED : NAMED + 1);
+  const more = names.length - shown.length;
+  if (more) {
+    return trans.__('%1 and %2 more', shown.join(', '), more);
   }
+  const last = shown.pop() ?? '';
+  return shown.length ? trans.__('%1 and %2', shown.join(', '), last) : last;
+}
+
+/** What is wrong, a sentence for each kind of it, the worst first. */
+export function alarms(list: Alarm[], trans: Trans): { kind: string; text: string }[] {
+  const kinds = new Map<string, string[]>();
+  for (const { kind, of } of list) {
+    const name = of === '_meta_' ? trans.__('the meta group') : of;
+    kinds.set(kind, [...(kinds.get(kind) ?? []), name]);
+  }
+  return [...kinds].map(([kind, names]) => {
+    const said = named(names, trans);
+    // Names stay as they are; words begin a sentence.
+    const text = list[0].of === '_meta_' && kind === list[0].kind ? said.charAt(0).toUpperCase() + said.slice(1) : said;
+    const n = names.length;
+    switch (kind) {
+      case 'quorum':
+        return { kind, text: trans._n('%2 has no quorum', '%2 have no quorum', n, text) };
+      case 'slow':
+        return { kind, text: trans._n('%2 has cut off a slow consumer', '%2 have cut off slow consumers', n, text) };
+      case 'down':
+        return { kind, text: trans._n('%2 is down', '%2 are down', n, text) };
+      case 'frozen':
+        return { kind, text: trans._n('%2 is frozen', '%2 are frozen', n, text) };
+      default:
+        return { kind, text: `${text}: ${kind}` };
+    }
+  });
 }
 
 /** Whether something is wrong that a person should see from afar. */

@@ -34,7 +34,7 @@ function Server({ row }: { row: ServerRow }) {
             row.version,
             row.mem !== undefined && `${row.mem} MB`,
             row.connections !== undefined && trans._n('%1 client', '%1 clients', row.connections),
-            running && trans.__('%1/s in, %2/s out', count(row.in), count(row.out)),
+            running && (row.in || row.out ? trans.__('%1/s in, %2/s out', count(row.in), count(row.out)) : trans.__('idle')),
             !!row.slow && trans._n('%1 slow consumer', '%1 slow consumers', row.slow)
           ]}
         />
