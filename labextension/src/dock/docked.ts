@@ -4,6 +4,7 @@ import type { Kernel } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Widget } from '@lumino/widgets';
 import { h } from '../stage/dom';
+import { forget } from '../panel/link';
 import type { Acts } from '../panel/acts';
 import { UP } from '../panel/lines';
 import type { Links } from '../panel/links';
@@ -133,15 +134,11 @@ export class DockedView extends Widget {
   }
 
   private leave(): void {
-    const { comm } = this;
+    const { comm, kernel } = this;
     this.stage?.abort();
     this.stage = this.channel = this.comm = this.refused = null;
-    if (comm && !comm.isDisposed) {
-      try {
-        comm.close();
-      } catch {
-        // The kernel is gone, and the comm with it.
-      }
+    if (comm && kernel) {
+      forget(comm, kernel);
     }
   }
 

@@ -84,7 +84,9 @@ export const dock: JupyterFrontEndPlugin<void> = {
         const panel = links.at(widget.content.docking.path);
         if (panel && !owned.has(widget)) {
           owned.add(widget);
-          panel.disposed.connect(() => widget.dispose());
+          const end = (): void => widget.dispose();
+          panel.disposed.connect(end);
+          widget.disposed.connect(() => panel.disposed.disconnect(end));
         }
       });
     links.anyChanged.connect(own);

@@ -21,6 +21,25 @@ export class Refusal extends Error {
   }
 }
 
+/**
+ * Close a comm, without a word where no kernel is left to hear it. The browser's side of a kernel
+ * remembers it all the same (JupyterLab 4.6), so nothing may hang on it.
+ */
+export function forget(comm: Kernel.IComm, kernel: Kernel.IKernelConnection): void {
+  comm.onMsg = comm.onClose = () => undefined;
+  if (!comm.isDisposed) {
+    try {
+      if (kernel.isDisposed || /restarting|dead|terminating/.test(kernel.status)) {
+        comm.dispose();
+      } else {
+        comm.close();
+      }
+    } catch {
+      // The connection is gone, and the comm with it.
+    }
+  }
+}
+
 interface Waiting {
   resolve: (data: never) => void;
   reject: (error: Error) => void;
@@ -177,16 +196,8 @@ export class KernelLink {
     this.comm = null;
     this.state = null;
     this.fail();
-    if (comm && !comm.isDisposed) {
-      try {
-        if (this.over && !this.kernel.isDisposed) {
-          comm.close();
-        } else {
-          comm.dispose();
-        }
-      } catch {
-        // The connection is gone; so is the comm.
-      }
+    if (comm) {
+      forget(comm, this.kernel);
     }
     this.set(phase);
   }

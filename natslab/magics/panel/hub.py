@@ -34,6 +34,7 @@ from natslab.magics.panel.inspect import inspect
 
 VERSION = 1
 HERTZ = 2.0  # snapshots a second, at most
+SHARE = 0.1  # of the loop's time that snapshots may take, whatever they cost
 SLOWEST = 0.1
 MOST = 30  # panels, and views beside notebooks; of more the oldest are taken for gone
 
@@ -215,9 +216,8 @@ class Hub:
                         panel, {"op": "state", "seq": self._seq, **msgspec.json.decode(_json.encode(state))}
                     )
             took = time.monotonic() - began
-            # A tenth of the loop's time at most, whatever a snapshot costs.
             period = min((panel.period for panel in watching), default=0.0)
-            await asyncio.sleep(max(period, 9 * took))
+            await asyncio.sleep(max(period, took * (1 / SHARE - 1)))
         self._task = None
 
     # --- what panels say ----------------------------------------------------------------------
