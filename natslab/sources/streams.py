@@ -94,6 +94,7 @@ class Streams:
         self._streams: dict[str, _Stream] = {}
         self._early: deque[Event] = deque(maxlen=10_000)  # of streams that were not reported yet
         self._over: dict[str, str] = {}  # deleted streams -> when they were created
+        self._deserted: dict[Key, float] = {}  # consumers that are told, and whose deletion was said: when
         self._read = 0  # how far the tape was read
         self._stop: Callable[[], None] | None = None
         self._task: asyncio.Task[None] | None = None
@@ -188,7 +189,7 @@ class Streams:
         there = {told.key: told for told in report.there if not self._ended(told)}
         gone = set(report.gone)
         for key in [key for key in self._told if key in gone or self._another(there.get(key))]:
-            self._gone(key)
+            self._gone(key, self._since(there[key].made) if key in there else math.inf)
         for key, told in there.items():
             if len(key) > 1 and key[:1] not in self._told:
                 continue  # its stream was deleted while this report was made
@@ -220,20 +221,23 @@ class Streams:
         self._reconcile(name, one, data["state"])
         return data
 
-    def _gone(self, key: Key) -> None:
+    def _gone(self, key: Key, by: float = math.inf) -> None:
+        """It is gone, at the latest since that time of the tape; perhaps it was said when."""
+        at = min(by, self._tape.now(), self._deserted.pop(key, math.inf))
         del self._told[key]
         del self._made[key]
         place = self._places.pop(key)
         if len(key) == 1:
             self._streams.pop(key[0], None)
-            self._snap(place, "stream", {"name": key[0], "gone": True})
+            self._snap(place, "stream", {"name": key[0], "gone": True}, at)
         else:
             if key[0] in self._streams:
                 self._streams[key[0]].book.deserted(key[1], time.time())
-            self._snap(place, "consumer", {"stream": key[0], "name": key[1], "gone": True})
+            self._snap(place, "consumer", {"stream": key[0], "name": key[1], "gone": True}, at)
 
-    def _snap(self, server: str, what: str, data: dict[str, Any]) -> None:
-        self._tape.append(Snap(t=self._tape.now(), source="streams", place=server, what=what, data=data))
+    def _snap(self, server: str, what: str, data: dict[str, Any], at: float | None = None) -> None:
+        t = self._tape.now() if at is None else at
+        self._tape.append(Snap(t=t, source="streams", place=server, what=what, data=data))
 
     def _open(self, server: str, name: str, made: str, data: dict[str, Any]) -> _Stream:
         config, state = data["config"], data["state"]
@@ -367,6 +371,9 @@ class Streams:
             below = not term and config.get("ack_policy") == "all"
             one.book.done(event.seq, event.consumer, self._tape.started + event.t, term=term, below=below)
         elif isinstance(event, Snap) and _deserts(event):
+            key = name, str(event.data["consumer"])
+            if key in self._told and event.t > self._since(self._made[key]):
+                self._deserted[key] = event.t
             one.book.deserted(str(event.data["consumer"]), self._tape.started + event.t)
         elif isinstance(event, Snap):
             self._removal(one, event)

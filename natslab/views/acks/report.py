@@ -46,7 +46,9 @@ def consumer_report(state: State, event: Snap) -> None:
     if not stream or not wanted(state, stream, name):
         return
     if data.get("gone"):
-        _forget(state, stream, name)
+        old = state.consumers.get(f"{stream}/{name}")
+        if old is None or old.changed <= event.t:  # else another one of that name is there by now
+            _forget(state, stream, name)
         return
     consumer = home(state, stream, name)
     _led_by(consumer, event.place)
