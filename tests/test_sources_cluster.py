@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from natslab.lab import Lab
 from natslab.loop import run
-from natslab.tape.event import Deliver, End, Hop, Pub, Snap, Store
+from natslab.tape.event import Deliver, End, Event, Hop, Leader, Pub, Server, Snap, Store
+from natslab.views.view import load
 from tests.agreeing import agree
 from tests.clusters import Group, agrees, ask, attach, events, led, other, remove, soon, told_once
 
@@ -142,6 +146,9 @@ def test_a_stream_with_one_replica_goes_with_its_server(go: Group, wait_for: Wai
     agrees(go.lab, go.stream, "c")
     home = led(go.lab, go.stream)
     go.lab.server(home).kill()
+    began = time.monotonic()
+    go.lab.settle(5)  # nobody can say anything of it: that is not waited for
+    assert time.monotonic() - began < 2
     for view in ("stream", "acks"):
         shown = go.lab.view(view, go.stream)
         assert f"{home} is down" in shown.describe(), view
@@ -156,6 +163,37 @@ def test_a_stream_with_one_replica_goes_with_its_server(go: Group, wait_for: Wai
     gone = [e for e in events(go.lab) if isinstance(e, Snap) and e.data.get("gone")]
     assert [e for e in gone if go.stream in (e.data.get("name"), e.data.get("stream"))] == []
     told_once(go.lab, go.stream)
+
+
+def test_nobody_leads() -> None:
+    """The views say so, of a stream and of its consumers, until somebody does; as the events would come."""
+    one = {"name": "S", "config": {"name": "S", "num_replicas": 3}, "state": {"messages": 2, "last_seq": 2}}
+    said = [
+        *(Server(name=name, state="up") for name in ("n1", "n2", "n3")),
+        Snap(what="group", data={"group": "S-R3F-x", "type": "stream", "stream": "S", "consumer": ""}),
+        Leader(group="S-R3F-x", leader="n1", term=1),
+        Snap(what="stream", place="n1", data=one),
+        Snap(what="consumer", place="n1", data={"stream": "S", "name": "c", "config": {}, "num_pending": 2}),
+    ]
+    views = {name: (load(name), load(name).start(("S",))) for name in ("stream", "acks")}
+
+    def words(*more: Event) -> list[str]:
+        for view, state in views.values():
+            for event in more:
+                view.fold(state, event)
+        return [" ".join(view.describe(state)) for view, state in views.values()]
+
+    assert not any("Nobody leads" in text for text in words(*said))
+    assert all("Nobody leads S" in text for text in words(Leader(group="S-R3F-x", leader="", term=1)))
+    down = words(Leader(group="S-R3F-x", leader="n1", term=1), Server(name="n1", state="down"))
+    assert all("n1 is down: this is what" in text for text in down)
+    # Another leader says what is so; nobody cares what the first one does.
+    now = words(Leader(group="S-R3F-x", leader="n2", term=2), *(e for e in moved(said, "n2")))
+    assert not any("down" in text or "Nobody" in text for text in now)
+
+
+def moved(said: list[Any], place: str) -> list[Any]:
+    return [msgspec.structs.replace(e, place=place) for e in said if e.place]
 
 
 def test_a_stream_in_memory(go: Group) -> None:
@@ -297,9 +335,6 @@ def test_what_they_say_of_their_connections(lab: Lab, wait_for: WaitFor) -> None
 
 
 def test_one_that_does_not_answer_keeps_nobody_waiting(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-    import time
-
     ask_it = lab.fleet.ask
 
     async def slow(server: str, what: str, **body: Any) -> dict[str, Any]:

@@ -29,8 +29,9 @@ from typing import Any
 import msgspec
 
 from natslab.errors import CommandError
-from natslab.tape.event import Event, Server
+from natslab.tape.event import Event, Leader, Server, Snap
 from natslab.views.scene import Scene, shorten
+from natslab.views.wording import short_name
 
 #: Modules of this package that are not views; every other one is.
 _HOUSE = set("view scene layout marks wording player frames deltas track show widget recording page".split())
@@ -45,6 +46,8 @@ class ViewState(msgspec.Struct, kw_only=True):
     selection: str = ""
     lab: str = "lab"
     servers: dict[str, str] = {}  # name -> state
+    raft_of: dict[str, str] = {}  # "ORDERS" or "ORDERS/billing" -> its RAFT group
+    led_by: dict[str, str] = {}  # RAFT group -> the server that leads it, "" when nobody does
 
 
 def fold_common(state: ViewState, event: Event) -> None:
@@ -55,6 +58,13 @@ def fold_common(state: ViewState, event: Event) -> None:
         state.servers.pop(event.name, None)
     elif isinstance(event, Server):
         state.servers[event.name] = event.state
+    elif isinstance(event, Leader):
+        state.led_by[event.group] = event.leader
+    elif isinstance(event, Snap) and event.what == "group":
+        name = "/".join(filter(None, (event.data.get("stream"), event.data.get("consumer"))))
+        before, state.raft_of[name] = state.raft_of.get(name), str(event.data["group"])
+        if before is not None and before != state.raft_of[name]:
+            state.led_by.pop(before, None)  # it was made anew
 
 
 def unheard(state: ViewState) -> str:
@@ -67,12 +77,21 @@ def unheard(state: ViewState) -> str:
     return "No server is up."
 
 
-def silent(state: ViewState, places: Iterable[str] = ()) -> str:
+def unled(state: ViewState, names: Iterable[str]) -> list[str]:
+    """Those of the streams ("ORDERS") and consumers ("ORDERS/billing") that nobody leads."""
+    return [name for name in names if state.led_by.get(state.raft_of.get(name, ""), "?") == ""]
+
+
+def silent(state: ViewState, places: Iterable[str] = (), names: Iterable[str] = ()) -> str:
     """For a note: that what is shown is not of now, because who said it is down or frozen; else "".
 
-    `places` are the servers whose word it is; of others it does not matter what they do.
+    `places` are the servers whose word it is; of others it does not matter what they do. `names` are the
+    streams and consumers, as in `unled`: what nobody leads does nothing.
     """
     said = unheard(state)
+    if not said and (left := unled(state, names)):
+        name = short_name(left[0].rpartition("/")[2])
+        return f"Nobody leads {name}: nothing comes or goes, and this is what was said last."
     if said and len(state.servers) > 1:
         return f"{said[:-1]}: this is what they said last."
     off = {name: state.servers.get(name, "up") for name in (state.servers if said else sorted(set(places)))}

@@ -64,7 +64,8 @@ def _words(state: State, *, timed: bool) -> tuple[str, str]:
     if plan is None:
         return _empty(state)
     consumers = [*plan.lanes[::-1], *plan.bands[::-1]]
-    quiet = silent(state, [consumer.place for consumer in consumers])
+    names = [one.stream for one in consumers[:1]] + [one.key for one in consumers]
+    quiet = silent(state, [one.place for one in consumers], names)
     if quiet:
         return _last_heard(state, plan, consumers, quiet)
     for tell in (_blocked, _differs, _stuck, _full):

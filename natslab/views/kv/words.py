@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from natslab.views.kv.plan import newest_try, plan_of, shown, watchers
-from natslab.views.kv.state import Bucket, Entry, Key, State, Try, Watcher
+from natslab.views.kv.state import STREAM, Bucket, Entry, Key, State, Try, Watcher
 from natslab.views.view import Table, silent, unheard
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, plain, short_name
 
@@ -157,7 +157,7 @@ def _refusal(bucket: Bucket, attempt: Try) -> str:
 
 def _notes(state: State, bucket: Bucket) -> Iterator[str]:
     """What else is worth saying, the most important first."""
-    yield silent(state, [bucket.place])
+    yield silent(state, [bucket.place], [STREAM + bucket.name])
     name = short_name(bucket.name)
     if bucket.gone < math.inf:
         if bucket.watchers:

@@ -89,7 +89,8 @@ def _calm(state: State, link: Link) -> str:
 
 def _notes(state: State, links: list[Link]) -> Iterator[str]:
     there = [li for li in links if li.cut == math.inf]
-    yield silent(state, [stream_of(state, end).place for li in there for end in (li.copy, li.origin)])
+    names = [name for li in there for name in (li.copy, li.origin)]
+    yield silent(state, [stream_of(state, name).place for name in names], names)
     if any(trouble(state, li) for li in there):
         yield "It goes on by itself when the origin is there."
     bounce = state.bounces[-1] if state.bounces else None

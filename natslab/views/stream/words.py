@@ -215,7 +215,8 @@ def _notes_of_all(state: State, streams: list[Stream]) -> Iterator[str]:
 
 
 def _down(state: State, streams: list[Stream]) -> str:
-    said = unheard(state) or silent(state, [stream.place for stream in streams if stream.exists])
+    there = [stream for stream in streams if stream.exists]
+    said = unheard(state) or silent(state, [one.place for one in there], [one.name for one in there])
     held = "the stream" if len(streams) == 1 else "the streams"
     return said and f"{said.removesuffix('.').partition(':')[0]}: this is what {held} held."
 
