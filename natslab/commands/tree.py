@@ -258,6 +258,12 @@ ROOTS = {"nats": NATS, "natslab": NATSLAB, "js": JS}
 _JETSTREAM = {"stream": 1, "consumer": 2, "kv": 1, "object": 1, "counter": 0}
 
 
+#: What the help of `%natslab` begins with: the lab, and what can happen to it.
+_FIRST = (
+    "up", "super", "leaf", "status", "add", "remove", "down", "kill", "term", "freeze", "thaw", "restart",
+    "cut", "hold", "delay", "heal",
+)  # fmt: skip
+
 _loading = threading.Lock()
 
 
@@ -300,6 +306,8 @@ def load() -> None:
         )
 
         JS.commands = {name: NATS.commands[name] for name in _JETSTREAM}
+        known = NATSLAB.commands
+        NATSLAB.commands = {name: known[name] for name in (*_FIRST, *(n for n in known if n not in _FIRST))}
 
 
 class Parsed:
