@@ -40,7 +40,7 @@ def detail(entry: Entry) -> str:
         return _MEANS[entry.kind, entry.verb]
     if entry.kind in ("message", "stream") and entry.verb in ("exhausted", "purged"):
         return ""
-    if entry.kind == "server" and entry.note in ("killed", "stopped"):
+    if entry.kind == "server" and (entry.note in ("killed", "stopped") or entry.verb == "removed"):
         return ""
     if entry.kind == "server" and entry.verb == "up":
         return f"version {entry.note}" if entry.note else ""

@@ -48,7 +48,7 @@ def draw(state: State) -> Scene:
     for box, node in drawn:
         marks += clients(all_, box, node)
     between = [*gateways(all_, walls), *wires(all_, walls)]
-    marks += [*walls.marks, *between, *(server(all_, box, node) for box, node in drawn)]
+    marks += [*walls.marks, *between, *walls.over, *(server(all_, box, node) for box, node in drawn)]
     foot = _foot(all_, between)
     below, bottom = planes(all_, plan.bottom + (28 if foot else 12))
     scene.marks = [*marks, *_heads(all_), *foot, *below]

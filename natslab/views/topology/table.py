@@ -74,10 +74,12 @@ def _facts(all_: Seen, group: Group, node: Node) -> Iterator[str]:
 
 
 def _notes(state: State, wire: Wire) -> Iterator[str]:
-    if up_of(wire):
-        yield f"{listed(up_of(wire)[:4])} to {wire.b}"
-        if len(up_of(wire)) > 1:
-            yield f"1 and {len(up_of(wire)) - 1} more subjects"
+    subjects = up_of(wire)
+    if subjects:
+        many = f"{len(subjects)} subjects like " if len(subjects) > 4 else ""
+        yield f"{many}{listed(subjects[:4])} to {wire.b}"
+    if 2 < len(subjects) < 5:
+        yield count_of(len(subjects), "subject")
     if waiting(state, wire) > 0:
         yield f"{amount(waiting(state, wire))} stored since"
     if wire.why:

@@ -6,6 +6,7 @@ import shlex
 from itertools import pairwise
 
 from natslab.views import scene as sc
+from natslab.views.marks import rect
 from natslab.views.scene import Action, Mark, Path, label, text_width
 from natslab.views.topology.curve import Curve, Elbow
 from natslab.views.topology.labels import age
@@ -53,18 +54,30 @@ def heal(wires: list[Wire]) -> Action:
     return Action(f"natslab heal{pair}", "Heal", keys.get(wires[0].state, "X") if wires else "X", "=")
 
 
-def bar(wire: Wire, curve: Curve | Elbow, now: float) -> Mark:
-    """A short wall across one wire, where others still lead round it."""
+def bar(wire: Wire, curve: Curve | Elbow, now: float) -> tuple[Mark, list[Mark]]:
+    """A short wall across one wire, where others still lead round it; and its age, which lies over wires."""
     x, y = curve.at(0.5)
     (x0, y0), (x1, _) = curve.ends
     key, low = f"wall/{wire.a}|{wire.b}", y - y0 > 8
-    marks: list[Mark] = [Path(key=f"{key}/line", d=f"M{x:g} {y - 17:g}V{y + 17:g}", width=3, classes="wall")]
-    words = f"{wire.state} {since(now, [wire])}"
-    if low or text_width(words, "t11") < abs(x1 - x0) + 10:
-        marks.append(label(f"{key}/age", x, y + 30 if low else y - 24, words, "t11 ink2 middle"))
+    line = Path(key=f"{key}/line", d=f"M{x:g} {y - 17:g}V{y + 17:g}", width=3, classes="wall")
     title = f"The wire between {short_name(wire.a, 20)} and {short_name(wire.b, 20)} is {wire.state}."
-    facts = {"state": wire.state}
-    return sc.Group(key=key, marks=marks, title=title, state=facts, actions=[heal([wire])], classes="menu")
+    one = sc.Group(
+        key=key,
+        marks=[line],
+        title=title,
+        state={"state": wire.state},
+        actions=[heal([wire])],
+        classes="menu",
+    )
+    words = f"{wire.state} {since(now, [wire])}"
+    wide = text_width(words, "t11")
+    if low:
+        # Under a bent wire others may pass: beside the wall there is room, above the wire.
+        ground = rect(f"{key}/ground", x + 17, y - 16, wide + 6, 13, "panel fill", 3)
+        return one, [ground, label(f"{key}/age", x + 20, y - 6, words, "t11 ink2")]
+    if wide < abs(x1 - x0) + 10:
+        return one, [label(f"{key}/age", x, y - 24, words, "t11 ink2 middle")]
+    return one, []
 
 
 class Walls:
@@ -74,6 +87,7 @@ class Walls:
         self.all = all_
         self.plan = all_.plan
         self.marks: list[Mark] = []
+        self.over: list[Mark] = []  # words that lie over the wires
         self.stops: dict[str, list[float]] = {}  # key of a blocked wire -> x of the walls across it
         self.gates: dict[str, list[float]] = {}  # key of another wire -> x of the walls that it passes
         for box in self.plan.boxes:
@@ -116,7 +130,9 @@ class Walls:
         one, other = self.plan.box(wire.a), self.plan.box(wire.b)
         if one is None or other is None or one is other:
             self.stops[wire.key] = [curve.at(0.5)[0]]
-            self.marks.append(bar(wire, curve, self.all.state.now))
+            mark, words = bar(wire, curve, self.all.state.now)
+            self.marks.append(mark)
+            self.over += words
             return
         lower = one if one.row > other.row or (one.row == other.row and one.group.leaf) else other
         x0, x1 = self.plan.gap(one, other)

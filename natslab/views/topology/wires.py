@@ -130,8 +130,8 @@ def _number(all_: Seen, wire: Wire, curve: Curve | Elbow, rates: Rates) -> list[
         room = all_.plan.pitch - 6 if clear else 0.0
     if not words or text_width(words, "t11") > room:
         return []
-    strong = " w6" if wire.state == "delayed" else " ink2"
-    return [label(f"{wire.key}/rate", x, y - 9 if flat else y + 15, words, f"t11 num middle{strong}")]
+    strong, what = (" w6", "late") if wire.state == "delayed" else (" ink2", "rate")
+    return [label(f"{wire.key}/{what}", x, y - 9 if flat else y + 15, words, f"t11 num middle{strong}")]
 
 
 # --- leafnodes --------------------------------------------------------------------------------

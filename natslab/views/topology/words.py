@@ -165,11 +165,11 @@ def _tethers(all_: Seen, told: set[str]) -> Iterator[Said]:
         told.update(w.key for w in shut)
         who, whom, lost = short_name(leaf.name, 20), short_name(hub.name, 20), up_of(shut[0])
         what = ""
-        if len(lost) == 1:
-            what = f": {short_name(lost[0], 30)} no longer reaches {whom}"
+        if 0 < len(lost) < 3:
+            names = listed([short_name(subject, 24) for subject in lost])
+            what = f": {names} no longer {'reaches' if len(lost) == 1 else 'reach'} {whom}"
         elif lost:
-            rest = short_name(lost[1], 24) if len(lost) == 2 else f"{len(lost) - 1} more subjects"
-            what = f": {short_name(lost[0], 24)} and {rest} no longer reach {whom}"
+            what = f": {len(lost)} subjects, like {short_name(lost[0], 20)}, no longer reach {whom}"
         said = f"{who} is cut off from {whom}{what}."
         if word_of(shut) == "held":
             said = f"{who} is kept from {whom}: the wire is held."
@@ -187,7 +187,9 @@ def _single(wires: list[Wire]) -> Said:
     a, b = short_name(wire.a, 20), short_name(wire.b, 20)
     means = f"A message takes one route at most: clients of {a} and {b} do not hear each other."
     if len(wires) > 1:
-        return f"{len(wires)} wires are {word_of(wires)}.", means if wire.type == "route" else ""
+        mixed = {w.state for w in wires} == {"cut", "held"}
+        word = "cut or held" if mixed else wire.state
+        return f"{len(wires)} wires are {word}.", means if wire.type == "route" else ""
     return f"The wire between {a} and {b} is {wire.state}.", means if wire.type == "route" else ""
 
 
