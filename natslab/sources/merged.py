@@ -13,6 +13,7 @@ NAME@DOMAIN.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -141,7 +142,9 @@ class Merger:
         }
         if not claims:
             return None
-        server = max(claims, key=lambda server: (_seconds(rows[key][server].get("created")), claims[server]))
+        server = next(iter(claims))
+        if len(claims) > 1:
+            server = max(claims, key=lambda name: (_seconds(rows[key][name].get("created")), claims[name]))
         since, said = claims[server], rows[key][server]
         made = str(said.get("created", ""))
         one = self._known.get(key)
@@ -262,6 +265,7 @@ def _replicas(said: dict[str, Any], stream: dict[str, Any]) -> int:
     return int(whole.get("num_replicas") or 1)
 
 
+@functools.lru_cache(maxsize=10_000)
 def _seconds(stamp: object) -> float:
     with contextlib.suppress(ValueError, TypeError):
         return datetime.fromisoformat(str(stamp)).timestamp()
