@@ -155,6 +155,19 @@ def test_what_does_not_arrive_decides_nothing() -> None:
     assert [e.lost for e in w.events if isinstance(e, Raft)] == ["", "held", "held"]
 
 
+def test_a_leader_sends_what_another_made_before_it() -> None:
+    """In a catch-up stands who made the entry, and its term; who sends it is another thing."""
+    for patience in (0.0, 0.05):
+        w = Wire(patience)
+        w.append("n1", "n3", 1, 3, n=1)
+        w.append("n2", "n3", 2, 9, n=1)
+        w.appended("n3", "n2", 1, 4, ok=False, reply="$NRG.CR.box")
+        data = struct.pack("<8sQQQQH", peer_id("n1").encode(), 1, 4, 1, 4, 0) + b"\0"
+        w.send("" if patience else "n2", "n3", "$NRG.CR.box", "$NRG.R.an2g", data)
+        assert w.said()[-1] == "catchup n2>n3"
+        assert "leader n1 1" not in w.said()[2:], "who made it does not lead again"
+
+
 def test_requests_without_an_answer() -> None:
     """A follower that catches up ignores what comes in between."""
     w = Wire()

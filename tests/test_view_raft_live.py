@@ -109,3 +109,25 @@ def test_the_meta_group_and_a_consumer_have_rings_of_their_own(three: Trio) -> N
     picture = three.lab.view("raft", "ORDERS").picture()
     assert repr(picture).startswith("[raft] ")
     assert "Known to leader" in repr(picture)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_silence_votes_leader_in_that_order_every_time() -> None:
+    with trio() as three:
+        for _ in range(20):
+            dead = three.leader
+            n = three.group.lines
+            three.lab.server(dead).kill()
+            three.elected(dead)
+            assert three.publish()
+            new = [line for line in three.group.story if line.id > n]
+            kinds = [line.what for line in new]
+            assert kinds.index("server") < kinds.index("ask") < kinds.index("grant"), three.told()
+            assert kinds.index("grant") < len(kinds) - 1 - kinds[::-1].index("lead"), three.told()
+            won = next(e for e in reversed(three.group.elections) if e.won)
+            assert won.who == three.leader
+            assert len(won.granted()) >= 2
+            three.lab.server(dead).restart()
+            three.even()
+            three.until(lambda: agrees(three))

@@ -314,6 +314,8 @@ class Talk:
         else:
             name = heard.subject.split(".", 2)[2]
         group = self.group(name)
+        if what == "catchup":
+            leader = heard.src or group.leader or leader  # named in it is who made the entry, in its term
         self._inbox(heard.reply, name, leader)
         if len(append.peers) > 1 and not heard.lost and append.term >= group.term and what == "append":
             group.peers = frozenset(self._name(peer) for peer in append.peers)

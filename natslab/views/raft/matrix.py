@@ -198,6 +198,11 @@ class Matrix:
         what = facts.cell(self.state, self.group, one, index)
         self.counts[what] = self.counts.get(what, 0) + 1
         term = one.log.term(index)
+        if not term and what == "committed":
+            # What is committed is the same everywhere.
+            term = max(
+                (m.log.term(index) for m in self.group.members.values() if m.commit >= index), default=0
+            )
         key = f"cell/{one.name}/{index}"
         text = str(term) if 0 < term < 1000 else ""
         marks: list[Mark]
@@ -291,7 +296,7 @@ class Matrix:
         for key, x, text, how in wanted:
             wide = text_width(text, "t12")
             spots = [x - wide / 2 if how else x, self.plan.grid, 876 - wide]
-            for base, left in ((b, max(NAMES, min(s, 876 - wide))) for b in (y, y + 17) for s in spots):
+            for left, base in ((max(NAMES, min(s, 876 - wide)), b) for s in spots for b in (y, y + 17)):
                 if all(base != b or left + wide + 10 <= a or left >= c + 10 for b, a, c in taken):
                     taken.append((base, left, left + wide))
                     out.append(label(key, left, base, text, "t12 ink2"))
