@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
+import nats
 import pytest
 
 from natslab.lab import Lab
 from natslab.loop import run
-from natslab.tape.event import Deliver, End, Event, Hop, Leader, Pub, Server, Snap, Store
+from natslab.tape.event import Deliver, Drop, End, Event, Hop, Leader, Pub, Server, Snap, Store
 from natslab.views.view import load
 from tests.agreeing import agree
 from tests.clusters import Group, agrees, ask, attach, events, led, other, remove, soon, told_once
@@ -194,6 +195,38 @@ def test_nobody_leads() -> None:
 
 def moved(said: list[Any], place: str) -> list[Any]:
     return [msgspec.structs.replace(e, place=place) for e in said if e.place]
+
+
+def test_what_leaves_a_stream_leaves_it_once(go: Group) -> None:
+    """Acked out of a work queue, deleted and purged, before and after another leader."""
+    go.make("c", retention="workqueue")
+    go.fill_with(8)
+    agrees(go.lab, go.stream, "c")
+    go("con next {S} c --count 2 --ack")
+    ask(go.lab, f"STREAM.MSG.DELETE.{go.stream}", {"seq": 5})
+    agrees(go.lab, go.stream, "c")
+    go.step_down()
+    go("con next {S} c --count 2 --ack")
+    go.fill_with(3, "b")
+    ask(go.lab, f"STREAM.PURGE.{go.stream}", {"filter": f"{go.subject}.b", "keep": 1})
+    agrees(go.lab, go.stream, "c")
+
+    async def stranger() -> None:
+        client = await nats.connect(**go.lab.fleet.login(), name="stranger")
+        await client.jetstream(timeout=20).delete_msg(go.stream, 7)
+        await client.close()
+
+    run(stranger())  # in a cluster nobody says what it asked for
+    agrees(go.lab, go.stream, "c")
+    told_once(go.lab, go.stream)
+    gone = [e for e in events(go.lab) if isinstance(e, Drop) and e.stream == go.stream]
+    told = [(seq, e.why) for e in gone for seq in range(e.seq, max(e.seq, e.last) + 1)]
+    acked = [(seq, "acked") for seq in (1, 2, 3, 4)]
+    assert sorted(told) == [*acked, (5, "deleted"), (7, "deleted"), (9, "purged"), (10, "purged")]
+    assert [e.how for e in gone if e.why != "acked"] == ["observed", "observed", "inferred"]
+    audits = [e.data for e in events(go.lab) if isinstance(e, Snap) and "request" in e.data]
+    said = [a for a in audits if a["subject"].endswith(go.stream) and ".MSG.DELETE." in a["subject"]]
+    assert [(a["client"], a["request"]) for a in said] == [("tester", {"seq": 5}), ("stranger", None)]
 
 
 def test_a_stream_in_memory(go: Group) -> None:

@@ -13,6 +13,7 @@ from nats.js.api import ConsumerConfig
 
 from natslab.loop import run
 from natslab.servers.client import TooLarge
+from natslab.servers.topology import cluster
 from tests.watching import Watched, watching
 
 BOTH = pytest.mark.parametrize("sources", [True, False], ids=["watched", "alone"])
@@ -176,3 +177,98 @@ def test_the_queue_stays_a_fair_draw(sources: bool) -> None:
             assert all(195 <= share <= 305 for share in shares.values()), shares
 
     run(go())
+
+
+# --- three servers --------------------------------------------------------------------------------
+
+
+async def outcomes_of_three(w: Watched) -> dict[str, Any]:
+    """What learners on three servers can notice."""
+    told: dict[str, Any] = {}
+    a, b, c = [await w.connect(f"at {name}", name) for name in w.fleet.servers]
+    got: list[tuple[str, str, bytes, Any]] = []
+    everything: list[str] = []
+
+    async def put(msg: Msg) -> None:
+        got.append((msg.subject, msg.reply, msg.data, msg.headers))
+
+    async def see(msg: Msg) -> None:
+        everything.append(msg.subject)
+
+    async def answer(msg: Msg) -> None:
+        await msg.respond(b"yes")
+
+    alone = await nats.connect(**w.fleet.login(name="n3"), name="alone", allow_reconnect=False)
+    spy = await alone.subscribe(">", cb=see)
+    await b.subscribe("x.>", cb=put)
+    await c.subscribe("x.*", queue="q", cb=put)
+    await c.subscribe("ask", cb=answer)
+    end = time.monotonic() + 20
+    while {s for s, *_ in got} != {"x.probe"} or len(got) < 2 or "x.probe" not in everything:
+        assert time.monotonic() < end  # interest takes a moment to be known to all
+        got.clear()
+        await a.publish("x.probe")
+        await w.hub.sync()
+        await asyncio.sleep(0.05)
+    got.clear()
+    everything.clear()
+    for i in range(20):
+        await a.publish(f"x.{i}", b"%d" % i, headers={"K": "v"} if i % 3 else None)
+    while len(got) < 40 or len(everything) < 20:
+        assert time.monotonic() < end
+        await w.hub.sync()
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)  # a poll or two
+    told["deliveries"], told["everything"] = sorted(got, key=repr), sorted(everything)
+    await spy.unsubscribe()
+    await alone.close()
+
+    reply = await a.request("ask", b"?", timeout=5)
+    told["answer"] = (reply.data, reply.headers)
+    began = time.monotonic()
+    for client in (a, b, c):
+        with pytest.raises(nats.errors.NoRespondersError):
+            await client.request("nobody", timeout=5)
+    told["nobody is quick"] = time.monotonic() - began < 1
+
+    js = a.jetstream(timeout=20)
+    await js.add_stream(name="S", subjects=["s.>"], num_replicas=3)
+    for n in range(4):
+        for _ in range(100):
+            try:
+                told["stored", n] = (await js.publish(f"s.{n}", b"%d" % n)).seq
+                break
+            except nats.errors.Error:  # its leader is being chosen
+                await asyncio.sleep(0.1)
+    info = await js.stream_info("S")
+    told["stream"] = (info.state.messages, info.state.bytes)
+    config = ConsumerConfig(durable_name="C", ack_policy="explicit", ack_wait=30, filter_subject="s.>")
+    await js.add_consumer("S", config)
+    sub = await b.jetstream(timeout=20).pull_subscribe_bind("C", "S")
+    one, two, three, four = await sub.fetch(4, timeout=20)
+    told["fetched"] = [(m.data, m.headers) for m in (one, two, three, four)]
+    await one.ack_sync(timeout=5)
+    await two.nak()
+    await three.term()
+    (again,) = await sub.fetch(1, timeout=5)
+    told["again"] = (again.data, again.metadata.num_delivered)
+    await again.ack_sync(timeout=5)
+    await b.sever()  # its pulls must not take what comes next
+    await asyncio.sleep(0.1)
+    await js.publish("s.5", b"5")
+    said = await js.consumer_info("S", "C")
+    told["consumer"] = (said.num_ack_pending, said.num_redelivered, said.num_pending)
+    told["consumers"] = [one.name for one in await js.consumers_info("S")]
+    told["errors"] = [str(e) for client in (a, c) for e in client.mishaps]
+    return told
+
+
+def test_the_same_with_and_without_on_three_servers() -> None:
+    async def once(sources: bool) -> dict[str, Any]:
+        async with watching(sources=sources, topology=cluster(3)) as w:
+            return await outcomes_of_three(w)
+
+    alone, watched = run(once(False)), run(once(True))
+    assert alone == watched
+    assert alone["everything"] == sorted(f"x.{i}" for i in range(20))
+    assert alone["consumer"] == (1, 0, 1) and alone["errors"] == []

@@ -269,3 +269,38 @@ def test_a_way_over_two_servers() -> None:
                 assert (end.outcome, end.count, end.client) == ("delivered", 2, "a")
 
     run(go())
+
+
+def test_a_part_that_comes_late() -> None:
+    """Over a wire that is delayed, and one that is held until after the rest was told."""
+
+    async def go() -> None:
+        async with watching(topology=cluster(2)) as w:
+            a, b = await w.connect("a", "n1"), await w.connect("b", "n2")
+            await b.subscribe("x")
+            end = time.monotonic() + 10
+            while not w.all(Hop, place="n2"):  # until the interest has reached n1
+                assert time.monotonic() < end
+                await a.publish("x")
+                await w.settle()
+
+            async def way(seconds: float) -> list[str]:
+                await asyncio.sleep(seconds)
+                await a.publish("nobody")  # what came by then is looked at
+                await w.settle()
+                w.clients.flush()
+                id = [p.id for p in w.all(Pub) if p.subject == "x"][-1]
+                return [h.place for h in w.all(Hop, id=id)] + [e.outcome for e in w.all(End, id=id)]
+
+            wire = w.fleet.link("n1", "n2")
+            await wire.delay_by(1.2)
+            await a.publish("x")
+            assert await way(2.0) == ["n1", "n1", "n2", "n2", "delivered"]
+            await wire.heal()
+            await wire.hold()
+            await a.publish("x")
+            assert await way(1.2) == ["n1", "n1"]
+            await wire.heal()
+            assert await way(0.3) == ["n1", "n1", "n2", "n2", "delivered"]
+
+    run(go())

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["TRACE", "TRACE_PREFIX", "Client", "TooLarge", "untraced"]
 
 KEPT = 256  # bytes of a payload that are reported
+REQUEST = 4_000  # bytes of a request to JetStream's API that are remembered
 RECENT, RECENT_SIZE = 64, 16 * 1024  # traced messages that could be sent again, and bytes of each
 QUIET = 8192  # reply subjects of requests to JetStream itself whose answers are known as such
 STALLED = 5.0  # seconds without progress after which publish_many gives up
@@ -59,6 +60,7 @@ _REFUSED_TRACE = re.compile(r'publish to "_natslab\.\d+\.(\d+)"', re.IGNORECASE)
 
 # What the server can have made: a subject that needs no other check.
 _ACK = re.compile(r"\$JS\.ACK\.[!-~]+")
+_LOOKS = re.compile(r"\.(?:INFO|LIST|NAMES|MSG\.GET|MSG\.NEXT|DIRECT\.GET)(?:\.|$)")  # changes nothing
 _MAKES = re.compile(r"\$JS(?:\.[^.]+)?\.API\.STREAM\.(?:CREATE|UPDATE|RESTORE)\.[^.]+")
 
 
@@ -297,6 +299,8 @@ class Client(Connection):
                 self.hub.acked(subject, self.label)
             if reply:
                 self._hush(reply)
+            if ".API." in subject and not _LOOKS.search(subject):
+                self.hub.asked(subject, self.label, bytes(payload[:REQUEST]))
             # Acks and requests to the API are not told: a source hears the acks, the rest is clutter.
             await super()._send_publish(subject, reply, payload, payload_size, headers)
             return

@@ -19,6 +19,8 @@ from natslab.servers.meter import Meter, Stores
 GRACE = 2.0  # seconds in which a closed connection is still known as ours
 UNREAD = 100_000  # reports that are kept when nobody takes them
 ANSWERED = 20_000  # answers to deliveries of which it is known who sent them
+ASKED = 500  # requests that are remembered until they are announced
+ANNOUNCED = 10.0  # seconds in which one is; else nobody took it
 
 
 def _no_dollar(subject: str) -> bool:
@@ -48,6 +50,8 @@ class Hub:
         self.awaited: dict[str, float] = {}
         #: Who answered a delivery last: the reply subject ($JS.ACK. ...) -> label of the client.
         self.ackers: dict[str, str] = {}
+        #: Requests to JetStream's API that may change something: subject, client, body, time.time().
+        self._requests: deque[tuple[str, str, bytes, float]] = deque(maxlen=ASKED)
         self._login: tuple[object, object] | None = None
         self._account = ""
         # Bounded only for a lab that nobody watches; a source takes them 20 times a second.
@@ -160,6 +164,23 @@ class Hub:
         if len(self.ackers) > ANSWERED:
             for old in list(self.ackers)[: ANSWERED // 2]:
                 self.ackers.pop(old, None)
+
+    def asked(self, subject: str, client: str, body: bytes) -> None:
+        """The client of that label asked JetStream's API for something."""
+        self._requests.append((subject, client, body, time.time()))
+
+    def request_of(self, subject: str, client: str) -> bytes | None:
+        """The body of the oldest request of that client to that subject, once; None when none is known.
+
+        In a cluster the servers announce who asked, and not for what (measured).
+        """
+        for one in tuple(self._requests):
+            if one[:2] == (subject, client):
+                with contextlib.suppress(ValueError):
+                    self._requests.remove(one)
+                if time.time() - one[3] < ANNOUNCED:
+                    return one[2]
+        return None
 
     # --- reports ----------------------------------------------------------------------------
 

@@ -32,7 +32,8 @@ class Advisories:
     """Puts what the servers announce on the tape.
 
     A Snap "advisory" with the announcement's own fields, without what identifies it; of the audit of API
-    requests only those that change something, with `request` decoded and `client` (a label). For a message
+    requests only those that change something, with `client` (a label) and `request` decoded: None where
+    it is not known, in a cluster, of a client that is not the lab's. For a message
     that reached max_deliver also an Ack "exhausted". Nak, term and ack announcements confirm what was
     heard on the wire, and are told only if it was not.
     """
@@ -149,17 +150,22 @@ class Advisories:
         subject = str(data["subject"])
         if any(f".{word}." in f"{subject}." for word in _DULL):
             return None
+        asker = data.get("client") or {}
+        at = str(asker.get("server") or data.get("server", ""))
+        label = self._hub.name_of(at, int(asker["id"]), str(asker.get("name", "")))
+        body: str | None = str(data.get("request") or "")
+        if not body and len(self._fleet.servers) > 1:
+            known = self._hub.request_of(subject, label)
+            body = known.decode(errors="replace") if known is not None else None
         answer: dict[str, Any] = {}
         with contextlib.suppress(ValueError):
             answer = json.loads(data.get("response") or "{}")
         if "error" in answer:
             return None
-        request: Any = str(data.get("request") or "")
+        request: Any = body[:LONG] if body is not None else None
         with contextlib.suppress(ValueError):
-            decoded = json.loads(request) if len(request) <= LONG else None
-            request = decoded if isinstance(decoded, dict) else request[:LONG]
-        asker = data.get("client") or {}
-        label = self._hub.name_of(str(data.get("server", "")), int(asker["id"]), str(asker.get("name", "")))
+            decoded = json.loads(body) if body and len(body) <= LONG else None
+            request = decoded if isinstance(decoded, dict) else request
         audited = {"subject": subject, "request": request, "client": label}
         return audited | ({"purged": answer["purged"]} if "purged" in answer else {})
 

@@ -59,6 +59,7 @@ class Purge:
     subject: str
     below: int
     left: int  # messages that it took and that were not told
+    vague: bool = False  # what was asked for is not known
 
 
 class Book:
@@ -82,6 +83,7 @@ class Book:
         self.rollup: tuple[int, str] = (0, "")  # the newest one: its sequence, its subject ("": all)
         self._subjects: dict[str, deque[int]] = {}
         self._deleted: dict[int, float] = {}
+        self._unnamed: deque[float] = deque(maxlen=100)  # deletions of which it is not known what went
         self._purges: deque[Purge] = deque(maxlen=20)
         self._unread: dict[int, float] = {}  # the same of what was never read
         self._puzzling = 0  # missing in the last report, and not told
@@ -92,7 +94,10 @@ class Book:
     # --- what is told ------------------------------------------------------------------------
 
     def deleted(self, seq: int) -> None:
-        """Somebody deleted that message."""
+        """Somebody deleted that message; 0: it is not known which."""
+        if not seq:
+            self._unnamed.append(time.time())
+            return
         self._deleted[seq] = time.time()
         while len(self._deleted) > 1_000:
             del self._deleted[next(iter(self._deleted))]
@@ -230,6 +235,8 @@ class Book:
             purge = next((purge for purge in self._purges if self._purge(purge, seq)), None)
             if purge is not None:
                 purge.left -= 1
+        if why == "deleted" and seq not in self._deleted and self._unnamed:
+            self._unnamed.popleft()
         self._forget(seq)
         self.acked.pop(seq, None)
         self._deleted.pop(seq, None)
@@ -336,16 +343,26 @@ class Book:
 
     def _evident(self, seq: int) -> tuple[str, How] | None:
         """Why that message went, if it went, as far as something speaks for it."""
-        now = time.time()
         if seq in self._deleted:
             return "deleted", "observed"
         known = self.known.get(seq)
-        if any(self._purge(purge, seq) for purge in self._purges):
+        if any(self._purge(purge, seq) for purge in self._purges if not purge.vague):
             return "purged", "observed"
         if seq in self.acked:
             return "consumer deleted" if self._bereft(seq) else self.acked[seq].why, "inferred"
-        if known is None:
-            return None
+        return (self._by_itself(seq, known) if known is not None else None) or self._somehow(seq)
+
+    def _somehow(self, seq: int) -> tuple[str, How] | None:
+        """Why that message may have gone: somebody took something out, it is not known what."""
+        if any(self._purge(purge, seq) for purge in self._purges if purge.vague):
+            return "purged", "inferred"
+        if self._unnamed and time.time() - self._unnamed[0] < RECENT:
+            return "deleted", "inferred"
+        return None
+
+    def _by_itself(self, seq: int, known: Known) -> tuple[str, How] | None:
+        """Why a message may have gone without anybody's doing."""
+        now = time.time()
         if known.marker:
             return "marker", "inferred"
         if known.ttl and now >= known.at + known.ttl:

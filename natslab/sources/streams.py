@@ -393,15 +393,16 @@ class Streams:
 
     def _removal(self, one: _Stream, event: Snap) -> None:
         """A request that deleted or purged, seen by its audit."""
-        request = event.data["request"] if isinstance(event.data["request"], dict) else {}
+        asked = event.data["request"]
+        request = asked if isinstance(asked, dict) else {}
         seq = int(request.get("seq") or 0)
         if ".PURGE." in event.data["subject"]:
             purged = int(event.data.get("purged") or 0)
             at = event.t + self._tape.started
-            one.book.purged(Purge(at, str(request.get("filter") or ""), seq, purged))
+            one.book.purged(Purge(at, str(request.get("filter") or ""), seq, purged, asked is None))
         else:
             one.book.deleted(seq)
-            if one.blocks is None:
+            if one.blocks is None and seq:
                 one.book.erased(seq)
 
     # --- files -------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from natslab.tape.tape import Tape
 
 DELAY = 0.01  # seconds that reports are collected before they are read
 PATIENCE = 1.0  # seconds after which a part of a trace is missing; it takes 0.2 ms in a healthy lab
+BELATED = 60.0  # seconds in which a part that was missing may still come: a wire was held, a server frozen
 
 _VIA = {0: "client", 1: "route", 2: "gateway", 3: "system", 4: "leafnode", 5: "jetstream", 6: "account"}
 _LINKS = ("route", "gateway", "leafnode")
@@ -86,6 +87,8 @@ class _Journey:
         self.began = time.monotonic()
         self.waiting: dict[str, _Report] = {}  # parts whose cause was not seen yet, by hop
         self.expected = {""}  # hops announced, the root included, and not seen
+        self.told: set[str] = set()  # hops seen
+        self.torn = False  # a part is missing: what comes is told as it comes
         self.promised = 1  # how many reports there must be
         self.seen = 0
         self.client = ""
@@ -99,7 +102,8 @@ class _Journey:
 class Traces:
     """Puts each step of each traced message on the tape, and an End when its way is complete.
 
-    A way of which a part is missing after 1 s gets no End; the steps that are known are there.
+    Of a way of which a part is missing after 1 s, and what delayed wires add to that, the steps that are
+    known are told; the part may still come, and with it the End.
     """
 
     def __init__(self, fleet: Fleet, hub: Hub, tape: Tape) -> None:
@@ -163,7 +167,7 @@ class Traces:
         while progress:
             progress = False
             for hop in sorted(journey.waiting):
-                if hop in journey.expected:
+                if hop in journey.expected or journey.torn:
                     journey.expected.discard(hop)
                     self._append(message, journey, journey.waiting.pop(hop))
                     progress = True
@@ -173,6 +177,7 @@ class Traces:
 
     def _append(self, message: str, journey: _Journey, said: _Report) -> None:
         journey.seen += 1
+        journey.told.add(said.hop)
         journey.promised += said.hops
         place, subject = said.server.name, ""
         for step in said.events:
@@ -191,7 +196,7 @@ class Traces:
                     journey.client = name
                 journey.refused |= bool(step.error)
             elif kind == "egress":
-                if step.hop:
+                if step.hop and step.hop not in journey.told:
                     journey.expected.add(step.hop)
                 if via not in _LINKS and not step.error:
                     journey.reached += 1
@@ -246,12 +251,19 @@ class Traces:
         self._hub.awaited.pop(message, None)
         self._ended.set()
 
+    @property
+    def _patience(self) -> float:
+        return PATIENCE + 2 * max((link.delay for link in self._fleet.links.values()), default=0.0)
+
     def _give_up(self) -> None:
-        """Put on the tape what is known of ways that will not be complete."""
-        late = time.monotonic() - PATIENCE
+        """Put on the tape what is known of ways that will not be complete soon."""
+        now = time.monotonic()
+        late = now - self._patience
         for message, journey in tuple(self._journeys.items()):
             if journey.began > late:
                 break
-            del self._journeys[message]
-            for hop in sorted(journey.waiting):
-                self._append(message, journey, journey.waiting[hop])
+            if not journey.torn:
+                journey.torn = True
+                self._advance(message, journey)
+            if journey.began < now - BELATED:
+                self._journeys.pop(message, None)
