@@ -450,3 +450,16 @@ def test_the_refusals_are_of_the_line(lab: Lab, go: Go) -> None:
     for line in ("js stream cluster step-down A B", "js stream cluster peer-remove A B C", "server raft rm"):
         with pytest.raises(CommandError):
             go(line)
+
+
+def test_a_trace_waits_for_the_first_server_s_report_though_a_later_one_comes_first(lab: Lab, go: Go) -> None:
+    watched = run(lab.fleet.watcher())._server_info["server_name"]  # where the reports come together
+    first, second = (name for name in NAMES if name != watched)
+    go(f"sub news --as ear --on {second}")
+    go(f"trace news --as mouth --on {first}")  # both are connected, and known everywhere
+    lab.delay(first, watched, 0.3)
+    result = go(f"trace news --as mouth --on {first}")
+    assert [(h.server, h.step, h.name) for h in result.hops] == [
+        (first, "in", "mouth"), (first, "egress", second), (second, "in", first), (second, "egress", "ear"),
+    ]  # fmt: skip
+    assert result.notes == []

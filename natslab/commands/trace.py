@@ -60,7 +60,7 @@ async def follow(
         if not listener.is_closed:
             await sub.unsubscribe()
     traced = Traced(subject, hops(events), deliver)
-    if len(events) < 1 + sum(int(e.get("hops", 0)) for e in events):
+    if not _complete(events):
         traced.notes.append("a server on the way did not report in time.")
     return traced
 
@@ -69,7 +69,7 @@ async def _collect(came: asyncio.Queue[Msg], subject: str, timeout: float) -> li
     events: list[dict[str, Any]] = []
     try:
         async with asyncio.timeout(timeout):
-            while not events or len(events) < 1 + sum(int(e.get("hops", 0)) for e in events):
+            while not _complete(events):
                 try:
                     events.append(json.loads((await came.get()).data))
                 except ValueError:
@@ -83,17 +83,25 @@ async def _collect(came: asyncio.Queue[Msg], subject: str, timeout: float) -> li
     return events
 
 
+def _complete(events: list[dict[str, Any]]) -> bool:
+    """Whether the first server has reported, and all that it and the others sent the message on to.
+
+    The reports come over different routes, and so in any order.
+    """
+    return any(not _path(e) for e in events) and len(events) > sum(int(e.get("hops", 0)) for e in events)
+
+
+def _path(event: dict[str, Any]) -> list[int]:
+    said = event.get("request", {}).get("header", {}).get("Nats-Trace-Hop", [""])[0]
+    return [int(n) for n in said.split(".") if n.isdigit()]
+
+
 def hops(events: list[dict[str, Any]]) -> list[Hop]:
     """The steps of all servers' reports, those of a server further on below the step that led there."""
-
-    def path(event: dict[str, Any]) -> list[int]:
-        said = event.get("request", {}).get("header", {}).get("Nats-Trace-Hop", [""])[0]
-        return [int(n) for n in said.split(".") if n.isdigit()]
-
     begun = min((t for e in events for s in e.get("events", []) if (t := _time(s)) > 0), default=0.0)
     out: list[Hop] = []
-    for event in sorted(events, key=path):
-        depth = len(path(event))
+    for event in sorted(events, key=_path):
+        depth = len(_path(event))
         server = event.get("server", {})
         for step in event.get("events", []):
             hop = _hop(step, server.get("name", ""))
