@@ -101,6 +101,23 @@ def test_a_server_alone_cannot_be_joined(fleet: Fleet) -> None:
     assert fleet.topology == single()
 
 
+def test_the_first_one_is_asked_itself_also_after_others_joined(wait_for: WaitFor) -> None:
+    fleet = run(Fleet.start(cluster(1)))
+    try:
+        run(fleet.ask("n1", "varz"))
+        known = run(fleet.system())
+        run(fleet.add())
+        assert run(fleet.system()) is known, "it was there before"
+        assert run(fleet.system("n1")) is not known, "which goes elsewhere when n1 ends"
+        run(fleet.servers["n1"].stop())
+        wait_for(lambda: known._server_info["server_name"] == "n2" and known.is_connected)
+        run(fleet.servers["n1"].start())
+        assert run(fleet.ask("n1", "varz"))["server_name"] == "n1"
+        assert run(fleet.system("n1"))._server_info["server_name"] == "n1"
+    finally:
+        run(fleet.stop())
+
+
 def test_two_become_one_that_works() -> None:
     fleet = run(Fleet.start(cluster(2)))
     try:

@@ -48,8 +48,8 @@ class Own:
 
     async def connection(self, role: str, servers: dict[str, Server], name: str | None = None) -> Client:
         """The connection of that role to the server `name`, or to any. Raises ServerError."""
-        if name is None and len(servers) == 1:
-            name = next(iter(servers))
+        if len(servers) == 1:
+            name = None  # and should others join, it goes to them when this one ends
         key = (role, name or "")
         async with self._locks.setdefault(key, asyncio.Lock()):  # two at once would make two
             known = self._made.get(key)
