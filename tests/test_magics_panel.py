@@ -95,6 +95,7 @@ def test_news_come_twice_a_second_at_most_and_only_when_there_are_some(hub: Hub,
     numbers = [m["seq"] for m in panel.of("state")]
     assert numbers == sorted(set(numbers))
     # At rest nothing travels but what the server itself says anew: its memory.
+    panel.wait("state", lambda m: m["rate"] == {"in": 0, "out": 0})
     time.sleep(1.5)
     before = panel.of("state")[-1]
     time.sleep(2)
@@ -277,6 +278,21 @@ def test_the_same_place_of_a_page_that_was_loaded_again_is_one(hub: Hub, lab: La
         comm.say(op="hello")
         comm.wait("scene")
     assert lab.view("routing").stages == 2
+
+
+def test_a_page_may_say_on_another_comm_that_a_view_is_closed(hub: Hub, lab: Lab) -> None:
+    panel = opened(hub, "page")
+    comm = Comm()
+    hub.opened_view(comm, {"content": {"data": {"view": "routing", "of": ["a.>"], "client": "page"}}})
+    comm.wait("fresh")
+    comm.say(op="hello")
+    comm.wait("scene")
+    panel.say(op="undock", view="routing", of=["b.>"])
+    run(asyncio.sleep(0.05))
+    assert lab.view("routing", "a.>").stages == 1
+    panel.say(op="undock", view="routing", of=["a.>"])
+    run(asyncio.sleep(0.05))
+    assert lab.view("routing", "a.>").stages == 0
 
 
 def test_a_docked_view_that_does_not_exist_says_so(hub: Hub, lab: Lab) -> None:

@@ -56,3 +56,11 @@ def test_it_installs_and_teaches_without_node(wheel: Path, tmp_path: Path) -> No
         [python, "-m", "jupyter", "labextension", "list"], env=env, capture_output=True, text=True, timeout=60
     )
     assert "natslab" in extensions.stdout + extensions.stderr
+    # And it goes as it came.
+    subprocess.run([python, "-m", "pip", "uninstall", "-q", "-y", "natslab"], check=True, timeout=120)
+    left = [p for p in (tmp_path / "venv").rglob("*natslab*") if p.suffix != ".pyc"]
+    assert left == []
+    extensions = subprocess.run(
+        [python, "-m", "jupyter", "labextension", "list"], env=env, capture_output=True, text=True, timeout=60
+    )
+    assert "natslab" not in extensions.stdout + extensions.stderr

@@ -64,7 +64,12 @@ export class DockedView extends Widget {
     if (!this.isDisposed) {
       this.around.links.anyChanged.disconnect(this.follow, this);
       window.removeEventListener('pagehide', this.onLeaving);
+      const { path, view, of } = this.docking;
+      const panel = this.around.links.at(path);
       this.leave();
+      if (panel) {
+        this.around.links.of(panel)?.undock(view, of);
+      }
       super.dispose();
     }
   }

@@ -100,6 +100,11 @@ export class KernelLink {
     });
   }
 
+  /** A view beside the notebook was closed. Its comm cannot be relied on: what it said last may go with its subshell. */
+  undock(view: string, of: string[]): void {
+    this.send({ op: 'undock', view, of });
+  }
+
   dispose(): void {
     if (this.over) {
       return;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 
@@ -13,6 +14,15 @@ def stay_off_the_shell(comm: Any) -> None:
     """
     if hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = lambda data, default: default
+
+
+def let_go(comm: Any) -> None:
+    """Forget a comm whose other end is gone, without a message that nobody there would understand."""
+    from comm import get_comm_manager
+
+    comm._closed = True  # else its destructor says goodbye
+    with contextlib.suppress(Exception):  # it is forgotten already
+        get_comm_manager().unregister_comm(comm)
 
 
 def data_of(message: Any) -> dict[str, Any]:

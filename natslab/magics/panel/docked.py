@@ -19,7 +19,7 @@ from natslab import lab as labs
 from natslab.errors import NatslabError
 from natslab.lab import Lab
 from natslab.loop import loop
-from natslab.magics.panel.comms import data_of
+from natslab.magics.panel.comms import data_of, let_go
 from natslab.views.frames import Frames
 from natslab.views.page import stylesheet
 from natslab.views.scene import STATIC
@@ -75,8 +75,9 @@ class Docked:
             self._frames = None
 
     def end(self) -> None:
-        """The page has closed it."""
+        """The page has closed it, or is gone."""
         self._leave()
+        let_go(self._comm)
         self._lab = None
         self._ended(self)
 

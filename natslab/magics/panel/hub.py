@@ -3,6 +3,7 @@
 Target `natslab`, opened by the browser with `{"version", "client"}`. What travels:
 
     panel -> kernel   watch {on, hz}           whether this panel is looked at, and how often it wants news
+                      undock {view, of}        a view beside the notebook was closed
                       run {id, line}           run a line, as if it stood in a cell
                       inspect {id, kind, name, of}
                       complete | help {id, cell, line, column}, check {id, cell}     for the editor
@@ -28,7 +29,7 @@ from natslab.commands.results import one_line
 from natslab.errors import LabError, NatslabError
 from natslab.loop import loop
 from natslab.magics.panel import editing, facts
-from natslab.magics.panel.comms import data_of, stay_off_the_shell
+from natslab.magics.panel.comms import data_of, let_go, stay_off_the_shell
 from natslab.magics.panel.docked import Docked
 from natslab.magics.panel.inspect import inspect
 
@@ -137,6 +138,7 @@ class Hub:
             del self._docked[docked.key]
 
     def _gone(self, panel: Panel) -> None:
+        let_go(panel.comm)
         if self._panels.get(panel.client) is panel:
             del self._panels[panel.client]
 
@@ -226,9 +228,19 @@ class Hub:
         op = data.get("op")
         if op == "watch":
             self._watch(panel, data)
+        elif op == "undock":
+            self._ended(panel, data)
         elif op in self._WORK:
             # Off the loop: a line waits for what the loop does.
             loop().asyncio.run_in_executor(None, self._answer, panel, str(op), dict(data))
+
+    def _ended(self, panel: Panel, data: Mapping[str, Any]) -> None:
+        """A view beside the notebook was closed: its own comm may be gone before it could say so."""
+        of = data.get("of")
+        words = [str(word) for word in of] if isinstance(of, list) else []
+        docked = self._docked.get((panel.client, str(data.get("view", "")), *words))
+        if docked is not None:
+            docked.end()
 
     def _answer(self, panel: Panel, op: str, data: dict[str, Any]) -> None:
         answer: dict[str, Any] = {"op": "answer", "id": data.get("id")}
