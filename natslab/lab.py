@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ _runner: Callable[[str], object] | None = None
 _docker: Callable[[View, str], bool] | None = None
 _teller: Callable[[str], None] | None = None
 _hearers: Listeners[[]] = Listeners()
+_starting = threading.Lock()
 _MOMENT = 1.5  # seconds that a person waits without being told for what
 
 
@@ -298,14 +300,15 @@ class Lab:
     @classmethod
     def _up(cls, topology: Topology, name: str, watch: bool) -> Lab:
         global _current
-        if _current is not None:
-            if _current.fleet.topology == topology and _current.name == name:
-                return _current
-            raise LabError("Another lab is up in this kernel.", "Stop it first: %natslab down")
-        waiting = _Waiting()
-        _current = waiting.run(cls._start(topology, name, watch, waiting.waits))
-        _hearers.tell()
-        return _current
+        with _starting:  # a cell and the workbench may ask at once
+            if _current is not None:
+                if _current.fleet.topology == topology and _current.name == name:
+                    return _current
+                raise LabError("Another lab is up in this kernel.", "Stop it first: %natslab down")
+            waiting = _Waiting()
+            _current = waiting.run(cls._start(topology, name, watch, waiting.waits))
+            _hearers.tell()
+            return _current
 
     @classmethod
     async def _start(cls, topology: Topology, name: str, watch: bool, waits: Callable[[str], None]) -> Lab:

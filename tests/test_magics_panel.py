@@ -349,3 +349,15 @@ def test_the_hub_rests_when_nobody_looks(hub: Hub) -> None:
     count = len(panel.of("state"))
     panel.say(op="watch", on=True)
     panel.wait("state", lambda m: len(panel.of("state")) > count)
+
+
+def test_a_cell_and_a_button_that_start_a_lab_at_once_start_one(hub: Hub) -> None:
+    panel = opened(hub)
+    panel.say(op="run", id=1, line="natslab up")
+    try:
+        parse("natslab up").run()
+        assert "up: n1" in panel.wait("answer")["said"]
+        assert natslab.current().servers["n1"].state == "up"
+    finally:
+        parse("natslab down").run()
+    panel.wait("state", lambda m: m["lab"] is None)

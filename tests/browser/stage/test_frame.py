@@ -561,3 +561,32 @@ def test_a_lab_that_is_gone_is_not_live(open_stage):
     banner = stage.page.locator(".nl-banner").text_content()
     assert "The lab has ended." in banner
     assert "are live" not in banner
+
+
+def test_it_can_go_beside_the_notebook_only_where_somebody_listens(open_stage):
+    stage = open_stage(full(board()))
+    button = stage.root.get_by_role("button", name="Show beside the notebook")
+    assert button.count() == 0  # other hosts never see it
+    stage.page.evaluate(
+        "() => { window.asked = [];"
+        " document.addEventListener('natslab:dock', e => window.asked.push(e.detail));"
+        " document.body.dataset.natslabDock = ''; }"
+    )
+    button.click()
+    assert stage.page.evaluate("window.asked") == [{"view": board().view, "of": []}]
+
+
+def test_a_host_may_wish_for_less_motion_and_larger_type(open_stage):
+    stage = open_stage(full(board()))
+    unit = "e => parseFloat(e.style.getPropertyValue('--u'))"
+    assert stage.root.evaluate(unit) == 1
+    stage.page.evaluate(
+        "() => { document.documentElement.style.setProperty('--natslab-scale', '1.5');"
+        " document.body.dataset.natslabMotion = 'reduced';"
+        " document.dispatchEvent(new Event('natslab:wishes')); }"
+    )
+    assert stage.root.evaluate(unit) == 1.5
+    assert (
+        stage.root.locator(".nl-toggle").first.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
+    )
+    stage.page.evaluate("() => document.documentElement.style.removeProperty('--natslab-scale')")
