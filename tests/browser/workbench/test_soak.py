@@ -40,10 +40,10 @@ MB = 1_000_000
 
 @pytest.mark.parametrize(
     ("updates", "docks"),
-    [(300, 3), pytest.param(10_000, 60, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
+    [(150, 2), pytest.param(10_000, 60, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
 )
 def test_nothing_is_left_behind(bench: Callable[..., Bench], updates: int, docks: int) -> None:
-    cells = [START, FAST, "updates(200)", f"updates({updates})"]
+    cells = [START, FAST, "updates(100)", f"updates({updates})"]
     b = bench(f"soak-{updates}.ipynb", cells)
     page = b.page
     session = page.context.new_cdp_session(page)
