@@ -5,6 +5,7 @@ from __future__ import annotations
 from natslab.views.marks import rect
 from natslab.views.raft import focus as facts
 from natslab.views.raft.plan import END, LINE, LINES, NAMES, Plan
+from natslab.views.raft.room import short_names
 from natslab.views.raft.state import Group, State, leader_of
 from natslab.views.scene import Group as Marks
 from natslab.views.scene import Mark, Path, label, text_width
@@ -39,6 +40,7 @@ def _bar(
 ) -> list[Mark]:
     marks: list[Mark] = []
     line = [*side.names, *side.silent]
+    called = short_names(group.peers, wide - 2)
     for k in range(len(group.peers)):
         name = line[k] if k < len(line) else ""
         x = x0 + (wide + 3) * k
@@ -46,8 +48,8 @@ def _bar(
         marks.append(
             rect(f"{key}/{k}", x, y - 9, wide, 18, "fill ink" if inside else "edge line base-ground", 3)
         )
-        short = name if text_width(name, "t12 w6") <= wide - 4 else name.rsplit("-", 1)[-1]
-        if name and text_width(short, "t12 w6") <= wide:
+        short = called[name] if name else ""
+        if short and text_width(short, "t12 w6") <= wide:
             classes = "t12 w6 ground middle" if inside else "t12 ink3 middle"
             marks.append(label(f"{key}/{k}/name", x + wide / 2, y + 4.5, short, classes))
     marks.append(

@@ -67,11 +67,14 @@ def title(state: State, group: Group) -> Mark:
     """What the group is of, who is in it, and who is not."""
     words = fit(group.title if group.type != "meta" else "Meta group", 190, "t14 w6")
     text = label("group/title", LEFT, 128, words, "t14 w6")
+    room = RING_END - LEFT - text_width(words, "t14 w6") - 10
     more = "which streams there are, and where"
     if group.type != "meta":
+        more = f"on {names(group.peers)}"
         others = sorted((s for s in state.servers if s not in group.peers), key=natural)
-        more = f"on {names(group.peers)}" + (f", not on {names(others)}" if others else "")
-    room = RING_END - LEFT - text_width(words, "t14 w6") - 10
+        if others:
+            apart = (f"{more}, not on {names(others)}", f"{more}, not on {len(others)} others")
+            more = next((m for m in apart if text_width(m, "t12") <= room), apart[1])
     text.runs.append((f"\u2002{fit(more, room, 't12')}", "t12 ink3"))
     return text
 

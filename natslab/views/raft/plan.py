@@ -72,8 +72,8 @@ def plan_of(state: State, group: Group) -> Plan:
         y += ROW + (APART if i + 1 in apart else 0)
     last = y - ROW
     notes = last + 35
-    bars = notes + 52
-    story = bars + (34 if len(peers) > 1 else 0) + 56
+    bars = notes + 56
+    story = bars + (34 if len(peers) > 1 else 0) + 54
     right = story + LINE * (LINES - 1) + 8
     low = max([places[p][1] for p in peers], default=300.0) + r + 90
     return Plan(

@@ -34,7 +34,7 @@ def says_what(state: State, event: Snap) -> None:
     one.stream, one.consumer = str(data.get("stream") or ""), str(data.get("consumer") or "")
     peers = [str(p) for p in data.get("peers") or []]
     if peers and peers != one.peers:
-        if one.peers and one.told >= 0:
+        if one.peers and one.told >= 0 and one.type != "meta":
             _moved(one, event, peers)
         one.peers = peers
         one.members = {name: one.members[name] for name in one.members if name in peers}

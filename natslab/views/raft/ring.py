@@ -7,7 +7,7 @@ import shlex
 
 from natslab.views.layout import Point
 from natslab.views.raft.plan import Plan
-from natslab.views.raft.room import Room
+from natslab.views.raft.room import Room, short_names
 from natslab.views.raft.state import (
     EARLIEST,
     LATEST,
@@ -301,7 +301,7 @@ class Ring:
             elif answer is not None and (answer.ok or answer.asked >= 0):
                 d = f"M{n(x)} {n(y - 6)}A6 6 0 0 0 {n(x)} {n(y + 6)}Z"
                 marks.append(Path(key=f"{key}/half", d=d, classes="fill ink"))
-        shown = name if len(name) <= 4 else name.rsplit("-", 1)[-1][:4]
+        shown = short_names(self.group.peers, 36)[name]
         marks.append(label(f"{key}/name", x, y + 20, shown, f"t12 middle {'w6' if known else 'ink2'}"))
         words = (
             "has voted for itself"

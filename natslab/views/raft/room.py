@@ -63,11 +63,10 @@ class Room:
             x0, y0, x1, y1 = bounds(line, x, base, how)
             shift = max(0.0, self.left - x0) - max(0.0, x1 - self.right)
             self.take(x0 + shift, y0, x1 + shift, y1)
-            first = (line[0][0], f"{line[0][1]} {how}".strip())
-            marks.append(
-                Text(key=f"{key}{'/detail' if i else ''}", x=round(x + shift, 2), y=round(base, 2),
-                     runs=[first, *line[1:]], classes="halo")
-            )  # fmt: skip
+            drawn = [(text, f"{classes} halo") for text, classes in line]
+            drawn[0] = (drawn[0][0], f"{drawn[0][1]} {how}".strip())
+            at = (round(x + shift, 2), round(base, 2))
+            marks.append(Text(key=f"{key}{'/detail' if i else ''}", x=at[0], y=at[1], runs=drawn))
         return marks
 
 
@@ -77,3 +76,19 @@ def bounds(runs: Runs, x: float, y: float, how: str) -> tuple[float, float, floa
     size = max(int(m[1]) for _, c in runs for m in [re.search(r"t(\d\d)", c)] if m)
     left = x - (wide / 2 if how == "middle" else wide if how == "end" else 0)
     return left, y - 0.78 * size, left + wide, y + 0.24 * size
+
+
+def short_names(peers: list[str], room: float) -> dict[str, str]:
+    """Names that fit into a segment, and tell the members apart; "" where there are none."""
+    for cut in (str, lambda p: p.rsplit("-", 1)[-1], initials):
+        short = {p: cut(p) for p in peers}
+        if len(set(short.values())) == len(peers) and all(
+            text_width(s, "t12 w6") <= room for s in short.values()
+        ):
+            return short
+    return dict.fromkeys(peers, "")
+
+
+def initials(name: str) -> str:
+    """The first letter of a cluster and the number of its server, e.g. E1 for EAST-n1."""
+    return name[:1] + name[len(name.rstrip("0123456789")) :]
