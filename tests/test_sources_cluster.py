@@ -395,3 +395,23 @@ def test_a_delivery_is_told_where_the_client_is(go: Group) -> None:
     agree(go.lab, go.stream, "c")
     (told,) = [e for e in events(go.lab) if isinstance(e, Deliver) and e.stream == go.stream]
     assert told.place == go.lab.hub.clients[told.client].server
+
+
+def test_a_server_comes_and_another_goes(go: Group) -> None:
+    """The last one here: the lab has other servers afterwards."""
+    go.make("c")
+    go.fill_with(3)
+    agrees(go.lab, go.stream, "c")
+    came = go.lab.add().name
+    gone = led(go.lab, go.stream)
+    attach(go.lab, came, "tester", "you", "hold")
+    go.lab.remove(gone, force=True)
+    led(go.lab, go.stream, "c")
+    go.fill_with(3)
+    go("con next {S} c --count 4 --ack")
+    agrees(go.lab, go.stream, "c", timeout=30)
+    told_once(go.lab, go.stream)
+    assert gone not in go.lab.view("stream", go.stream).state.servers
+    assert "is down" not in go.lab.view("stream", go.stream).describe()
+    heard = {e.place for e in events(go.lab) if isinstance(e, Snap) and e.what == "jsz"}
+    assert came in heard

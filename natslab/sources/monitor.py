@@ -128,7 +128,7 @@ class Monitor:
         self._kept: tuple[str, ...] = ()  # patterns of what a stream would store
         self._verdicts: dict[str, bool] = {}
         self._readers: Listeners[[Report]] = Listeners()
-        self._merger = Domains(fleet.topology.domain_of)
+        self._merger = Domains(lambda server: fleet.topology.domain_of(server))
         self._between = Between(fleet, tape)
         self._asked: dict[str, asyncio.Task[Answer | None]] = {}  # servers that have not answered yet
         self._wake = asyncio.Event()

@@ -94,7 +94,8 @@ def silent(state: ViewState, places: Iterable[str] = (), names: Iterable[str] = 
         return f"Nobody leads {name}: nothing comes or goes, and this is what was said last."
     if said and len(state.servers) > 1:
         return f"{said[:-1]}: this is what they said last."
-    off = {name: state.servers.get(name, "up") for name in (state.servers if said else sorted(set(places)))}
+    whose = state.servers if said or not state.servers else sorted(set(filter(None, places)))
+    off = {name: state.servers.get(name, "no longer in this lab") for name in whose}
     off = {name: is_ for name, is_ in off.items() if is_ not in ("up", "lame duck")}
     if not off:
         return ""
