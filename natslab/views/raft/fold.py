@@ -94,9 +94,8 @@ def _quorum(state: State, event: Quorum) -> None:
         return
     group.lost, group.active = event.lost, event.t
     if event.lost:
-        who = event.place if event.how == "observed" else ""
-        says = f"{who or 'a server'} says that the quorum is lost" if event.how == "observed" else ""
-        story.tell(group, event, says or "the quorum is lost", "quorum")
+        said = f"{event.place or 'a server'} says that " if event.how == "observed" else ""
+        story.tell(group, event, f"{said}the quorum is lost", "quorum")
     else:
         story.tell(group, event, "there is a quorum again", "quorum")
 

@@ -9,7 +9,7 @@ import msgspec
 
 from natslab.views.layout import Point
 from natslab.views.raft import focus as facts
-from natslab.views.raft.state import Entry, Group, State, known_by_leader, up
+from natslab.views.raft.state import Entry, Group, State, up
 from natslab.views.scene import text_width
 from natslab.views.wording import amount
 
@@ -203,14 +203,9 @@ def lanes_of(state: State, group: Group, columns: list[Column]) -> list[tuple[st
 
 def visible(state: State, group: Group) -> list[Entry]:
     """Entries that are not committed and have a column."""
-    columns = {c.a for c in columns_of(state, group) if c.a == c.b}
-    drawn = {(e.index, e.term) for _, lane in lanes_of(state, group, columns_of(state, group)) for e in lane}
-    return [e for e in facts.open_entries(state, group) if e.index in columns and (e.index, e.term) in drawn]
-
-
-def knows(state: State, group: Group, name: str) -> int:
-    """The index at which the sign of what the leader knows of a follower stands."""
-    return known_by_leader(group, name, state.now)
+    lanes = lanes_of(state, group, columns_of(state, group))
+    drawn = {(e.index, e.term) for _, lane in lanes for e in lane}
+    return [e for e in facts.open_entries(state, group) if (e.index, e.term) in drawn]
 
 
 def heading(index: int, i: int) -> str:

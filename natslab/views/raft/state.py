@@ -368,11 +368,6 @@ def leader_of(state: State, group: Group) -> Member | None:
     return found[0] if found and found[0].term >= group.term else None
 
 
-def can_commit(state: State, group: Group, name: str) -> bool:
-    """Whether that member reaches enough others, if it leads, to commit."""
-    return len(reach(state, group, name)) >= group.quorum
-
-
 def known_by_leader(group: Group, name: str, now: float) -> int:
     """Up to where the leader knows that a follower has its log."""
     arrived = (index for t, who, index in group.coming if who == name and t <= now)
