@@ -111,9 +111,14 @@ class Ears:
             self._stop = self._fleet.listen(self._changed)
         ear = Ear(subject, heard)
         self._ears.append(ear)
-        await self._on_each(lambda server: self._open(ear, server))
-        if wait:
-            await self.flush()
+        try:
+            await self._on_each(lambda server: self._open(ear, server))
+            if wait:
+                await self.flush()
+        except BaseException:
+            self.leave(ear)
+            raise
+        self._complete(ear)
         return ear
 
     def leave(self, ear: Ear) -> None:
@@ -146,10 +151,7 @@ class Ears:
 
     async def _on_each(self, do: Callable[[str], Awaitable[None]]) -> None:
         """Do something on every server that listens; raises the first's error when all fail."""
-        servers = self._fleet.servers
-        names = [name for name, server in servers.items() if server.state in _LISTENS] or [
-            next(iter(servers))
-        ]
+        names = self._listening() or list(self._fleet.servers)[:1]  # that one says why not
         done = await asyncio.gather(*(do(name) for name in names), return_exceptions=True)
         failed = [one for one in done if isinstance(one, BaseException)]
         for one in failed:
@@ -175,8 +177,16 @@ class Ears:
                 ear.subs.pop(change.name, None)
         if change.state == "up":
             for ear in self._ears:
-                if change.name not in ear.subs:
-                    self._begin(self._late(ear, change.name))
+                self._complete(ear)
+
+    def _complete(self, ear: Ear) -> None:
+        """Listen also where that was not possible at first."""
+        for server in self._listening():
+            if server not in ear.subs:
+                self._begin(self._late(ear, server))
+
+    def _listening(self) -> list[str]:
+        return [name for name, server in self._fleet.servers.items() if server.state in _LISTENS]
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -184,8 +194,14 @@ class Ears:
         task.add_done_callback(self._tasks.discard)
 
     async def _late(self, ear: Ear, server: str) -> None:
-        with contextlib.suppress(*_FAILURES):
-            await self._open(ear, server)
+        while server not in ear.subs and ear in self._ears:
+            it = self._fleet.servers.get(server)
+            if it is None or it.state not in _LISTENS:
+                return  # until it is up again
+            with contextlib.suppress(*_FAILURES):
+                await self._open(ear, server)
+                return
+            await asyncio.sleep(PATIENCE)
 
 
 async def _drain(sub: Subscription) -> None:
