@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,15 @@ class TestReports:
         assert [c for c in every if c["name"] == "natslab sys"]
         assert {row[0] for row in go("server report accounts --all").rows} >= {"A", "SYS", "LAB"}
         assert go("server report accounts").rows[0][0] == "A"
+
+    def test_who_has_not_said_yet_who_it_is(self, lab: Lab) -> None:
+        before = repr(go("server report accounts"))
+        port = lab.fleet.servers["n2"].port
+        with socket.create_connection(("127.0.0.1", port)) as silent:
+            assert silent.recv(4) == b"INFO"
+            assert [c for c in go("server report connections --all") if not c.get("account")]
+            assert repr(go("server report accounts")) == before
+            assert not [c for c in go("server report connections") if not c.get("account")]
 
     def test_connections_narrowed(self, lab: Lab) -> None:
         go("sub quiet.here --as quiet")

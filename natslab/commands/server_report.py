@@ -221,7 +221,9 @@ async def _connections(
         return answers, found, []
     ours = [c for c in found if c.name.startswith(OURS)]
     hidden = ["natslab's own connections are not shown; --all shows them."] if ours else []
-    return answers, [c for c in found if c not in ours], hidden
+    # Who has not said yet who it is may be one of ours too, or knocks at the wrong door.
+    nobody = [c for c in found if state == "open" and not c.facts.get("account")]
+    return answers, [c for c in found if c not in ours and c not in nobody], hidden
 
 
 def _connection_report(
