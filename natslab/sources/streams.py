@@ -21,7 +21,7 @@ from natslab.sources.blocks import ERASED, MESSAGE, TOMB, VERSIONS, Blocks, Raw,
 from natslab.sources.book import Book, Gone, Known, Purge
 from natslab.sources.merged import Key, Report, Told
 from natslab.sources.monitor import Monitor
-from natslab.tape.event import Ack, Drop, Event, Snap, Store
+from natslab.tape.event import Ack, Deliver, Drop, Event, Snap, Store
 from natslab.tape.tape import Tape
 
 PACE = 0.1  # seconds between two looks at the files
@@ -91,6 +91,9 @@ class Streams:
         self._told: dict[Key, dict[str, Any]] = {}  # (stream,) or (stream, consumer) -> snap
         self._made: dict[Key, str] = {}  # the same -> when it was created
         self._places: dict[Key, str] = {}  # the same -> whose word the snap is
+        # A report that is older than what clients tell proves nothing: it is told again when it is not.
+        self._snapped: dict[Key, float] = {}  # the same -> when, tape seconds
+        self._news: dict[Key, float] = {}  # consumers -> when something was handed out or answered last
         self._streams: dict[str, _Stream] = {}
         self._early: deque[Event] = deque(maxlen=10_000)  # of streams that were not reported yet
         self._over: dict[str, str] = {}  # deleted streams -> when they were created
@@ -194,8 +197,10 @@ class Streams:
             if len(key) > 1 and key[:1] not in self._told:
                 continue  # its stream was deleted while this report was made
             data = _consumer(key[0], told.said) if len(key) > 1 else self._open_or_on(told, there)
-            if self._told.get(key) != data or self._places.get(key) != told.place:
+            old = self._news.get(key, 0.0) > self._snapped.get(key, 0.0)
+            if self._told.get(key) != data or self._places.get(key) != told.place or old:
                 self._told[key], self._made[key], self._places[key] = data, told.made, told.place
+                self._snapped[key] = self._tape.now()
                 self._snap(told.place, "consumer" if len(key) > 1 else "stream", data)
 
     def _ended(self, told: Told) -> bool:
@@ -227,6 +232,8 @@ class Streams:
         del self._told[key]
         del self._made[key]
         place = self._places.pop(key)
+        self._snapped.pop(key, None)
+        self._news.pop(key, None)
         if len(key) == 1:
             self._streams.pop(key[0], None)
             self._snap(place, "stream", {"name": key[0], "gone": True}, at)
@@ -339,6 +346,10 @@ class Streams:
                 for key in [key for key in self._told if key[0] == name and len(key) > 1]:
                     self._gone(key)
                 self._gone((name,))
+            if isinstance(event, Deliver | Ack):
+                key = event.stream, event.consumer
+                if key in self._told:
+                    self._news[key] = max(self._news.get(key, 0.0), event.t)
             found.append(event)
         self._read = head
         self._read_on(found)
