@@ -361,3 +361,18 @@ def test_a_cell_and_a_button_that_start_a_lab_at_once_start_one(hub: Hub) -> Non
     finally:
         parse("natslab down").run()
     panel.wait("state", lambda m: m["lab"] is None)
+
+
+def test_a_slow_consumer_is_an_alarm_for_a_while(hub: Hub, lab: Lab) -> None:
+    panel = opened(hub)
+    panel.wait("state")
+    heard = lab.monitor.heard
+
+    def counted(count: int) -> None:
+        heard["n1"] = heard["n1"]._replace(varz={**heard["n1"].varz, "slow_consumers": count})
+        hub._dirty.set()
+
+    panel.wait("state", lambda m: m["servers"]["rows"][0].get("connections") is not None)
+    loop().post(counted, 1)
+    state = panel.wait("state", lambda m: m["alarms"])
+    assert state["alarms"] == [{"kind": "slow", "of": "n1"}]

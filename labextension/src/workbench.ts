@@ -57,10 +57,11 @@ export const workbench: JupyterFrontEndPlugin<Workbench> = {
     registry: ISettingRegistry | null
   ): Workbench => {
     const links = new Links(tracker, pageName());
+    const trans = (translator ?? nullTranslator).load('natslab');
     const made: Workbench = {
-      trans: (translator ?? nullTranslator).load('natslab'),
+      trans,
       links,
-      acts: new Acts(links),
+      acts: new Acts(links, trans),
       lessons: new Lessons(app.serviceManager.contents, tracker),
       memory: new Memory(db),
       settings: new Settings()

@@ -1,6 +1,7 @@
 // What the workbench does for a person: runs lines in the kernel, and shows them, so that clicking teaches typing.
 
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import type { TranslationBundle } from '@jupyterlab/translation';
 import { Signal, type ISignal } from '@lumino/signaling';
 import type { KernelLink } from './link';
 import { Refusal } from './link';
@@ -25,7 +26,10 @@ export class Acts {
   private n = 0;
   private _changed = new Signal<this, void>(this);
 
-  constructor(private links: Links) {}
+  constructor(
+    private links: Links,
+    private trans: TranslationBundle
+  ) {}
 
   get changed(): ISignal<this, void> {
     return this._changed;
@@ -36,13 +40,14 @@ export class Acts {
     const entry = this.note(magic(line), true);
     try {
       if (!link) {
-        throw new Refusal('There is no kernel.');
+        throw new Refusal(this.trans.__('There is no kernel.'));
       }
       const { said } = await link.ask('run', { line });
       return this.settle(entry, said, '', false);
     } catch (e) {
+      const gone = this.trans.__('The kernel has gone away.');
       const refused = e instanceof Refusal ? e : new Refusal(String(e));
-      return this.settle(entry, refused.message, refused.hint, true);
+      return this.settle(entry, refused.message || gone, refused.hint, true);
     }
   }
 
@@ -51,12 +56,12 @@ export class Acts {
     const entry = this.note(LOAD, true);
     const kernel = panel?.sessionContext.session?.kernel;
     if (!kernel) {
-      return this.settle(entry, 'There is no kernel.', '', true);
+      return this.settle(entry, this.trans.__('There is no kernel.'), '', true);
     }
     const reply = (await kernel.requestExecute({ code: LOAD, store_history: false }).done).content;
     const failed = reply.status !== 'ok';
     const name = failed && 'ename' in reply ? `${reply.ename}: ${reply.evalue}` : '';
-    const hint = failed ? 'natslab is to be installed where the kernel runs: pip install natslab' : '';
+    const hint = failed ? this.trans.__('natslab is to be installed where the kernel runs: %1', 'pip install natslab') : '';
     return this.settle(entry, name, hint, failed);
   }
 

@@ -7,11 +7,13 @@ import { snapshot, VERSION, type Dock, type FromKernel, type Questions, type Sna
 
 const TARGET = 'natslab';
 const HELLO = 'natslab.hello';
+const PATIENCE = 2000; // ms
+const LONG = 8000; // ms until an idle kernel that has said nothing is asked again
 
 /** connecting: the kernel has not answered yet. absent: it has no natslab. live: it has. lost: it restarts. */
 export type Phase = 'connecting' | 'absent' | 'live' | 'lost' | 'dead';
 
-/** What a kernel could not do, in its words. */
+/** What a kernel could not do, in its words; without words it is gone. */
 export class Refusal extends Error {
   constructor(
     message: string,
@@ -19,6 +21,13 @@ export class Refusal extends Error {
   ) {
     super(message);
   }
+}
+
+/** When a comm has its subshell, or seems never to get one. */
+function subshell(comm: Kernel.IComm): Promise<unknown> {
+  const started = (comm as { subshellStarted?: Promise<void> }).subshellStarted;
+  const patience = new Promise(resolve => setTimeout(resolve, PATIENCE));
+  return started ? Promise.race([started.catch(() => undefined), patience]) : Promise.resolve();
 }
 
 /**
@@ -52,6 +61,7 @@ export class KernelLink {
   name = '';
 
   private comm: Kernel.IComm | null = null;
+  private parted: Promise<unknown> = Promise.resolve(); // when what is left of the comm before is gone
   private asked = 0;
   private waiting = new Map<number, Waiting>();
   private watched: { on: boolean; hz: number } = { on: false, hz: 2 };
@@ -95,7 +105,7 @@ export class KernelLink {
       this.waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
       if (!this.send({ op, id, ...data } as unknown as JSONObject)) {
         this.waiting.delete(id);
-        reject(new Refusal('The kernel has no natslab.', 'Run a cell with: %load_ext natslab'));
+        reject(new Refusal(''));
       }
     });
   }
@@ -133,10 +143,12 @@ export class KernelLink {
     } catch {
       return;
     }
+    await this.parted;
     if (this.over || this.comm || kernel.isDisposed || !kernel.handleComms) {
       return;
     }
     const comm = (this.comm = kernel.createComm(TARGET));
+    const begun = subshell(comm);
     comm.onMsg = message => {
       if (this.comm === comm) {
         this.hear(message.content.data as unknown as FromKernel);
@@ -145,6 +157,8 @@ export class KernelLink {
     comm.onClose = () => {
       if (this.comm === comm) {
         this.comm = null;
+        // The next comm must not be given the subshell of this one, which is about to be deleted.
+        this.parted = begun.then(() => new Promise(resolve => setTimeout(resolve, 0)));
         this.fail();
         this.set('absent');
       }
@@ -152,6 +166,14 @@ export class KernelLink {
     comm.open({ version: VERSION, client });
     // A kernel without natslab closes the comm; until then its first snapshot decides.
     this.send({ op: 'watch', ...this.watched, on: true });
+    // One that is busy may not have come to it; one that lost the question is asked again.
+    setTimeout(() => {
+      if (this.comm === comm && this.phase !== 'live' && kernel.status === 'idle' && !this.over) {
+        this.comm = null;
+        forget(comm, kernel);
+        void this.connect();
+      }
+    }, LONG);
   }
 
   private send(data: JSONObject): boolean {
@@ -210,7 +232,7 @@ export class KernelLink {
   private fail(): void {
     const waiting = [...this.waiting.values()];
     this.waiting.clear();
-    waiting.forEach(({ reject }) => reject(new Refusal('The kernel has gone away.')));
+    waiting.forEach(({ reject }) => reject(new Refusal('')));
   }
 
   private set(phase: Phase): void {

@@ -12,7 +12,15 @@ from tests.browser.workbench.conftest import START, Bench
 
 pytestmark = pytest.mark.browser
 
-STAGES = "import natslab; {v.name: v.stages for v in natslab.current().views}"
+STAGES = """
+import natslab, time
+views = {v.name: v for v in natslab.current().views}
+for _ in range(60):
+    if not views["requests"].stages:
+        break
+    time.sleep(0.05)
+{name: view.stages for name, view in views.items()}
+"""
 
 
 def test_views_stay_beside_the_notebook(bench: Callable[..., Bench]) -> None:
