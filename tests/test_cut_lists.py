@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from natslab.sources import acks
@@ -15,7 +17,8 @@ from natslab.views.player import Player
 def test_both_counts_are_exact(monkeypatch: pytest.MonkeyPatch, pending: int, again: int) -> None:
     monkeypatch.setattr(acks, "MOST", 10)
     tape = Tape()
-    source = acks.Acks(None, None, tape, None)  # type: ignore[arg-type]
+    fleet = SimpleNamespace(watcher=None)
+    source = acks.Acks(fleet, None, tape, None)  # type: ignore[arg-type]
     one = acks._Consumer(0.0)
     top = 100
     one.state = File(

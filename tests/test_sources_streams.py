@@ -373,8 +373,9 @@ def test_memory_is_known_by_what_clients_tell_and_the_counters() -> None:
             await put(js, "s.6")
             await agree(w, js)
             assert w.all(Snap, what="stream")[-1].data["kept"] == "events"
-            (unknown,) = w.all(Store, source="streams")
-            assert (unknown.seq, unknown.count, unknown.subject) == (5, 3, "")
+            unknown = w.all(Store, source="streams")  # one, unless a report was made between them
+            assert (unknown[-1].seq, sum(one.count for one in unknown)) == (5, 3)
+            assert {one.subject for one in unknown} == {""}
             # A delivery tells what its message was.
             await alone.jetstream().publish("s.7", b"strange")
             consumer = await js.pull_subscribe("s.7", "C")
@@ -398,13 +399,17 @@ def test_nothing_new_appends_nothing() -> None:
             await js.pull_subscribe("s.>", "C")
             await until(lambda: w.all(Store, stream="COPY"))
             assert await w.jetstream()
-            await asyncio.sleep(0.3)  # state files, advisories on their way
-            await w.monitor.poll()
-            head = w.tape.head
-            for _ in range(20):
+            head = -1
+            for _ in range(5):  # state files and advisories may still be on their way
+                if head == w.tape.head:
+                    break
+                await asyncio.sleep(0.3)
                 await w.monitor.poll()
-            w.acks.look()
-            w.streams.catch_up()
+                head = w.tape.head
+                for _ in range(20):
+                    await w.monitor.poll()
+                w.acks.look()
+                w.streams.catch_up()
             assert w.tape.head == head, w.tape.between(head, w.tape.head)
 
     run(go())

@@ -13,7 +13,7 @@ import pytest
 
 from natslab.lab import Lab
 from natslab.loop import loop, run
-from natslab.servers import link as links
+from natslab.servers.call import Call
 from tests.clusters import Group, agrees, led
 
 WaitFor = Callable[..., float]
@@ -27,9 +27,9 @@ def lab() -> Iterator[Lab]:
         yield up
 
 
-def calls() -> list[links._Call]:
+def calls() -> list[Call]:
     """The connections that go through wires, of any lab, as far as anybody remembers them."""
-    return [one for one in gc.get_objects() if type(one) is links._Call]
+    return [one for one in gc.get_objects() if type(one) is Call]
 
 
 def our_ports(lab: Lab) -> set[int]:
