@@ -442,9 +442,9 @@ class TestWatch:
 
         def heard(flags: str) -> list[tuple[int, str]]:
             h = go(f"kv watch CFG {flags}")
-            go("kv put CFG b.c end")
+            last = go("kv put CFG b.c end").revision
             h.wait(5, count=h.count or 1)
-            while h.entries[-1].value != b"end":
+            while h.entries[-1].revision != last:
                 h.wait(5, count=h.count + 1)
             h.stop()
             return [(e.revision, e.operation) for e in h.entries]
