@@ -61,8 +61,11 @@ export class Lessons {
       }
     }
     if (this.folder !== null) {
-      const { content } = await this.contents.get(this.folder).catch(() => ({ content: [] }));
-      const files = (content as Contents.IModel[]).filter(({ path }) => isLesson(path));
+      const listed = await this.contents.get(this.folder).catch(() => null);
+      if (!listed) {
+        return; // the server could not say: what was known stays
+      }
+      const files = (listed.content as Contents.IModel[]).filter(({ path }) => isLesson(path));
       files.sort((a, b) => a.name.localeCompare(b.name));
       this.list = files.map(({ path, name, last_modified }) => {
         const known = this.read.get(path);
