@@ -43,6 +43,9 @@ def lab() -> Iterator[Lab]:
         go("js kv put CFG gone 1")
         go("js kv del CFG gone -f")
         go("reply help.me 'yes, gladly'")
+        end = time.monotonic() + 10
+        while "2 consumers" not in str(check("jetstream").oks) and time.monotonic() < end:
+            time.sleep(0.02)  # that of the source comes a moment after the stream
         yield up
 
 
