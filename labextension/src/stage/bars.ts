@@ -1,6 +1,6 @@
 // The bars above and under the picture: the name, the banner of the past, buttons that act and their answer.
 
-import { h, icon, plain, s, say } from './dom';
+import { h, icon, onAct, plain, s, say } from './dom';
 import { Layer, type Ground } from './marks';
 import { duration } from './track';
 import type { Act, Cursor, Mark } from './wire';
@@ -118,16 +118,7 @@ export class Controls {
   private lines = '';
 
   constructor(signal: AbortSignal) {
-    this.el.addEventListener(
-      'click',
-      event => {
-        const button = (event.target as Element).closest<HTMLElement>('[data-act]');
-        if (button) {
-          this.onAct(Number(button.dataset.act));
-        }
-      },
-      { signal }
-    );
+    onAct(this.el, signal, i => this.onAct(i));
   }
 
   show(controls: Act[], live: boolean): void {

@@ -41,6 +41,20 @@ export function icon(d: string, size: number, attrs: Attrs = {}): SVGSVGElement 
   );
 }
 
+/** Call `chosen` with the number of each button with `data-act` that is clicked inside `el`, now or later. */
+export function onAct(el: HTMLElement, signal: AbortSignal, chosen: (i: number) => void): void {
+  el.addEventListener(
+    'click',
+    event => {
+      const button = (event.target as Element).closest<HTMLElement>('[data-act]');
+      if (button) {
+        chosen(Number(button.dataset.act));
+      }
+    },
+    { signal }
+  );
+}
+
 /** Class names a scene may use: plain words, none of the stage's own. */
 export function safeClasses(classes: string | undefined): string {
   if (!classes) {

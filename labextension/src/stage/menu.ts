@@ -1,6 +1,6 @@
 // What can be done with one mark, beside it: each a line that a learner could type, and a letter.
 
-import { h, icon, plain } from './dom';
+import { h, icon, onAct, plain } from './dom';
 import { glyph } from './track';
 import type { Act, Mark } from './wire';
 
@@ -19,16 +19,7 @@ export class Menu {
   private drawing = false;
 
   constructor(signal: AbortSignal) {
-    this.el.addEventListener(
-      'click',
-      event => {
-        const button = (event.target as Element).closest<HTMLElement>('[data-act]');
-        if (button) {
-          this.choose(Number(button.dataset.act));
-        }
-      },
-      { signal }
-    );
+    onAct(this.el, signal, i => this.choose(i));
     this.el.addEventListener('keydown', event => this.press(event), { signal });
     this.el.addEventListener(
       'focusout',
