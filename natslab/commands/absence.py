@@ -262,17 +262,16 @@ async def _group(line: Line, stream: str, subject: str, here: str) -> Group:
         if name in away or not (stream or subject):
             continue
         try:
-            said = await fleet.ask(name, "jsz", accounts=True, streams=True, config=True)
+            found = await fleet.streams(name, config=True)
         except LabError:
             continue
-        for account in said.get("account_details") or []:
-            for one in account.get("stream_detail") or []:
-                takes = (one.get("config") or {}).get("subjects") or []
-                if one["name"] == stream or (subject and any(matches(s, subject) for s in takes)):
-                    cluster = one.get("cluster") or {}
-                    named = {r["name"] for r in cluster.get("replicas") or []}
-                    members = tuple(sorted(named | {name}))
-                    return Group(one["name"], members, cluster.get("leader", ""), _since(cluster))
+        for one in found:
+            takes = (one.get("config") or {}).get("subjects") or []
+            if one["name"] == stream or (subject and any(matches(s, subject) for s in takes)):
+                cluster = one.get("cluster") or {}
+                named = {r["name"] for r in cluster.get("replicas") or []}
+                members = tuple(sorted(named | {name}))
+                return Group(one["name"], members, cluster.get("leader", ""), _since(cluster))
     return Group()
 
 

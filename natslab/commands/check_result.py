@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json as jsons
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from natslab.commands.flags import FILE, flag
+from natslab.commands.flags import FILE, flag, together
 from natslab.commands.results import Result, one_line, rows_text
 from natslab.servers.disk import write
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 CODES = {"OK": 0, "WARNING": 1, "CRITICAL": 2}
 
@@ -155,16 +152,12 @@ class Check(Result):
         return "\n\n".join(parts)
 
 
-def formatting(run: F) -> F:
-    """The flags of the whole group."""
-    options: list[Callable[[Any], Any]] = [
-        flag(
-            "--format", type=click.Choice(["nagios", "json", "prometheus", "text"]), default="nagios",
-            show_default=True, help="show it like this",
-        ),
-        flag("--namespace", default="nats_server_check", show_default=True, help="of Prometheus"),
-        flag("--outfile", type=FILE, help="write it to this file too"),
-    ]  # fmt: skip
-    for option in reversed(options):
-        run = option(run)
-    return run
+#: The flags of the whole group.
+formatting = together(
+    flag(
+        "--format", type=click.Choice(["nagios", "json", "prometheus", "text"]), default="nagios",
+        show_default=True, help="show it like this",
+    ),
+    flag("--namespace", default="nats_server_check", show_default=True, help="of Prometheus"),
+    flag("--outfile", type=FILE, help="write it to this file too"),
+)  # fmt: skip

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -15,15 +14,13 @@ from natslab.commands.connect import Line
 from natslab.commands.consumer import CONSUMER
 from natslab.commands.consumer_find import consumers, info, pick
 from natslab.commands.consumer_find import names as names_of
-from natslab.commands.flags import DURATION, NUMBER, flag, switch
+from natslab.commands.flags import DURATION, NUMBER, flag, switch, together
 from natslab.commands.jsnames import pick_stream
 from natslab.commands.jsresults import CONSUMER_INFO, ConsumerInfo, Listing, Names, Pairs, consumer_state
 from natslab.commands.results import Result, one_line
 from natslab.commands.tree import impossible
 from natslab.errors import CommandError
 from natslab.servers.jsapi import Api
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _SELECT = switch("--no-select", help="accepted; nothing is asked here")
 _JSON = switch("--json", "-j", help="show the facts as JSON")
@@ -145,7 +142,8 @@ def _cluster(cluster: dict[str, Any]) -> str:
     return ", ".join(sorted([f"{leader}*" if leader else "", *peers])).strip(", ")
 
 
-_FILTERS: list[Callable[[Any], Any]] = [
+#: The flags that say which consumers.
+filtering = together(
     switch("--pull", help="pull consumers"),
     switch("--push", help="push consumers"),
     switch("--bound", help="push consumers with a subscriber"),
@@ -159,14 +157,7 @@ _FILTERS: list[Callable[[Any], Any]] = [
     switch("--pinned", help="pinned to a client"),
     switch("--invert", help="those that do not match"),
     flag("--expression", help="not possible here"),
-]
-
-
-def filtering(run: F) -> F:
-    """The flags that say which consumers."""
-    for option in reversed(_FILTERS):
-        run = option(run)
-    return run
+)
 
 
 @CONSUMER.verb("find", "query", example="%js consumer find ORDERS --ack-pending 10", mark="")

@@ -157,6 +157,17 @@ def switch(
     )
 
 
+def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Flags and arguments that several verbs have, as one decorator; the help lists them in this order."""
+
+    def add(run: F) -> F:
+        for option in reversed(options):
+            run = option(run)
+        return run
+
+    return add
+
+
 def common() -> list[click.Parameter]:
     """Fresh copies of the flags that may stand before or after every verb of `%nats`.
 

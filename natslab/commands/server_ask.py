@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import click
 import nats.errors
@@ -13,12 +13,10 @@ from nats.aio.client import Client
 
 from natslab.commands.absence import APART, absent, states_of
 from natslab.commands.connect import Line
-from natslab.commands.flags import NUMBER, flag, many
+from natslab.commands.flags import NUMBER, flag, many, together
 from natslab.commands.jsnode import Node
 from natslab.commands.tree import impossible
 from natslab.errors import ClientError, CommandError, Timeout, there
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _GAP = 0.3  # seconds without a further answer that end the wait
 
@@ -121,23 +119,15 @@ async def _gather(
     return answers
 
 
-_FILTERS: list[Callable[[Any], Any]] = [
+LIMIT = click.argument("limit", required=False, type=NUMBER)
+#: The flags that say which servers a report is about.
+limiting = together(
     flag("--host", help="only the server of this name"),
     flag("--cluster", help="only servers of this cluster"),
     many("--tags", help="only servers with this tag"),
     flag("--watch", help="not possible here"),
     flag("--archive", help="not possible here"),
-]
-
-
-LIMIT = click.argument("limit", required=False, type=NUMBER)
-
-
-def limiting(run: F) -> F:
-    """The flags that say which servers a report is about."""
-    for option in reversed(_FILTERS):
-        run = option(run)
-    return run
+)
 
 
 class Servers:

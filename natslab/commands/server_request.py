@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 import nats.errors
 
 from natslab.commands.connect import Line
-from natslab.commands.flags import FILE, NUMBER, Number, flag, many, switch
+from natslab.commands.flags import FILE, NUMBER, Number, flag, many, switch, together
 from natslab.commands.results import Result, Text, one_line
 from natslab.commands.server import SERVER
 from natslab.commands.server_ask import Answer, Servers, no_archive
@@ -21,27 +21,18 @@ from natslab.commands.server_report import health_body
 from natslab.errors import ClientError, CommandError, Timeout, joined, there
 from natslab.servers.disk import write
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _CID = Number(1)
 _ARCHIVE = flag("--archive", help="not possible here")
 _WAIT = click.argument("wait", required=False, type=NUMBER)
-
-
-def _which(run: F) -> F:
-    """The flags of the whole group."""
-    options: list[Callable[[Any], Any]] = [
-        flag("--limit", type=NUMBER, default=2048, show_default=True, help="at most so many entries"),
-        flag("--offset", type=NUMBER, default=0, show_default=True, help="leave out the first so many"),
-        flag("--name", help="only the server of this name"),
-        flag("--host", help="only servers on this host"),
-        flag("--cluster", help="only servers of this cluster"),
-        many("--tags", help="only servers with this tag"),
-    ]
-    for option in reversed(options):
-        run = option(run)
-    return run
-
+#: The flags of the whole group.
+_which = together(
+    flag("--limit", type=NUMBER, default=2048, show_default=True, help="at most so many entries"),
+    flag("--offset", type=NUMBER, default=0, show_default=True, help="leave out the first so many"),
+    flag("--name", help="only the server of this name"),
+    flag("--host", help="only servers on this host"),
+    flag("--cluster", help="only servers of this cluster"),
+    many("--tags", help="only servers with this tag"),
+)
 
 REQUEST = SERVER.group(
     "request",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from natslab.commands.connect import Line
-from natslab.commands.flags import DURATION, FILE, NUMBER, Number, flag, switch
+from natslab.commands.flags import DURATION, FILE, NUMBER, Number, flag, switch, together
 from natslab.commands.jsnames import is_internal
 from natslab.commands.jsresults import STREAM_INFO, Info, Listing, Names, Pairs
 from natslab.commands.results import Result, one_line, rows_text
@@ -28,8 +28,6 @@ from natslab.commands.stream_loss import subjects_of
 from natslab.commands.tree import impossible
 from natslab.servers.disk import write
 from natslab.servers.jsapi import Api
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 COLUMNS = [
     "Stream", "Storage", "Placement", "Consumers", "Messages", "Bytes", "Lost", "Deleted", "API Level",
@@ -191,7 +189,8 @@ def _dot(made: StreamReport) -> str:
     return "\n".join(["digraph streams {", "  rankdir=LR;", *nodes, *edges, "}", ""])
 
 
-_FILTERS: list[Callable[[Any], Any]] = [
+#: The flags that say which streams.
+filtering = together(
     flag("--server-name", help="with a replica on this server"),
     flag("--cluster", help="in this cluster"),
     switch("--empty", help="without a message"),
@@ -203,14 +202,7 @@ _FILTERS: list[Callable[[Any], Any]] = [
     switch("--sourced", help="that copy from others"),
     switch("--mirrored", help="that mirror another"),
     flag("--leader", help="led by this server"),
-]
-
-
-def filtering(run: F) -> F:
-    """The flags that say which streams."""
-    for option in reversed(_FILTERS):
-        run = option(run)
-    return run
+)
 
 
 @STREAM.verb("find", "query", example="%js stream find --subject orders.new", mark="")

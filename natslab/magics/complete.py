@@ -314,10 +314,8 @@ def _stored(lab: Any) -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = []
 
     async def ask(name: str) -> None:
-        said = await lab.fleet.ask(name, "jsz", accounts=True, streams=True, consumer=True, raft=True)
-        for account in said.get("account_details") or []:
-            if account["name"] == "A":
-                found.extend((name, one) for one in account.get("stream_detail") or [])
+        streams = await lab.fleet.streams(name, account="A", consumer=True, raft=True)
+        found.extend((name, one) for one in streams)
 
     async def ask_all() -> None:
         up = [name for name, server in lab.fleet.servers.items() if server.state == "up"]

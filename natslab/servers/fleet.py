@@ -121,6 +121,15 @@ class Fleet:
             raise LabError(f"There is no server {name!r}.", f"The servers are {', '.join(self.servers)}.")
         return self.servers[name]
 
+    async def streams(self, server: str, **body: Any) -> list[dict[str, Any]]:
+        """The streams that a server has a part in, of all accounts or of `account=`: its own report (jsz).
+
+        `body` asks for more of each, e.g. config=True. Raises ServerError as `ask` does.
+        """
+        said = await self.ask(server, "jsz", accounts=True, streams=True, **body)
+        accounts = said.get("account_details") or []
+        return [stream for account in accounts for stream in account.get("stream_detail") or []]
+
     async def ask(self, server: str, what: str, **body: Any) -> dict[str, Any]:
         """What a monitoring endpoint (varz connz subsz accountz jsz ...) says, over the system account.
 

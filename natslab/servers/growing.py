@@ -8,7 +8,7 @@ import dataclasses
 import json
 import shutil
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from natslab.errors import LabError, ServerError, joined, there
 from natslab.servers.ready import meta, running
@@ -132,21 +132,16 @@ async def _streams_of(fleet: Fleet, name: str) -> tuple[list[str], list[str]]:
     lost, short = set(), set()
     others = len(running(fleet, [n for ns in fleet.topology.clusters.values() for n in ns if n != name]))
     for one in running(fleet, list(fleet.servers)):
-        try:
-            said = await fleet.ask(one, "jsz", accounts=True, streams=True, config=True)
-        except ServerError:
-            continue
-        for account in said.get("account_details") or []:
-            for stream in account.get("stream_detail") or []:
-                wanted = int((stream.get("config") or {}).get("num_replicas", 1))
-                group = stream.get("cluster") or {}
-                peers = {group.get("leader", "")} | {r.get("name") for r in group.get("replicas") or []}
-                if name not in peers and one != name:
-                    continue
-                if wanted == 1 and (one == name or group.get("leader") == name):
-                    lost.add(str(stream["name"]))
-                elif wanted > others:
-                    short.add(str(stream["name"]))
+        for stream in await _reported(fleet, one):
+            wanted = int((stream.get("config") or {}).get("num_replicas", 1))
+            group = stream.get("cluster") or {}
+            peers = {group.get("leader", "")} | {r.get("name") for r in group.get("replicas") or []}
+            if name not in peers and one != name:
+                continue
+            if wanted == 1 and (one == name or group.get("leader") == name):
+                lost.add(str(stream["name"]))
+            elif wanted > others:
+                short.add(str(stream["name"]))
     return sorted(lost), sorted(short)
 
 
@@ -189,20 +184,23 @@ async def _lagging(fleet: Fleet, short: set[str]) -> set[str]:
     """Streams without a leader, or with a replica that is missing or behind."""
     seen, whole = set(), set()
     for one in running(fleet, list(fleet.servers)):
-        try:
-            said = await fleet.ask(one, "jsz", accounts=True, streams=True, config=True)
-        except ServerError:
-            continue
-        for account in said.get("account_details") or []:
-            for stream in account.get("stream_detail") or []:
-                name, group = str(stream["name"]), stream.get("cluster") or {}
-                seen.add(name)
-                replicas = group.get("replicas") or []
-                wanted = int((stream.get("config") or {}).get("num_replicas", 1))
-                enough = name in short or len(replicas) + 1 >= wanted
-                if enough and group.get("leader") == one and all(r.get("current") for r in replicas):
-                    whole.add(name)
+        for stream in await _reported(fleet, one):
+            name, group = str(stream["name"]), stream.get("cluster") or {}
+            seen.add(name)
+            replicas = group.get("replicas") or []
+            wanted = int((stream.get("config") or {}).get("num_replicas", 1))
+            enough = name in short or len(replicas) + 1 >= wanted
+            if enough and group.get("leader") == one and all(r.get("current") for r in replicas):
+                whole.add(name)
     return seen - whole
+
+
+async def _reported(fleet: Fleet, server: str) -> list[dict[str, Any]]:
+    """The streams that a server reports; none when it does not answer."""
+    try:
+        return await fleet.streams(server, config=True)
+    except ServerError:
+        return []
 
 
 async def _tell_the_others(fleet: Fleet, but: str) -> None:
