@@ -275,6 +275,31 @@ def test_the_same_news_from_two_sources_is_told_once() -> None:
     assert len(story.state.entries) == count + 1
 
 
+def test_a_group_is_told_by_what_it_is_for_as_soon_as_that_is_known() -> None:
+    for announced in (True, False):  # the server's announcement may come before anything tells of the group
+        story = begun()
+        before = len(story.state.entries), story.state.total
+        story.tell(Leader(group="S-R3F-x", leader="n1", term=1, place="n1"))
+        if announced:
+            story.advisory("stream_leader_elected", stream="ORDERS", leader="n1")
+        story.tell(
+            Snap(
+                what="group", data={"group": "S-R3F-x", "type": "stream", "stream": "ORDERS", "consumer": ""}
+            )
+        )
+        assert story.lines[-1] == "n1 leads stream ORDERS"
+        assert (len(story.state.entries), story.state.total) == (before[0] + 1, before[1] + 1)
+        check(events, story.state)
+
+
+def test_who_leads_does_not_move_before_what_led_to_it() -> None:
+    story = begun()
+    story.tell(Leader(group="_meta_", leader="n2", term=1, place="n2"))
+    story.advisory("consumer_action", stream="ORDERS", consumer="billing", action="create")
+    story.advisory("consumer_leader_elected", stream="ORDERS", consumer="billing", leader="n2")
+    assert story.lines[-1] == "n2 leads consumer billing of ORDERS"
+
+
 @pytest.mark.parametrize(
     ("of", "lines"),
     [

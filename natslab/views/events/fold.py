@@ -72,7 +72,8 @@ def tell(
     note = plain(note)[:160]
     state.total += count
     state.counts[kind] = state.counts.get(kind, 0) + count
-    for entry in reversed(state.entries[-NEAR:]):
+    # Who leads stands where it came about: what was between may be its cause.
+    for entry in reversed(state.entries[-(1 if kind == "leader" else NEAR) :]):
         same = (entry.kind, entry.verb, entry.about, entry.note) == (kind, verb, about, note)
         if same and abs(event.t - entry.last) <= TOGETHER:
             entry.count += count
@@ -235,6 +236,22 @@ def quorum(state: State, event: Base, what: str, lost: bool) -> None:
     tell(state, event, "leader", verb, what, places=[event.place], names=what.split(" ")[1:])
 
 
+def _named(state: State, group: str, what: str) -> None:
+    """It is known now what a group is for: what was told of it by its id is told by that, and once."""
+    told = [entry for entry in state.entries if entry.kind == "leader"]
+    for entry in [entry for entry in told if group in entry.items]:
+        same = [e for e in told if (e.verb, e.about) == (entry.verb, entry.about) and what in e.items]
+        if not any(abs(e.t - entry.t) <= TOGETHER for e in same):
+            entry.items[entry.items.index(group)] = what
+            continue
+        entry.items.remove(group)
+        entry.count -= 1
+        state.total -= 1
+        state.counts["leader"] -= 1
+        if not entry.items:
+            state.entries.remove(entry)
+
+
 def _snap(state: State, event: Snap) -> None:
     data = event.data
     if event.what == "group":
@@ -246,6 +263,7 @@ def _snap(state: State, event: Snap) -> None:
             state.leaders.setdefault(what, state.leaders.pop(group))
         if group in state.unsafe:
             state.unsafe.setdefault(what, state.unsafe.pop(group))
+        _named(state, group, what)
     elif event.what == "advisory":
         found = advisory(data)
         if found is None:
