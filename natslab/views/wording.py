@@ -40,7 +40,10 @@ wide = text_width
 
 
 def fit(text: str, room: float, classes: str, tail: int = 0) -> str:
-    """Foreign text made plain and cut to `room` pixels with an ellipsis; its last `tail` characters stay."""
+    """Foreign text made plain and cut to `room` pixels with an ellipsis.
+
+    Its last `tail` characters stay, where there is room for both ends.
+    """
     text = plain(text)
     if wide(text, classes) > room:
         size = max(2, int(room / text_width("i", classes)) - 1)
@@ -49,6 +52,8 @@ def fit(text: str, room: float, classes: str, tail: int = 0) -> str:
         kept = text[: size - tail]
         while len(kept) > 1 and wide(f"{kept}…{end}", classes) > room:
             kept = kept[:-1]
+        if tail and wide(f"{kept}…{end}", classes) > room:
+            return fit(text, room, classes)  # no room for both ends
         text = f"{kept}…{end}"
     return isolate(text)
 
