@@ -91,6 +91,11 @@ def numbers(text: str) -> set[str]:
     return {n.replace(" ", "") for n in re.findall(r"\d{1,3}(?: \d{3})+(?!\d)|\d+", text)}
 
 
+def keyed(scene: Scene) -> dict[str, Any]:
+    """Every mark of a picture, also those inside others, by its key."""
+    return {mark.key: mark for mark in walk(scene.marks)}
+
+
 def keys(scene: Scene) -> Counter[str]:
     """How often each key of a mark or flight occurs."""
     return Counter([m.key for m in walk(scene.marks)] + [f.key for f in scene.flights])

@@ -15,7 +15,7 @@ from natslab.views import events
 from natslab.views.events.state import KEPT, LIVES, State
 from natslab.views.events.text import text_of
 from natslab.views.scene import Scene, Text, to_svg, walk
-from tests.pictures import check
+from tests.pictures import check, keyed
 
 
 class Story:
@@ -215,7 +215,7 @@ def test_a_killed_server_in_order_cause_first() -> None:
     ]
     scene = check(events, story.state)
     assert {"9 s", "40 s", "00:13.0", "n2 is up again."} <= {*texts(scene), events.describe(story.state)[0]}
-    marks = {m.key: m for m in walk(scene.marks)}
+    marks = keyed(scene)
     assert [k for k in marks if k.startswith("lane/n2/") and k[-1].isdigit()] == ["lane/n2/1", "lane/n2/3"]
 
 

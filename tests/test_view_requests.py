@@ -23,7 +23,7 @@ from natslab.views import requests
 from natslab.views.requests import Request, State
 from natslab.views.requests.state import KEPT, KINDS, REPLIES
 from natslab.views.scene import Path, Rect, Scene, Text, to_svg, walk
-from tests.pictures import check
+from tests.pictures import check, keyed
 from tests.watching import watching
 
 
@@ -146,10 +146,6 @@ def three_outcomes() -> Story:
 
 def texts(scene: Scene) -> list[str]:
     return ["".join(t for t, _ in m.runs) for m in walk(scene.marks) if isinstance(m, Text)]
-
-
-def keyed(scene: Scene) -> dict[str, Any]:
-    return {m.key: m for m in walk(scene.marks)}
 
 
 def hold(story: Story) -> Scene:

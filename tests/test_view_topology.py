@@ -15,7 +15,7 @@ from natslab.tape.event import Conn, Event, Hop, Leader, Link, Server, Snap
 from natslab.views import topology
 from natslab.views.scene import Path, Scene, Text, to_svg, walk
 from natslab.views.topology.state import FLOWN, SAMPLES, SERVERS, State
-from tests.pictures import check
+from tests.pictures import check, keyed
 
 
 class Story:
@@ -327,7 +327,7 @@ def test_one_server_has_its_clients_above_it_each_with_a_line() -> None:
 def test_a_cluster_is_a_mesh_and_its_meta_leader_has_a_second_ring() -> None:
     story = busy()
     scene = check(topology, story.state)
-    marks = {m.key: m for m in walk(scene.marks)}
+    marks = keyed(scene)
     assert [k for k in marks if k.endswith("/leads")] == ["srv/n2/leads"]
     assert {"863", "98", "15", "C1", "3 servers, n2 leads meta"} <= set(texts(scene))
     widths = {k: m.width for k, m in marks.items() if isinstance(m, Path) and k.endswith("/line")}
@@ -355,7 +355,7 @@ def test_rates_come_from_successive_counts_and_end_when_nobody_counts() -> None:
 def test_an_isolated_server_stands_behind_a_wall() -> None:
     story = isolated()
     scene = check(topology, story.state)
-    marks = {m.key: m for m in walk(scene.marks)}
+    marks = keyed(scene)
     assert [k for k in marks if k.startswith("wall/") and k.count("/") == 1] == ["wall/n2|n3"]
     assert {"cut", "4.2 s ago"} <= set(texts(scene))
     assert {k for k in marks if k.endswith("/cross")} == {"wire/n1>n3/cross", "wire/n2>n3/cross"}
