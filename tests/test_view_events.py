@@ -292,6 +292,18 @@ def test_a_group_is_told_by_what_it_is_for_as_soon_as_that_is_known() -> None:
         check(events, story.state)
 
 
+def test_a_death_comes_before_what_it_did_to_clients_also_when_it_is_noticed_last() -> None:
+    story = begun()
+    story.tell(Conn(client="shop", account="A", place="n1"))
+    story.tell(Conn(client="shop", account="A", place="n1", state="lost"))
+    story.tell(Conn(client="shop", account="A", place="n2"))
+    story.after(0.004).tell(Server(name="n1", state="down", why="killed", place="n1"))
+    at = [
+        next(i for i, line in enumerate(story.lines) if part in line) for part in ("killed", "lost", "again")
+    ]
+    assert at == sorted(at)
+
+
 def test_who_leads_does_not_move_before_what_led_to_it() -> None:
     story = begun()
     story.tell(Leader(group="_meta_", leader="n2", term=1, place="n2"))

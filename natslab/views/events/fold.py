@@ -108,9 +108,11 @@ def tell(
 
 def _after(other: Entry, entry: Entry) -> bool:
     """Whether `other` belongs after `entry`: it is later, or what `entry` led to and was noticed first."""
-    ends = entry.kind == "server" and entry.verb == "down" and other.verb == "lost"
-    if ends and set(entry.places) & set(other.places):
-        return other.t > entry.t - SOON
+    if entry.kind == "server" and entry.verb == "down":
+        # Its clients may be with another server before anybody is told of its end.
+        lost = other.verb == "lost" and set(entry.places) & set(other.places)
+        if lost or (other.kind, other.verb) == ("client", "moved"):
+            return other.t > entry.t - SOON
     return other.t > entry.t
 
 
