@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from natslab import front
 from natslab.errors import CommandError, LabError, there
 from natslab.listeners import Listeners
 from natslab.loop import loop, run
@@ -40,12 +41,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _current: Lab | None = None
-_runner: Callable[[str], object] | None = None
-_docker: Callable[[View, str], bool] | None = None
-_teller: Callable[[str], None] | None = None
 _hearers: Listeners[[]] = Listeners()
 _starting = threading.Lock()
-_MOMENT = 1.5  # seconds that a person waits without being told for what
 
 
 def current() -> Lab:
@@ -53,54 +50,6 @@ def current() -> Lab:
     if _current is None:
         raise LabError("There is no lab in this kernel.", "Start one: %natslab up")
     return _current
-
-
-def set_runner(act: Callable[[str], object] | None) -> None:
-    """Say who runs the line behind a button of a live view; the magics do."""
-    global _runner
-    _runner = act
-
-
-def set_docker(dock: Callable[[View, str], bool] | None) -> None:
-    """Say who can put a view beside the notebook: a function that tells whether it was put there."""
-    global _docker
-    _docker = dock
-
-
-def dock(view: View, side: str) -> bool:
-    """Put a live view beside the notebook; False where there is no workbench that could."""
-    return _docker is not None and _docker(view, side)
-
-
-def set_teller(tell: Callable[[str], None] | None) -> None:
-    """Say who shows what is waited for, and takes it away again ("")."""
-    global _teller
-    _teller = tell
-
-
-class _Waiting:
-    """What a long operation waits for, shown when it lasts longer than a moment."""
-
-    def __init__(self) -> None:
-        self.what = ""
-        self._told = ""
-
-    def waits(self, what: str) -> None:
-        """Told on the loop."""
-        self.what = what
-
-    def run(self, coro: Coroutine[Any, Any, T]) -> T:
-        """Run it on the loop, telling the person what it waits for."""
-        try:
-            return run(coro, waiting=self._tell)
-        finally:
-            if self._told and _teller is not None:
-                _teller("")
-
-    def _tell(self, seconds: float) -> None:
-        if seconds > _MOMENT and self.what not in ("", self._told) and _teller is not None:
-            self._told = self.what
-            _teller(f"Waiting: {self.what}.")
 
 
 def listen(heard: Callable[[], None]) -> Callable[[], None]:
@@ -305,7 +254,7 @@ class Lab:
                 if _current.fleet.topology == topology and _current.name == name:
                     return _current
                 raise LabError("Another lab is up in this kernel.", "Stop it first: %natslab down")
-            waiting = _Waiting()
+            waiting = front.Waiting()
             _current = waiting.run(cls._start(topology, name, watch, waiting.waits))
             _hearers.tell()
             return _current
@@ -410,7 +359,7 @@ class Lab:
 
         Raises LabError when there is no place for it, ServerError when it does not start.
         """
-        waiting = _Waiting()
+        waiting = front.Waiting()
         return LabServer(self, waiting.run(self.fleet.add(name, cluster, waiting.waits)))
 
     def remove(self, name: str, *, force: bool = False) -> list[str]:
@@ -574,7 +523,7 @@ class Lab:
         key = (name, *of)
         if key not in self._views:
             self._views[key] = View(
-                self.tape, name, of, settle=self._settled_look, act=_act, watched=self._monitor.watch
+                self.tape, name, of, settle=self._settled_look, act=front.act, watched=self._monitor.watch
             )
         return self._views[key]
 
@@ -622,11 +571,6 @@ class Lab:
 
         self.settle()
         return export(path, self.tape, list(self._views.values()), self.view, views)
-
-
-def _act(line: str) -> None:
-    if _runner is not None:
-        _runner(line)
 
 
 def open(path: str | Path) -> Recording:

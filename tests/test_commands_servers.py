@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import natslab
+from natslab import front
 from natslab.commands import parse
 from natslab.errors import NatslabError
-from natslab.lab import Lab, set_teller
+from natslab.lab import Lab
 from natslab.magics.complete import complete
 from natslab.tape import event
 
@@ -290,8 +291,8 @@ def test_what_is_waited_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     if natslab.lab._current is not None:
         go("natslab down")
     told: list[tuple[str, int]] = []
-    set_teller(lambda said: told.append((said, threading.get_ident())))
-    monkeypatch.setattr(natslab.lab, "_MOMENT", 0.0)
+    front.use(front.Front(tell=lambda said: told.append((said, threading.get_ident()))))
+    monkeypatch.setattr(front, "MOMENT", 0.0)
     began = time.monotonic()
     try:
         go("natslab super EAST=1 WEST=1")  # elects no leader within a second
@@ -299,5 +300,5 @@ def test_what_is_waited_for_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         assert told[0][0].startswith("Waiting: ") and told[-1][0] == ""
         assert {thread for _, thread in told} == {threading.get_ident()}
     finally:
-        set_teller(None)
+        front.use(None)
         go("natslab down")

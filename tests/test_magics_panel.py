@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 import natslab
-from natslab import lab as labs
+from natslab import front
 from natslab.commands import parse
 from natslab.lab import Lab
 from natslab.loop import loop, run
@@ -308,14 +308,14 @@ def test_the_line_docks_where_there_is_a_workbench_and_shows_the_view_elsewhere(
         asked.append((getattr(view, "name", ""), side))
         return True
 
-    labs.set_docker(dock)
+    front.use(front.Front(dock=dock))
     try:
         assert (
             repr(parse("natslab view routing --dock bottom").run())
             == "[routing] the live view, beside the notebook"
         )
     finally:
-        labs.set_docker(None)
+        front.use(None)
     assert asked == [("routing", "bottom")]
 
 

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from natslab import front
 from natslab import lab as labs
 from natslab.commands import doctor as checks
 from natslab.commands.connect import Line
@@ -74,7 +75,7 @@ def conf(line: Line, server: str | None) -> Text:
 def view(line: Line, name: str | None, of: tuple[str, ...], dock: str | None) -> View | Text:
     """Show a live view; further words narrow it."""
     found = _view(name, of)
-    if dock is not None and labs.dock(found, dock):
+    if dock is not None and front.dock(found, dock):
         return Text(f"{found!r}, beside the notebook", view=found.name, dock=dock)
     return found
 

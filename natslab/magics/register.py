@@ -235,15 +235,14 @@ class Loaded:
 
     def connect(self) -> None:
         """Tell commands and lab about this notebook; they are imported now."""
-        from natslab import lab
+        from natslab import front
         from natslab.commands import words
         from natslab.magics.waiting import Waiting
 
         if _loaded is self:
             words.set_names(lambda: self.ip.user_ns)
-            lab.set_runner(act)
-            lab.set_teller(Waiting(self.ip))
-            lab.set_docker(self._door.dock if self._door is not None else None)
+            dock = self._door.dock if self._door is not None else None
+            front.use(front.Front(act=act, dock=dock, tell=Waiting(self.ip)))
 
     def before(self, kind: str, name: str) -> Any:
         """The magic ("line" or "cell") of that name before ours; None when there was none."""
@@ -268,10 +267,8 @@ class Loaded:
             self._tick.stop()
         if "natslab.commands.words" in sys.modules:
             sys.modules["natslab.commands.words"].set_names(None)
-        if "natslab.lab" in sys.modules:
-            sys.modules["natslab.lab"].set_runner(None)
-            sys.modules["natslab.lab"].set_teller(None)
-            sys.modules["natslab.lab"].set_docker(None)
+        if "natslab.front" in sys.modules:
+            sys.modules["natslab.front"].use(None)
         if self._door is not None:
             self._door.close()
 
