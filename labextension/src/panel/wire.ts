@@ -12,12 +12,10 @@ export interface ServerRow {
   name: string;
   state: string;
   version: string;
-  cluster: string;
   meta: boolean; // it leads JetStream's meta group
   in: number; // messages a second
   out: number;
   mem?: number; // MB
-  cpu?: number;
   connections?: number;
   slow?: number;
 }

@@ -105,7 +105,6 @@ class Facts:
             "name": name,
             "state": it.state,
             "version": it.version,
-            "cluster": getattr(it, "cluster", ""),
             "meta": self._groups.leader("_meta_") == name,
             "in": 0,
             "out": 0,
@@ -119,21 +118,20 @@ class Facts:
             "in": received,
             "out": sent,
             "mem": round(int(varz.get("mem", 0)) / 1e5) / 10,  # MB
-            "cpu": round(float(varz.get("cpu", 0))),
             "connections": len(report.connections),
             "slow": int(varz.get("slow_consumers", 0)),
         }
 
     def _links(self) -> Rows:
-        links = list(getattr(self.lab.fleet, "links", {}).values())
+        links = list(self.lab.fleet.links.values())
         rows = (
             {
                 "a": link.a,
                 "b": link.b,
                 "type": link.type,
                 "state": link.state,
-                "delay": getattr(link, "delay", 0.0),
-                "connected": bool(link.connected),
+                "delay": link.delay,
+                "connected": link.connected,
             }
             for link in links
         )

@@ -30,7 +30,6 @@ function Server({ row }: { row: ServerRow }) {
       under={
         <Facts
           of={[
-            row.cluster,
             row.version,
             row.mem !== undefined && `${row.mem} MB`,
             row.connections !== undefined && trans._n('%1 client', '%1 clients', row.connections),
