@@ -18,7 +18,6 @@ from natslab.errors import CommandError, LabError, joined
 from natslab.lab import Lab
 
 _SIZE = re.compile(r"(\d+)\s*(?:(k|m|g)(?:i?b)?|b)?", re.IGNORECASE)
-_BAD_LAB = "There is no lab in this kernel."
 
 
 class Size(click.ParamType[int]):
