@@ -18,6 +18,7 @@ import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 
+import natslab
 from natslab.loop import loop
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
@@ -28,6 +29,7 @@ from natslab.sources.raft import RaftWire
 from natslab.sources.raftwire import Append, Vote, decode, peer_id
 from natslab.tape.event import Leader, Raft
 from natslab.tape.tape import Tape
+from tests.benchmarks import browserless
 from tests.benchmarks.measure import Row, at_least, interleaved, middle, ratio
 
 SERVERS = 3
@@ -167,15 +169,19 @@ def _late(heard: dict[_Way, list[float]], told: dict[_Way, list[tuple[float, int
     return late
 
 
-async def _stored(lab: Watched, count: int = 5_000) -> float:
+async def _stored(fleet: Fleet, count: int = 5_000) -> float:
     """Messages a second stored three times, from a client of a server that does not lead."""
-    client = await nats.connect(**lab.fleet.login())
+    client = await nats.connect(**fleet.login())
     with contextlib.suppress(nats.js.errors.NotFoundError):
         await client.jetstream().delete_stream("R")
     leader = await _make(client, "R")
     await client.close()
-    here = await nats.connect(**lab.fleet.login(name=next(n for n in lab.fleet.servers if n != leader)))
+    here = await nats.connect(**fleet.login(name=next(n for n in fleet.servers if n != leader)))
     js = here.jetstream(publish_async_max_pending=1_000)
+    while True:  # until this server knows of the stream
+        with contextlib.suppress(nats.js.errors.Error, nats.errors.Error):
+            await js.publish("R.a", PAYLOAD, timeout=1)
+            break
     began = time.perf_counter()
     for _ in range(count):
         await js.publish_async("R.a", PAYLOAD, wait_stall=30)
@@ -185,10 +191,37 @@ async def _stored(lab: Watched, count: int = 5_000) -> float:
     return count / took
 
 
+def _with_the_view() -> Row:
+    """Publishes with the picture open, every frame encoded as for a browser, against the same lab without."""
+    browserless.install()
+    with natslab.Lab.up(servers=SERVERS) as lab:
+
+        def closed() -> float:
+            return asyncio.run(_stored(lab.fleet))
+
+        def shown() -> float:
+            window = browserless.Window(lab.view("raft", "R"))
+            try:
+                return asyncio.run(_stored(lab.fleet))
+            finally:
+                window.close()
+
+        closed()  # the first run warms everything up
+        rates = interleaved(REPEATS, shown=shown, closed=closed)
+    return at_least(
+        "publishes stored three times, RAFT view open or closed",
+        ratio(rates["shown"], rates["closed"]),
+        0.9,
+        ours=f"{middle(rates['shown']):,.0f}/s",
+        bare=f"{middle(rates['closed']):,.0f}/s",
+        samples=rates,
+    )
+
+
 def run() -> list[Row]:
     """Measure."""
     supervisor()
-    rows = []
+    rows = [_with_the_view()]
     for by in ("wires", "system account"):
         lab = Watched(wires=by == "wires", watch=True)
         try:
@@ -220,7 +253,9 @@ def run() -> list[Row]:
     told, untold = Watched(wires=True, watch=True), Watched(wires=True, watch=False)
     try:
         rates = interleaved(
-            REPEATS, told=lambda: asyncio.run(_stored(told)), untold=lambda: asyncio.run(_stored(untold))
+            REPEATS,
+            told=lambda: asyncio.run(_stored(told.fleet)),
+            untold=lambda: asyncio.run(_stored(untold.fleet)),
         )
     finally:
         told.stop()
