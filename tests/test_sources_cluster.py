@@ -140,6 +140,28 @@ def test_a_server_is_cut_off(go: Group) -> None:
     told_once(go.lab, go.stream)
 
 
+@pytest.mark.soak
+def test_an_old_leader_that_is_cut_off_speaks_of_itself_only(go: Group) -> None:
+    """It misses its quorum after some 20 s (measured), while the others have long had another leader."""
+    go.make()
+    go.fill_with(3)
+    old = led(go.lab, go.stream)
+    attach(go.lab, other(go.lab, old), "tester")
+    go.lab.isolate(old)
+    new = led(go.lab, go.stream)
+    assert new != old
+
+    def lost() -> Snap:
+        said = [e for e in events(go.lab) if isinstance(e, Snap) and e.what == "advisory"]
+        found = [e for e in said if str(e.data["type"]).endswith("stream_quorum_lost")]
+        assert found
+        return found[-1]
+
+    assert soon(go.lab, lost, 40).place == old
+    (told,) = [e for e in go.lab.view("events").state.entries if e.verb in ("quorum lost", "stood down")]
+    assert (told.verb, told.places, told.about) == ("stood down", [old], new)
+
+
 def test_a_stream_with_one_replica_goes_with_its_server(go: Group, wait_for: WaitFor) -> None:
     go.make("c", replicas=1)
     go.fill_with(4)

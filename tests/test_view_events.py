@@ -232,6 +232,21 @@ def test_wires_and_quorum_in_plain_words() -> None:
     ]
 
 
+def test_a_quorum_that_only_an_old_leader_misses_is_not_lost() -> None:
+    def heard(place: str, leader: str = "n1") -> Story:
+        story = begun().advisory("stream_leader_elected", stream="ORDERS", leader=leader)
+        data = {"type": "io.nats.jetstream.advisory.v1.stream_quorum_lost", "stream": "ORDERS"}
+        return story.after(9).tell(Snap(what="advisory", place=place, data=data))
+
+    stood = heard("n3")
+    assert stood.lines[-1] == (
+        "n3 gave up leading stream ORDERS (too few of its servers were in reach; n1 leads it)"
+    )
+    assert heard("").lines[-1].startswith("an old leader gave up leading stream ORDERS")
+    check(events, stood.state)
+    assert heard("n1").lines[-1] == "stream ORDERS lost its quorum (too few of its servers are in reach)"
+
+
 def test_messages_that_did_not_simply_pass() -> None:
     story = messages()
     assert story.lines[3:] == [

@@ -135,7 +135,13 @@ class Advisories:
         """Who has announced what does not say so: the only server, or the leader of what it is about."""
         if len(self._fleet.servers) == 1:
             return next(iter(self._fleet.servers))
-        return self._monitor.leader(tuple(str(said[key]) for key in ("stream", "consumer") if said.get(key)))
+        of = tuple(str(said[key]) for key in ("stream", "consumer") if said.get(key))
+        leader = self._monitor.leader(of)
+        # Who misses its quorum counts itself as current (measured), and may be an old leader that is cut off.
+        current = [str(one["name"]) for one in said.get("replicas") or () if one.get("current")]
+        if not current or leader in current:
+            return leader
+        return current[0] if len(current) == 1 else ""
 
     def _allowed(self, kind: str) -> bool:
         now = time.monotonic()

@@ -274,6 +274,9 @@ def _snap(state: State, event: Snap) -> None:
             what = found.item
             if found.verb == "leads":
                 leads(state, event, what, found.where)
+            elif (leader := state.leaders.get(what, "")) and leader != event.place:
+                tell(state, event, "leader", "stood down", what, places=[event.place], about=leader,
+                     names=found.names)  # fmt: skip
             else:
                 quorum(state, event, what, True)
             return

@@ -101,7 +101,7 @@ def _stored(key: str, kind: str, verb: str, x: float, y: float) -> list[Mark]:
 
 
 def _leader(key: str, verb: str, x: float, y: float) -> list[Mark]:
-    dash = "3 2" if verb in ("nobody", "quorum lost", "asked to step down") else ""
+    dash = "3 2" if verb in ("nobody", "quorum lost", "asked to step down", "stood down") else ""
     marks: list[Mark] = [
         sc.Circle(key=f"{key}/sign", x=x, y=y, r=6.5, width=1.25, dash=dash, classes="edge ink none")
     ]

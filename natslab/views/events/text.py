@@ -36,6 +36,8 @@ def detail(entry: Entry) -> str:
     """A reason, a version, an explanation: what stands beside the line."""
     if entry.kind == "wire" and entry.verb == "delayed":
         return "each way"
+    if entry.verb == "stood down":
+        return f"too few of its servers were in reach; {short_name(entry.about, 20)} leads it"
     if (entry.kind, entry.verb) in _MEANS:
         return _MEANS[entry.kind, entry.verb]
     if entry.kind in ("message", "stream") and entry.verb in ("exhausted", "purged"):
@@ -205,6 +207,9 @@ def _leader(entry: Entry) -> list[Run]:
         if entry.places:
             return [(short_name(entry.places[0], 20), NAME), (f" leads {whats}", "")]
         return [("a server", NAME), (f" leads {whats}", "")]
+    if entry.verb == "stood down":
+        who = (short_name(entry.places[0], 20), NAME) if entry.places else ("an old leader", "")
+        return [who, (f" gave up leading {whats}", "")]
     words = {
         "nobody": (f"nobody leads {whats}", ""),
         "quorum lost": (f"{whats} lost {'its' if len(entry.items) == 1 else 'their'} quorum", ""),
@@ -277,7 +282,7 @@ _WEIGHTS = {
     "client": {"lost": 1, "moved": 1, "dropped": 2},
     "stream": {"created": 1, "deleted": 1, "purged": 1, "restored": 1},
     "consumer": {"created": 1, "deleted": 1, "paused": 1},
-    "leader": {"leads": 1, "nobody": 2, "quorum lost": 2, "quorum back": 1},
+    "leader": {"leads": 1, "nobody": 2, "quorum lost": 2, "quorum back": 1, "stood down": 1},
     "message": {"exhausted": 2, "term": 2, "nak": 1},
     "health": {"slow consumer": 2, "stalled": 2, "stale": 2, "out of storage": 2, "busy": 2},
     "fault": {"refused": 1},
