@@ -506,6 +506,68 @@ def test_without_a_name_it_is_the_meta_group_with_the_others_below() -> None:
     look(rig)
 
 
+def test_without_a_name_it_is_the_one_stream_that_there_is() -> None:
+    rig = Rig(of=()).healthy()
+    meta(rig, 0)
+    rig.tell(Snap(place="n1", what="group", data={
+        "group": "C-R3F-billing", "type": "consumer", "stream": "ORDERS", "consumer": "billing",
+        "peers": rig.names,
+    }))  # fmt: skip
+    rig.tell(Leader(group="C-R3F-billing", leader="n2", term=1))
+    scene = look(rig)
+    assert raft.describe(rig.state)[0].startswith("n1 leads ORDERS in term 1")
+    assert {"Meta group", "ORDERS > billing", "Two more groups"} <= set(texts(scene))
+    rig.state.selection = "group/_meta_"
+    assert "leads the meta group in term 3" in raft.describe(rig.state)[0]
+    assert "ORDERS" in texts(look(rig)), "and from there back to the stream"
+    rig.state.selection = ""
+    meta(rig, 1)
+    assert "leads the meta group" in raft.describe(rig.state)[0], "of two streams, none is the one"
+
+
+def test_a_stream_with_one_replica_elects_nobody_and_is_not_shown_first() -> None:
+    rig = Rig(of=(), peers=["n1"]).healthy()
+    meta(rig, 0)
+    assert "leads the meta group" in raft.describe(rig.state)[0]
+    look(rig)
+
+
+def test_trouble_in_another_group_is_said_beside_the_one_that_is_shown() -> None:
+    rig = Rig(of=()).healthy()
+    meta(rig, 0)
+    assert "meta" not in words(rig)
+    rig.server("n2", "down", "kill")  # it led the meta group alone
+    assert raft.describe(rig.state) == (
+        "n1 leads in term 1; n2 is down.",
+        "2 of 3 are enough to commit; none of them may fail now. The meta group has no leader.",
+    )
+    scene = look(rig)
+    assert ["Meta group", "no leader"] in [row[:2] for row in raft.table(rig.state).rows]
+    assert "nobody" in texts(scene)
+    rig.state.selection = "group/_meta_"
+    assert "The meta group" not in raft.describe(rig.state)[1]
+    look(rig)
+    rig.state.selection = ""
+    rig.isolate("n1")
+    assert raft.describe(rig.state)[1].endswith("The meta group has no majority.")
+    look(rig)
+
+
+def test_a_leader_that_is_cut_off_is_trouble_too_and_of_many_groups_two_are_named() -> None:
+    rig = Rig(of=()).healthy()
+    meta(rig, 9)
+    rig.isolate("n2")
+    assert raft.describe(rig.state)[0].startswith("n2 says leader, but reaches 1 of 3")
+    assert raft.describe(rig.state)[1].endswith("S0, S1 and others have a leader without a majority.")
+    look(rig)
+    rig.link("n1", "n2", "open")
+    rig.link("n2", "n3", "open")
+    rig.tell(Leader(group="S-R3F-00000008", leader="n2", term=3))
+    rig.tell(Quorum(group="S-R3F-00000008", lost=True))
+    assert raft.describe(rig.state)[1].endswith("S8 has no majority.")
+    assert "S8" in texts(look(rig)), "it has a row before those that are well"
+
+
 def test_many_groups_are_a_list_with_the_meta_group_first() -> None:
     rig = Rig(of=()).healthy()
     meta(rig, 60)

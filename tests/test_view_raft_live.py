@@ -103,8 +103,10 @@ def test_the_meta_group_and_a_consumer_have_rings_of_their_own(three: Trio) -> N
     three.until(lambda: "leads ORDERS > billing in term" in billing.describe())
     check(raft, billing.state)
     every = three.lab.view("raft")
-    three.until(lambda: "leads the meta group in term" in every.describe())
+    three.until(lambda: "leads ORDERS in term" in every.describe())
     scene = check(raft, every.state)
+    meta = three.lab.view("raft", "meta")
+    three.until(lambda: "leads the meta group in term" in meta.describe())
     assert "Two more groups" in [t for m in walk(scene.marks) for t, _ in getattr(m, "runs", [])]
     picture = three.lab.view("raft", "ORDERS").picture()
     assert repr(picture).startswith("[raft] ")

@@ -22,7 +22,8 @@ from natslab.views.view import selected
 
 RING = 7  # members that a ring has room for
 MOST = 40  # groups in a list; what is well is left out first
-FEW = 20  # groups up to which the meta group is shown rather than a list
+FEW = 20  # groups up to which one of them is shown rather than a list
+BELOW = 6  # groups that have a row under a ring
 
 
 class Side(msgspec.Struct):
@@ -43,8 +44,11 @@ def focus(state: State) -> Group | None:
     if len(chosen) == 1 and 0 < len(chosen[0].peers) <= RING:
         return chosen[0]
     groups = listed(state)
-    if groups and groups[0].type == "meta" and len(groups) <= FEW and 0 < len(groups[0].peers) <= RING:
-        return groups[0]
+    streams = [g for g in groups if g.type == "stream" and len(g.peers) > 1]
+    # The one stream is what a lab with one stream is about; of several none is.
+    first = streams[0] if len(streams) == 1 else groups[0] if groups and groups[0].type == "meta" else None
+    if first is not None and len(groups) <= FEW and 0 < len(first.peers) <= RING:
+        return first
     return None
 
 
@@ -149,11 +153,11 @@ def behind(state: State, group: Group) -> dict[str, int]:
     return {name: n for name, n in lacks.items() if n > 0 and name != right.name}
 
 
-def chosen(state: State, groups: list[Group]) -> list[Group]:
-    """The groups that have a row: of very many, those in trouble first."""
-    if len(groups) <= MOST:
+def chosen(state: State, groups: list[Group], most: int = MOST) -> list[Group]:
+    """The groups that have a row: of too many, those in trouble first."""
+    if len(groups) <= most:
         return groups
-    trouble = sorted(groups, key=lambda g: -weight(state, g))[:MOST]
+    trouble = sorted(groups, key=lambda g: -weight(state, g))[:most]
     names = {g.name for g in trouble}
     return [g for g in groups if g.name in names]
 
@@ -162,4 +166,19 @@ def weight(state: State, group: Group) -> int:
     """How much is the matter with a group."""
     if group.type == "meta":
         return 10**12
-    return 10**9 if leader_of(state, group) is None else max(behind(state, group).values(), default=0)
+    return 10**9 if lack(state, group) else max(behind(state, group).values(), default=0)
+
+
+def others(state: State, shown: Group) -> list[Group]:
+    """The groups beside the one that is shown, where none was asked for."""
+    return [] if state.of else [g for g in listed(state) if g is not shown]
+
+
+def lack(state: State, group: Group) -> str:
+    """What a group would need to commit anything; "" when it can."""
+    right = leader_of(state, group)
+    if len(group.peers) > 1 and (group.lost or not any(s.enough for s in sides(state, group))):
+        return "no majority"
+    if right is None:
+        return "no leader"
+    return "" if len(reach(state, group, right.name)) >= group.quorum else "a leader without a majority"

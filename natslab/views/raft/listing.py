@@ -110,8 +110,8 @@ def row(state: State, group: Group, y: float) -> Mark:
 
 def also(state: State, shown: Group, y: float) -> tuple[list[Mark], float]:
     """The other groups, under a ring, as far as a few lines have room for them."""
-    groups = [g for g in facts.listed(state) if g is not shown]
-    if not groups or state.of:
+    groups = facts.others(state, shown)
+    if not groups:
         return [], y
     many = f"{in_words(len(groups)).capitalize()} more {'group' if len(groups) == 1 else 'groups'}"
     marks: list[Mark] = [
@@ -120,10 +120,10 @@ def also(state: State, shown: Group, y: float) -> tuple[list[Mark], float]:
         *heads(y + 34)[1:],
     ]
     y += 62
-    for group in groups[:6]:
+    for group in facts.chosen(state, groups, facts.BELOW):
         marks.append(row(state, group, y))
         y += ROW
-    if len(groups) > 6:
-        marks.append(label("also/more", 44, y, f"and {len(groups) - 6} more", "t12 ink3"))
+    if len(groups) > facts.BELOW:
+        marks.append(label("also/more", 44, y, f"and {len(groups) - facts.BELOW} more", "t12 ink3"))
         y += ROW
     return marks, y

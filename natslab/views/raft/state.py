@@ -329,7 +329,8 @@ def parted(peers: list[str], broken: set[str]) -> list[list[str]]:
 
 
 def start(of: tuple[str, ...] = ()) -> State:
-    """`of`: a stream, a stream and a consumer, or meta; without any, the meta group and a list of all."""
+    """`of`: a stream, a stream and a consumer, or meta; without any, the one stream or else the meta group,
+    with the other groups below it, or a list of all."""
     return State(of=of)
 
 

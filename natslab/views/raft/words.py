@@ -51,11 +51,34 @@ def _words(state: State, *, timed: bool) -> Words:
         return _list(state)
     if quiet := unheard(state):
         return quiet, f"This is what was said last. {_up_to(group)}"
-    for tell in (_votes, _two, _lost, _silence, _alone, _apart, _lag):
-        said = tell(state, group, timed)
-        if said is not None:
-            return said
-    return _calm(state, group)
+    tellers = (_votes, _two, _lost, _silence, _alone, _apart, _lag)
+    said = next((words for tell in tellers if (words := tell(state, group, timed))), None)
+    sentence, note = said or _calm(state, group)
+    return sentence, _beside(note, _elsewhere(state, group))
+
+
+def _beside(note: str, more: str) -> str:
+    """A note and what may not be left out of it: the note gives way where both are too long."""
+    tried = (f"{note} {more}", f"{note.split('. ')[0].removesuffix('.')}. {more}")
+    return next((t for t in tried if text_width(t, "t13") <= 852), more) if note and more else note or more
+
+
+def _elsewhere(state: State, group: Group) -> str:
+    """Which of the other groups can commit nothing now, and why."""
+    found = troubled(state, group)
+    parts = []
+    for lacks in sorted({its for _, its in found}):
+        names = [name_of(one) for one, its in found if its == lacks]
+        some = names if len(names) < 3 else [*names[:2], "others"]
+        parts.append(f"{listed(some)} {verb(some, 'has', 'have')} {lacks}")
+    said = "; ".join(parts)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def troubled(state: State, group: Group) -> list[tuple[Group, str]]:
+    """The other groups that can commit nothing, and what they lack; all have a row below the ring."""
+    below = facts.chosen(state, facts.others(state, group), facts.BELOW)
+    return [(one, lacks) for one in below if (lacks := facts.lack(state, one))]
 
 
 def _up_to(group: Group) -> str:
@@ -342,7 +365,8 @@ COLUMNS = [
 
 
 def table(state: State) -> Table:
-    """The members of the group, then what is not committed, then elections; or the list of groups."""
+    """The members of the group, then what is not committed, then elections, then other groups in trouble;
+    or the list of groups."""
     group = facts.focus(state)
     if group is None:
         return _groups(state)
@@ -391,6 +415,10 @@ def table(state: State) -> Table:
         knows = len(asking.knows(state.now))
         rows.append(["votes", _fates(asking), amount(asking.term), "", "", "", "", "", f"{knows} of {total}"])
         keys.append(f"votes/{asking.who}")
+    for other, why in troubled(state, group):
+        term, last, commit = amount(other.term), amount(other.last), amount(other.commit)
+        rows.append([other.title, why, term, last, commit, "", "", "", ""])
+        keys.append(facts.key_of(other))
     return Table(COLUMNS, rows, keys)
 
 
