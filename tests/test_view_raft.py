@@ -582,10 +582,15 @@ def test_many_groups_are_a_list_with_the_meta_group_first() -> None:
     }))  # fmt: skip
     scene = look(rig)
     assert raft.describe(rig.state)[0] == "62 RAFT groups, each with a leader."
-    rows = raft.table(rig.state).rows
+    table = raft.table(rig.state)
+    rows = table.rows
     assert rows[0][0] == "Meta group"
     assert len(rows) == 41
     assert rows[-1][0] == "62 groups"
+    assert table.apart == [table.keys[0], table.keys[-1]], (
+        "a person who sorts them leaves these where they are"
+    )
+    assert ["20", "n3"] in [row[-2:] for row in rows]
     assert "n3 20 behind" in texts(scene)
     assert "and 22 more, all well" in texts(scene)
 

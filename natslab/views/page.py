@@ -59,16 +59,18 @@ def reel(player: Player, moments: Iterable[int] = (), most: int = MOST) -> dict[
         frames = _chosen(drawn, wanted, most)
     pool: dict[tuple[str, tuple[str, ...]], int] = {}
     columns: list[str] = []
+    apart: set[str] = set()
     out: list[dict[str, Any]] = []
     before: list[int] = []
     for frame in frames:
         table = player.table(frame.n)
         columns = table.columns
+        apart.update(table.apart)
         keyed = zip(table.keys, table.rows, strict=True)
         rows = [pool.setdefault((key, tuple(row)), len(pool)) for key, row in keyed]
         out.append(frame.told() if rows == before and out else {**frame.told(), "rows": rows})
         before = rows
-    return {"frames": out, "columns": columns, "rows": list(pool)}
+    return {"frames": out, "columns": columns, "apart": sorted(apart), "rows": list(pool)}
 
 
 class _Frame:

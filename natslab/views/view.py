@@ -129,11 +129,15 @@ def blank(state: ViewState, view: str, title: str, sources: str, sentence: str =
 
 
 class Table(msgspec.Struct):
-    """The same facts in words: one row per entity, `keys` naming the mark of each row."""
+    """The same facts in words: one row per entity, `keys` naming the mark of each row.
+
+    `apart`: keys of rows at the top or the end that stay there when a person sorts the others.
+    """
 
     columns: list[str]
     rows: list[list[str]]
     keys: list[str]
+    apart: list[str] = []
 
     def text(self) -> str:
         """Aligned columns; numbers to the right."""

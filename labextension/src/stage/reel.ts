@@ -14,6 +14,7 @@ export interface ReelFrame extends Omit<Delta, 'seq' | 'cursor'> {
 export interface Reel {
   frames: ReelFrame[];
   columns: string[];
+  apart: string[];
   rows: [key: string, cells: string[]][];
 }
 
@@ -251,7 +252,8 @@ export class ReelModel implements Model {
       const { reel, frames, at } = this;
       const numbers = frames.slice(0, at + 1).filter(({ rows }) => rows).at(-1)?.rows ?? [];
       const rows = numbers.map(number => reel.rows[number]);
-      const table: TableData = { columns: reel.columns, rows: rows.map(([, cells]) => cells), keys: rows.map(([key]) => key) };
+      const { columns, apart } = reel;
+      const table: TableData = { columns, apart, rows: rows.map(([, cells]) => cells), keys: rows.map(([key]) => key) };
       this.emit({ op: 'table', ...table });
     }
   }

@@ -1,10 +1,9 @@
 // The same facts in words: a real table, each row tied to the mark of its key.
 
-import { h, plain, say } from './dom';
+import { attr, h, plain, say } from './dom';
 import { CODE } from './inspector';
+import { next, numeric, sorted, type Order } from './order';
 import type { TableData } from './wire';
-
-const NUMBER = /^[-\u2212+]?[\d.,]+(?: ?(?:%|ms|s|µs|B|KB|MB))?$/;
 
 export class Table {
   readonly el: HTMLElement;
@@ -16,6 +15,8 @@ export class Table {
   private body = h('tbody');
   private caption = h('caption');
   private columns = '';
+  private shown: TableData = { columns: [], rows: [], keys: [] };
+  private order: Order | null = null; // null: as the view has it
   private rows = new Map<string, HTMLTableRowElement>();
   private lit = '';
 
@@ -27,18 +28,36 @@ export class Table {
     this.body.addEventListener('pointerover', event => this.onHover(key(event)), { signal });
     this.body.addEventListener('pointerleave', () => this.onHover(''), { signal });
     this.body.addEventListener('click', event => this.onOpen(key(event)), { signal });
+    this.head.addEventListener('click', event => this.sort((event.target as Element).closest('th')), { signal });
   }
 
-  show({ columns, rows, keys }: TableData): void {
+  /** A click on the head of a column: by this column, the other way round, then as the view has it. */
+  private sort(head: HTMLTableCellElement | null): void {
+    if (head) {
+      this.order = next(this.order, head.cellIndex, numeric(this.shown.rows, head.cellIndex));
+      this.show(this.shown);
+    }
+  }
+
+  show(told: TableData): void {
+    this.shown = told;
+    const { columns } = told;
     const names = JSON.stringify(columns);
     if (names !== this.columns) {
       this.columns = names;
-      this.head.replaceChildren(...columns.map(name => h('th', { scope: 'col' }, plain(name))));
+      this.order = null;
+      this.head.replaceChildren(...columns.map(name => h('th', { scope: 'col' }, h('button', { type: 'button' }, plain(name)))));
       this.body.replaceChildren();
       this.rows.clear();
     }
-    const numeric = columns.map((_, i) => i > 0 && rows.length > 0 && rows.every(row => !row[i] || row[i] === '-' || NUMBER.test(row[i])));
-    [...this.head.children].forEach((th, i) => th.classList.toggle('nl-number', numeric[i]));
+    const apart = new Set(told.apart);
+    const order = sorted(told.rows, this.order, i => apart.has(told.keys[i]));
+    const [rows, keys] = [order.map(i => told.rows[i]), order.map(i => told.keys[i])];
+    const numbers = columns.map((_, i) => i > 0 && numeric(rows, i));
+    [...this.head.children].forEach((th, i) => {
+      th.classList.toggle('nl-number', numbers[i]);
+      attr(th, 'aria-sort', this.order?.column !== i ? '' : this.order.falling ? 'descending' : 'ascending');
+    });
     say(this.caption, `${rows.length} row${rows.length === 1 ? '' : 's'}`);
     const keep = new Map<string, HTMLTableRowElement>();
     let place = this.body.firstElementChild;
@@ -49,7 +68,7 @@ export class Table {
       tr.dataset.key = key;
       columns.forEach((_, c) => {
         say(tr.cells[c], plain(String(cells[c] ?? '')));
-        tr.cells[c].classList.toggle('nl-number', numeric[c]);
+        tr.cells[c].classList.toggle('nl-number', numbers[c]);
         tr.cells[c].classList.toggle('nl-mono', CODE.test(columns[c]));
       });
       keep.set(name, tr);

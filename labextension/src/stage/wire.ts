@@ -131,6 +131,7 @@ export interface TableData {
   columns: string[];
   rows: string[][];
   keys: string[];
+  apart?: string[]; // keys of rows that keep their place when somebody sorts the others
 }
 
 /** What changed since the frame before. */

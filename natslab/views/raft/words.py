@@ -321,7 +321,8 @@ def _list(state: State) -> Words:
         sentence = "One RAFT group, and it has a leader."
     else:
         sentence = f"{count_of(len(groups), 'RAFT group')}, each with a leader."
-    return sentence, "See one from near: %natslab view raft STREAM, or click its row."
+    note = "See one from near: %natslab view raft STREAM, or click its row."
+    return sentence, f"{note} To sort them, open the table: T." if len(groups) > 1 else note
 
 
 def _nothing(state: State) -> Words:
@@ -465,13 +466,15 @@ def _groups(state: State) -> Table:
         right = leader_of(state, group)
         lacks = facts.behind(state, group)
         worst = max(lacks.items(), key=lambda item: item[1], default=("", 0))
-        lag = f"{worst[0]} {amount(worst[1])} behind" if worst[1] else "none"
         rows.append([
             group.title, group.type, right.name if right else "nobody", amount(group.term),
-            amount(group.commit), f"{len(group.peers)}", lag if right else "-",
+            amount(group.commit), f"{len(group.peers)}", amount(worst[1]) if right else "-", worst[0] or "-",
         ])  # fmt: skip
         keys.append(facts.key_of(group))
     if rows:
-        rows.append([f"{len(facts.listed(state))} groups", "", "", "", "", "", ""])
+        rows.append([f"{len(facts.listed(state))} groups", *[""] * 7])
         keys.append("list/total")
-    return Table(["Group", "Of a", "Leader", "Term", "Committed", "Replicas", "Lag"], rows, keys)
+    apart = [*(facts.key_of(g) for g in facts.listed(state) if g.type == "meta"), "list/total"]
+    return Table(
+        ["Group", "Of a", "Leader", "Term", "Committed", "Replicas", "Behind", "Slowest"], rows, keys, apart
+    )

@@ -336,6 +336,56 @@ def test_the_table_and_the_picture_point_at_each_other(open_stage):
     assert not stage.page.locator(".nl-table").is_visible()
 
 
+def test_a_click_or_enter_on_a_head_sorts_the_table(open_stage):
+    stage = opened(open_stage)
+    page = stage.page
+    page.get_by_role("button", name="Table").click()
+    rows = [
+        ["Meta group", "n3", "7"],
+        ["S10", "n1", "120"],
+        ["S2", "n2", "10 000"],
+        ["S1", "n1", "9"],
+        ["4", "", ""],
+    ]
+    keys = ["group/meta", "group/S10", "group/S2", "group/S1", "total"]
+    columns, apart = ["Group", "Leader", "Committed"], ["group/meta", "total"]
+    table = {"op": "table", "columns": columns, "rows": rows, "keys": keys, "apart": apart}
+    stage.emit(table)
+    stage.forget()
+
+    def shown() -> list[str]:
+        return page.locator(".nl-table tbody td:first-child").all_text_contents()
+
+    def order() -> list[str | None]:
+        return [th.get_attribute("aria-sort") for th in page.locator(".nl-table th").all()]
+
+    assert shown() == ["Meta group", "S10", "S2", "S1", "4"]
+    assert order() == [None, None, None]
+    page.get_by_role("button", name="Committed").click()
+    assert shown() == ["Meta group", "S2", "S10", "S1", "4"], "as numbers, the largest first"
+    assert order() == [None, None, "descending"]
+    page.get_by_role("button", name="Committed").press("Enter")
+    assert shown() == ["Meta group", "S1", "S10", "S2", "4"]
+    assert order() == [None, None, "ascending"]
+    page.get_by_role("button", name="Group").press("Enter")
+    assert shown() == ["Meta group", "S1", "S2", "S10", "4"], "S2 comes before S10"
+    assert order() == ["ascending", None, None]
+    page.get_by_role("button", name="Leader").click()
+    assert shown() == ["Meta group", "S10", "S1", "S2", "4"], "who does not differ stays as it was"
+    moved = [["S1", "n0", "9"] if row[0] == "S1" else row for row in rows]
+    stage.emit({**table, "rows": moved})
+    assert shown() == ["Meta group", "S1", "S10", "S2", "4"], "what comes in later is sorted too"
+    page.locator(".nl-table tbody tr").nth(1).hover()
+    page.get_by_role("button", name="Leader").click()
+    page.get_by_role("button", name="Leader").click()
+    assert shown() == ["Meta group", "S10", "S2", "S1", "4"], "a third time: as the view has it"
+    assert order() == [None, None, None]
+    page.get_by_role("button", name="Leader").click()
+    stage.emit({**table, "columns": ["Replica", "Is", "Term"]})
+    assert order() == [None, None, None], "another table, another order"
+    assert stage.sent() == [], "the order is nobody's business but the reader's"
+
+
 def test_the_legend_filters(open_stage):
     stage = opened(open_stage)
     button = stage.page.get_by_role("button", name="Legend")
