@@ -15,13 +15,18 @@ from xml.etree import ElementTree
 import msgspec
 
 from natslab.views.scene import (
-    WIDTH,
+    HEAD,
+    NARROW,
+    Circle,
     Group,
     Mark,
+    Path,
+    Rect,
     Scene,
     Text,
     header,
     headline,
+    path_points,
     text_width,
     to_svg,
     unknown_classes,
@@ -42,8 +47,8 @@ class Box(NamedTuple):
 
 def text_boxes(scene: Scene) -> list[Box]:
     """The room of each line of text in the widest common font, header and labels of flights included."""
-    marks = [*header(scene), *headline(scene), *scene.marks]
-    boxes = list(_boxes(marks, 0, 0))
+    boxes = list(_boxes(header(scene), 0, scene.top - HEAD))
+    boxes += _boxes([*headline(scene), *scene.marks], 0, 0)
     for flight in scene.flights:
         if flight.label:
             half = text_width(flight.label, "t11") / 2
@@ -69,12 +74,13 @@ def _boxes(marks: Iterable[Mark], dx: float, dy: float) -> Iterator[Box]:
             yield Box(mark.key, text, left, base - 0.74 * size, left + wide, base + 0.18 * size)
 
 
-def assert_legible(scene: Scene, *, width: float = WIDTH) -> None:
+def assert_legible(scene: Scene) -> None:
     """No line of text touches another, and none leaves the picture."""
+    width, top = scene.width, scene.top - HEAD
     boxes = text_boxes(scene)
     for box in boxes:
         assert box.x0 >= 0 and box.x1 <= width + 0.5, f"{box.key} {box.text!r} leaves the picture: {box[2:]}"
-        assert box.y0 >= 0 and box.y1 <= scene.height + 0.5, (
+        assert box.y0 >= top and box.y1 <= scene.height + 0.5, (
             f"{box.key} {box.text!r} leaves the picture: {box[2:]}"
         )
     boxes.sort(key=lambda b: b.x0)
@@ -131,4 +137,47 @@ def check(view: Any, state: Any, *, timed: bool = False) -> Scene:
     assert view.describe(again) == view.describe(state)
     ElementTree.fromstring(svg)
     assert_legible(scene)
+    check_narrow(view, again)
     return scene
+
+
+def check_narrow(view: Any, state: Any) -> None:
+    """The same for the picture of a narrow place, where the view knows one."""
+    state.width = NARROW
+    scene: Scene = view.draw(state)
+    if scene.width != NARROW:
+        return
+    assert unknown_classes(scene) == set()
+    doubled = [key for key, n in keys(scene).items() if n > 1]
+    assert not doubled, f"keys twice, narrow: {doubled}"
+    missing = [key for key in view.table(state).keys if key not in keys(scene)]
+    assert not missing, f"rows without a mark, narrow: {missing}"
+    svg = to_svg(scene)
+    assert to_svg(view.draw(state)) == svg
+    ElementTree.fromstring(svg)
+    assert_legible(scene)
+    assert_inside(scene)
+
+
+def assert_inside(scene: Scene) -> None:
+    """No mark leaves the picture at its sides."""
+    for mark, dx in _placed(scene.marks, 0):
+        if isinstance(mark, Rect):
+            ends = [mark.x, mark.x + mark.w]
+        elif isinstance(mark, Circle):
+            ends = [mark.x - mark.r, mark.x + mark.r]
+        elif isinstance(mark, Path):
+            ends = [x for x, _ in path_points(mark.d)]
+        else:
+            continue
+        out = [x + dx for x in ends if not -0.5 <= x + dx <= scene.width + 0.5]
+        assert not out, f"{mark.key} leaves the picture: {out}"
+    for flight in scene.flights:
+        assert flight.r - 0.5 <= flight.x <= scene.width - flight.r + 0.5, f"{flight.key} leaves the picture"
+
+
+def _placed(marks: Iterable[Mark], dx: float) -> Iterator[tuple[Mark, float]]:
+    for mark in marks:
+        yield mark, dx
+        if isinstance(mark, Group):
+            yield from _placed(mark.marks, dx + mark.x)

@@ -13,6 +13,7 @@ from natslab.tape.event import Ack, Pub, Sub
 from natslab.tape.tape import Tape
 from natslab.views.frames import PERIOD, Frames
 from natslab.views.player import Player
+from natslab.views.scene import NARROW, WIDTH
 from natslab.views.track import BINS, Track
 
 
@@ -95,6 +96,25 @@ def test_the_lab_has_most_of_the_time(wire: Wire, wait_for: Callable[..., float]
     wire.frames._player.scene = slow  # type: ignore[method-assign]
     wire.busy(0.3)
     assert 1 <= len(wire.busy(2.0)) <= 2.0 / 0.75 + 1
+
+
+def test_a_stage_gets_the_picture_that_it_has_room_for(wait_for: Callable[..., float]) -> None:
+    tape = Tape()
+    for name in ("raft", "queue"):
+        player, got = Player(tape, name), list[dict[str, Any]]()
+        known = name == "raft"
+        frames = Frames(player, got.append)
+        for hello, narrow in (({}, False), ({"narrow": True}, True), ({}, False)):
+            del got[:]
+            frames.heard({"op": "hello", **hello})
+            wait_for(lambda got=got: any(f["op"] == "scene" for f in got))
+            scene = next(f["scene"] for f in got if f["op"] == "scene")
+            assert scene.get("width", WIDTH) == (NARROW if narrow and known else WIDTH)
+            assert ("top" in scene) is (narrow and known)
+        assert player.at().width == WIDTH, "the room is one person's, and not of the state"
+        assert player.scene().width == WIDTH
+        frames.end()
+    tape.close()
 
 
 def test_a_stage_without_a_lab_has_no_buttons(wait_for: Callable[..., float]) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from natslab.views import scene as sc
+from tests.pictures import assert_legible
 
 NASTY = '<script>alert("x")</script><img src=x onerror=alert(1)>&amp;\x00\x1b‮\ud800'
 
@@ -103,3 +104,55 @@ def test_a_still_draws_only_the_flights_that_are_seen() -> None:
     keys = {e.attrib.get("data-key") for e in ET.fromstring(sc.to_svg(scene)).iter()}
     assert {"wide", "named", "beside", "over", "small", "last"} <= keys
     assert "under" not in keys
+
+
+def test_words_are_broken_between_words() -> None:
+    runs = [("orders.eu", "t15 mono"), (" reached two of three subscriptions, and nobody else.", "t15")]
+    lines = sc.wrapped(runs, 200, 2)
+    assert len(lines) == 2
+    assert "".join(t for t, _ in lines[-1]).endswith("…")
+    for line in lines:
+        assert sum(sc.text_width(t.rstrip(), c) for t, c in line) <= 200
+    whole = sc.wrapped(runs, 400, 3)
+    assert "".join(t for line in whole for t, _ in line) == "".join(t for t, _ in runs)
+    assert lines[0][0] == runs[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=30), st.sampled_from(["t15", "t15 mono"])), max_size=4))
+def test_broken_lines_fit_whatever_they_say(runs: list[tuple[str, str]]) -> None:
+    lines = sc.wrapped(runs, 150, 2)
+    assert len(lines) <= 2
+    for line in lines:
+        assert sum(sc.text_width(t.rstrip(), c) for t, c in line) <= 150 + 0.01
+
+
+def narrow(text: str = "orders.new") -> sc.Scene:
+    scene = sample(text)
+    scene.width, scene.flights = sc.NARROW, []
+    return scene
+
+
+def test_a_narrow_picture_begins_higher_and_its_legend_has_lines() -> None:
+    scene = narrow()
+    scene.legend = [sc.Legend("flight fill", "circle", f"word {i}", i) for i in range(12)]
+    legend = sc.legend_marks(scene)
+    texts = [m for m in sc.walk(legend) if isinstance(m, sc.Text)]
+    ends = [m.x + sum(sc.text_width(t, c) for t, c in m.runs) for m in texts]
+    assert max(ends) <= sc.NARROW - 24
+    assert sc.foot(legend) > sc.FOOT
+    root = ET.fromstring(sc.to_svg(scene))
+    x, y, w, h = (float(v) for v in root.attrib["viewBox"].split())
+    assert (x, y, w) == (0, -sc.RISE, sc.NARROW)
+    assert y + h == scene.height + sc.foot(legend)
+    assert_legible(scene)
+
+
+def test_a_long_headline_stays_above_a_narrow_picture() -> None:
+    scene = narrow()
+    scene.sentence = [("n1 leads the meta group in term 1, and of the others nobody knows anything.", "")]
+    scene.note = [("word " * 30, "")]
+    scene.marks = [sc.label("first", 24, 128, "Meta group", "t14 w6")]
+    assert_legible(scene)
+    told = [m for m in sc.headline(scene) if isinstance(m, sc.Group)]
+    assert [(m.key, len(m.marks)) for m in told] == [("sentence", 2), ("note", 2)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from natslab.views.scene import FOOT, Scene, header, headline, legend_marks
+from natslab.views.scene import WIDTH, Scene, foot, header, headline, legend_marks
 
 FRAME = 64_000  # bytes of a frame
 FULL = 256_000  # bytes of a full scene
@@ -82,11 +82,13 @@ class Deltas:
     def _strip_of(self, scene: Scene) -> dict[str, Any]:
         """Everything of a scene that is not a mark or a flight, as plain JSON."""
         said = "".join(t for t, _ in scene.sentence) + " " + "".join(t for t, _ in scene.note)
+        legend = legend_marks(scene)
+        narrow = {"width": scene.width, "top": scene.top} if scene.width != WIDTH else {}
         return {
-            "view": scene.view, "title": scene.title, "height": scene.height, "foot": FOOT,
+            "view": scene.view, "title": scene.title, "height": scene.height, "foot": foot(legend), **narrow,
             "lab": scene.lab, "said": said.strip(),
             "head": msgspec.to_builtins(header(scene)),
-            "legend": msgspec.to_builtins(legend_marks(scene)),
+            "legend": msgspec.to_builtins(legend),
             "controls": msgspec.to_builtins(scene.controls) if self._controls else [],
             "burst": msgspec.to_builtins(scene.burst) if scene.burst and self._controls else None,
         }  # fmt: skip

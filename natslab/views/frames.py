@@ -20,7 +20,7 @@ from natslab.views.deltas import FRAME as FRAME
 from natslab.views.deltas import FULL as FULL
 from natslab.views.deltas import Deltas
 from natslab.views.player import Player
-from natslab.views.scene import walk
+from natslab.views.scene import NARROW, WIDTH, walk
 from natslab.views.track import Track
 
 PERIOD = 0.1  # seconds between two frames
@@ -60,6 +60,7 @@ class Frames:
         self._act = act
         self._watched = watched or (lambda by: None)
         self._seq = 0
+        self._width = WIDTH  # of the picture that the stage has room for
         self._over = False  # the stage knows that the lab is gone
         self._deltas = Deltas(controls=act is not None)
         self._table_open = False
@@ -90,6 +91,7 @@ class Frames:
     def _heard(self, message: dict[str, Any]) -> None:
         op, cursor = message.get("op"), self._cursor
         if op == "hello":
+            self._width = NARROW if message.get("narrow") else WIDTH
             self._begin()
             self._forget()
         elif op == "behind":
@@ -212,6 +214,7 @@ class Frames:
             now=self._player.tape.now() if live else cursor.t if cursor.mode == "replay" else None,
             mode=cursor.mode,
             selection=cursor.selection,
+            width=self._width,
         )
         frame = self._deltas.frame(scene)
         if self._deltas.left_out:

@@ -17,7 +17,7 @@ import msgspec
 from natslab.tape.event import Event
 from natslab.tape.tape import Tape
 from natslab.views import view as views
-from natslab.views.scene import Scene
+from natslab.views.scene import WIDTH, Scene
 from natslab.views.view import ViewState
 
 BATCH = 50  # events between two looks at the clock
@@ -65,13 +65,20 @@ class Player:
             return self._decoder.decode(self._encoder.encode(self._seek(n)))
 
     def scene(
-        self, n: int | None = None, *, now: float | None = None, mode: str = "live", selection: str = ""
+        self,
+        n: int | None = None,
+        *,
+        now: float | None = None,
+        mode: str = "live",
+        selection: str = "",
+        width: int = WIDTH,
     ) -> Scene:
         """The picture right after event `n` (default: the newest).
 
-        `now` is the shown moment in tape seconds, by default that of the last event.
+        `now` is the shown moment in tape seconds, by default that of the last event. `width` is the
+        room, WIDTH or NARROW; a view that cannot be narrow is WIDTH all the same.
         """
-        with self._looked_at(n, now, mode, selection) as state:
+        with self._looked_at(n, now, mode, selection, width) as state:
             scene: Scene = self.view.draw(state)
             scene.view, scene.mode, scene.now = self.name, mode, state.now
             return scene
@@ -95,16 +102,19 @@ class Player:
             return None if draw is None else str(draw(self._seek(n)))
 
     @contextlib.contextmanager
-    def _looked_at(self, n: int | None, now: float | None, mode: str, selection: str) -> Iterator[ViewState]:
+    def _looked_at(
+        self, n: int | None, now: float | None, mode: str, selection: str, width: int = WIDTH
+    ) -> Iterator[ViewState]:
         """The state right after event `n` as one person looks at it; it stays as the events made it."""
         with self._lock:
             state = self._seek(n)
-            kept = state.now, state.mode, state.selection
+            kept = state.now, state.mode, state.selection, state.width
             state.now, state.mode, state.selection = max(state.now, now or 0.0), mode, selection
+            state.width = width
             try:
                 yield state
             finally:
-                state.now, state.mode, state.selection = kept
+                state.now, state.mode, state.selection, state.width = kept
 
     def _seek(self, n: int | None) -> ViewState:
         head = self.tape.head

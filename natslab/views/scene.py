@@ -3,10 +3,12 @@
 The browser's stage draws and animates any Scene by key; `to_svg` draws the same one as a still.
 A mark's `key` names the entity, not the place (`srv/n1`, `msg/c/1/5@w1`), so that it can move.
 `classes` come from the closed list below, which is also the list of selectors of
-`static/stage.css`; colours live only there. Coordinates are pixels of a 900 wide picture.
+`static/stage.css`; colours live only there. Coordinates are pixels of a picture that is 900 wide, or
+480 for a narrow place.
 
-A scene's marks begin below the header (y = 44): put the sentence's baseline at 76, a note's at
-99, and leave the foot free: `to_svg` adds the header and the legend itself.
+A scene's marks begin at y = 110, below its header and its words, and leave the foot free: header,
+sentence, note and legend are added to them. In a narrow picture the words take more lines, and
+upwards: it begins at y = -30, and the marks of a view stay where they are.
 """
 
 from __future__ import annotations
@@ -23,8 +25,11 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 WIDTH = 900
+NARROW = 480  # the width for a place that has less than 720 pixels
+RISE = 30  # by how much a narrow picture begins higher: its words take two more lines
 HEAD = 44  # height of the header
-FOOT = 44  # height of the legend
+BUTTONS = 142  # room for the stage's buttons in a narrow header
+FOOT, LINE = 44, 24  # height of the legend, and of each further line of it
 STATIC = pathlib.Path(__file__).parent / "static"
 
 #: State of a message or operation; nothing else has a colour. Sets the colour of fill/edge/on.
@@ -175,7 +180,8 @@ class Scene(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     view: str
     title: str
-    height: float  # of everything, header included, legend excluded
+    height: float  # where it ends: header included, legend excluded
+    width: int = WIDTH  # or NARROW
     now: float = 0.0
     mode: str = "live"
     lab: str = "lab"
@@ -189,6 +195,11 @@ class Scene(msgspec.Struct, kw_only=True, omit_defaults=True):
     controls: list[Action] = []  # buttons under the picture, in the live stage only
     leads: str = ""  # the group whose leaders the scrubber shows as bands
     burst: Burst | None = None
+
+    @property
+    def top(self) -> float:
+        """Where what is below the header begins."""
+        return HEAD if self.width == WIDTH else HEAD - RISE
 
 
 # --- text -----------------------------------------------------------------------------------
@@ -234,8 +245,65 @@ def label(key: str, x: float, y: float, text: str, classes: str = "", **more: An
     return Text(key=key, x=round(x, 2), y=round(y, 2), runs=[(text, classes)], **more)
 
 
+def wrapped(runs: Sequence[tuple[str, str]], width: float, most: int) -> list[list[tuple[str, str]]]:
+    """Runs of text on at most so many lines; what does not fit ends with an ellipsis."""
+    words = [(word, c) for text, c in runs for word in re.findall(r"\s*\S+|\s+$", text)]
+    lines: list[list[tuple[str, str]]] = [[]]
+    room = width
+    for i, (word, c) in enumerate(words):
+        wide = text_width(word, c)
+        if wide > room and lines[-1] and word[:1].isspace() and len(lines) < most:
+            text, own = lines[-1][-1]
+            lines[-1][-1] = (text + " ", own)
+            lines.append([])
+            word = word.lstrip()
+            room, wide = width, text_width(word, c)
+        if wide > room:
+            rest = word + "".join(w for w, _ in words[i + 1 :])
+            lines[-1] = _cut([*lines[-1], (shorten(rest, width, c).removesuffix("…"), c)], width)
+            break
+        room -= wide
+        if lines[-1] and lines[-1][-1][1] == c:
+            word = lines[-1].pop()[0] + word
+        lines[-1].append((word, c))
+    return lines
+
+
+def _cut(line: list[tuple[str, str]], width: float) -> list[tuple[str, str]]:
+    """A line that is too long, with an ellipsis at its end."""
+    while len(line) > 1 or len(line[0][0]) > 1:
+        text, c = line.pop()
+        tried = [*line, (f"{text}…", c)]
+        if text and sum(text_width(t, k) for t, k in tried) <= width:
+            return tried
+        if text[:-1]:
+            line.append((text[:-1], c))
+    return [("…", line[0][1])]
+
+
+def _stacked(scene: Scene) -> list[Mark]:
+    """The words of a narrow scene: at most two lines each."""
+    room = scene.width - 48
+    said = wrapped(
+        [(t, f"{'t14 w6' if 'mono' in c else 't15 w5'} {c}".strip()) for t, c in scene.sentence], room, 2
+    )
+    more = wrapped([(t, f"t12 ink2 {c}".strip()) for t, c in scene.note], room, 2)
+    lines = [("sentence", line, 20) for line in said if line]
+    lines += [("note", line, 17 if i else 21) for i, line in enumerate(more) if line]
+    y = HEAD - RISE + 28.0
+    marks: dict[str, list[Mark]] = {}
+    for i, (key, runs, pitch) in enumerate(lines):
+        y += pitch if i else 0
+        held = marks.setdefault(key, [])
+        held.append(Text(key=f"{key}/{len(held)}", x=24, y=y, runs=runs))
+    low = max(0.0, (HEAD - RISE + 86 - y) / 2)  # fewer lines stand in the middle of their room
+    return [Group(key=key, marks=held, y=min(low, 14)) for key, held in marks.items()]
+
+
 def headline(scene: Scene) -> list[Mark]:
     """The sentence and the note of a scene as marks."""
+    if scene.width != WIDTH:
+        return _stacked(scene)
     marks: list[Mark] = []
     base = 76 if scene.note else 84  # one line alone stands in the middle of the room for two
     if scene.sentence:
@@ -271,27 +339,45 @@ def header(scene: Scene) -> list[Mark]:
         x += 13
     n = len(scene.servers)
     words = f"{scene.lab} · {n} server{'s' if n != 1 else ''}" if n else f"{scene.lab} · no server"
+    room = scene.width - BUTTONS - x
+    if scene.width != WIDTH:
+        words = shorten(words, room, "t12")
     marks.append(label("head/lab", x, 28, words, "t12 ink2"))
     x += text_width(words, "t12") + 18
-    if scene.sources:
-        marks += [
-            Path(key="head/eye", classes="edge ink3 none",
-                 d=f"M{x:g} 23.8C{x + 3.5:g} 18.2 {x + 10.5:g} 18.2 {x + 14:g} 23.8"
-                   f"C{x + 10.5:g} 29.4 {x + 3.5:g} 29.4 {x:g} 23.8Z"),
-            Circle(key="head/pupil", x=x + 7, y=23.8, r=1.9, classes="fill ink3"),
-            label("head/sources", x + 21, 28, scene.sources, "t12 ink3"),
-        ]  # fmt: skip
+    if scene.sources and scene.width != WIDTH:
+        # Only an eye, which says it to who points at it.
+        if x + 14 <= scene.width - BUTTONS:
+            title = f"{scene.sources[:1].upper()}{scene.sources[1:]}."
+            marks.append(Group(key="head/sources", marks=_eye(x), title=title))
+    elif scene.sources:
+        marks += [*_eye(x), label("head/sources", x + 21, 28, scene.sources, "t12 ink3")]
     return marks
 
 
+def _eye(x: float) -> list[Mark]:
+    return [
+        Path(key="head/eye", classes="edge ink3 none",
+             d=f"M{x:g} 23.8C{x + 3.5:g} 18.2 {x + 10.5:g} 18.2 {x + 14:g} 23.8"
+               f"C{x + 10.5:g} 29.4 {x + 3.5:g} 29.4 {x:g} 23.8Z"),
+        Circle(key="head/pupil", x=x + 7, y=23.8, r=1.9, classes="fill ink3"),
+    ]  # fmt: skip
+
+
 def legend_marks(scene: Scene) -> list[Mark]:
-    """The legend of a scene as marks in a strip of height FOOT whose top is y = 0."""
+    """The legend of a scene as marks in a strip whose top is y = 0; a narrow one has several lines."""
     if not scene.legend:
         return []
-    marks: list[Mark] = [Path(key="legend/line", d=f"M24 0.5H{WIDTH - 24}", classes="edge hair")]
-    x = 24.0
+    marks: list[Mark] = [Path(key="legend/line", d=f"M24 0.5H{scene.width - 24}", classes="edge hair")]
+    x, y = 24.0, 0
     for item in scene.legend:
         key, c = f"legend/{item.word}", item.classes
+        words = [(item.word, "t12")]
+        if item.count is not None:
+            count = f"{item.count:,}".replace(",", " ") if item.count >= 10_000 else str(item.count)
+            words.append((f" {count}", "t12 ink3 num"))
+        wide = sum(text_width(t, k) for t, k in words)
+        if scene.width != WIDTH and x > 24 and x + 20 + wide > scene.width - 24:
+            x, y = 24.0, y + LINE
         glyph: Mark
         sign: list[Mark] = []  # on the glyph
         if item.glyph in ("circle", "tick"):
@@ -328,14 +414,15 @@ def legend_marks(scene: Scene) -> list[Mark]:
             if item.glyph == "cross":
                 d = f"M{x + 4.6:g} 19.6L{x + 9.4:g} 24.4M{x + 9.4:g} 19.6L{x + 4.6:g} 24.4"
             sign = [Path(key=key + "/s", d=d, width=1.5, classes="edge ground round none")]
-        words = [(item.word, "t12")]
-        if item.count is not None:
-            count = f"{item.count:,}".replace(",", " ") if item.count >= 10_000 else str(item.count)
-            words.append((f" {count}", "t12 ink3 num"))
-        wide = sum(text_width(t, k) for t, k in words)
-        marks.append(Group(key=key, marks=[glyph, *sign, Text(key=key + "/t", x=x + 20, y=26.5, runs=words)]))
+        text = Text(key=key + "/t", x=x + 20, y=26.5, runs=words)
+        marks.append(Group(key=key, marks=[glyph, *sign, text], y=y))
         x += 20 + wide + 24
     return marks
+
+
+def foot(legend: Sequence[Mark]) -> float:
+    """The height of a legend."""
+    return FOOT + max((m.y for m in legend if isinstance(m, Group)), default=0)
 
 
 # --- the still ------------------------------------------------------------------------------
@@ -375,17 +462,20 @@ def to_svg(scene: Scene, *, patterns: bool = False, theme: str = "") -> str:
     `patterns` adds a texture to each state beside its colour. `theme` "light" or "dark" fixes
     the colours; otherwise the reader's preference decides.
     """
-    foot = FOOT if scene.legend else 12
-    height = scene.height + foot
+    entries = legend_marks(scene)
+    rise = HEAD - scene.top
+    height = scene.height + (foot(entries) if entries else 12)
     names = " ".join(c for c in ("natslab", theme, "patterns" if patterns else "") if c)
     plain = "".join(t for t, _ in scene.sentence)
     note = "".join(t for t, _ in scene.note)
-    body = [_mark(mark) for mark in (*header(scene), *headline(scene), *scene.marks)]
+    above = "".join(_mark(mark) for mark in header(scene))
+    body = [f'<g transform="translate(0 {_n(-rise)})">{above}</g>' if rise else above]
+    body += [_mark(mark) for mark in (*headline(scene), *scene.marks)]
     for i, flight in enumerate(scene.flights):
         if not any(_covers(other, flight) for other in scene.flights[i + 1 :]):
             body.append(_still_flight(flight))
-    if scene.legend:
-        inner = "".join(_mark(m) for m in legend_marks(scene))
+    if entries:
+        inner = "".join(_mark(m) for m in entries)
         body.append(f'<g transform="translate(0 {_n(scene.height)})">{inner}</g>')
     drawn = "".join(body)
     # A page may hold many pictures, and one that is hidden hides its textures from all.
@@ -393,12 +483,14 @@ def to_svg(scene: Scene, *, patterns: bool = False, theme: str = "") -> str:
     told = "".join(f"--texture-{s}:url(#{own}-{s});" for s in _TEXTURES)
     return (
         f'<svg class="{names}" data-view="{_esc(scene.view)}" xmlns="http://www.w3.org/2000/svg" '
-        f'viewBox="0 0 {WIDTH} {_n(height)}" width="{WIDTH}" height="{_n(height)}" role="img" '
+        f'viewBox="0 {_n(-rise)} {scene.width} {_n(height + rise)}" width="{scene.width}" '
+        f'height="{_n(height + rise)}" role="img" '
         f'aria-label="{_esc(f"{scene.title}: {plain} {note}".strip())}" style="{told}">'
         f"<title>{_esc(scene.title)}: {_esc(plain)}</title>"
         f"<style>{stylesheet()}</style>"
         f"{textures(own)}"
-        f'<rect class="fill ground" height="{_n(height)}" width="{WIDTH}"/>{drawn}</svg>'
+        f'<rect class="fill ground" height="{_n(height + rise)}" width="{scene.width}"'
+        f"{f' y={chr(34)}{_n(-rise)}{chr(34)}' if rise else ''}/>{drawn}</svg>"
     )
 
 

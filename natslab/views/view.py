@@ -13,6 +13,10 @@
 No clock, no randomness, no I/O in any of them: `state.now` is the only time. Every number in the
 sentence occurs in the table, every row of the table has a mark of the same key in the picture or is
 counted in one.
+
+`state.width` is the room that there is: WIDTH, or NARROW where less than 720 pixels are shown. A view
+that can draw itself so says it in `Scene.width`; the picture of one that cannot is as wide as ever,
+and scrolls sideways.
 """
 
 from __future__ import annotations
@@ -30,7 +34,7 @@ import msgspec
 
 from natslab.errors import CommandError
 from natslab.tape.event import Event, Leader, Server, Snap
-from natslab.views.scene import Scene, shorten
+from natslab.views.scene import WIDTH, Scene, shorten
 from natslab.views.wording import short_name
 
 #: Modules of this package that are not views; every other one is.
@@ -44,6 +48,7 @@ class ViewState(msgspec.Struct, kw_only=True):
     mode: str = "live"
     of: tuple[str, ...] = ()
     selection: str = ""
+    width: int = WIDTH  # of the picture
     lab: str = "lab"
     servers: dict[str, str] = {}  # name -> state
     raft_of: dict[str, str] = {}  # "ORDERS" or "ORDERS/billing" -> its RAFT group

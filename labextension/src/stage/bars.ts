@@ -1,9 +1,9 @@
 // The bars above and under the picture: the name, the banner of the past, buttons that act and their answer.
 
-import { h, icon, onAct, plain, s, say } from './dom';
+import { attr, h, icon, onAct, plain, s, say, short } from './dom';
 import { Layer, type Ground } from './marks';
 import { duration } from './track';
-import type { Act, Cursor, Mark } from './wire';
+import type { Act, Cursor, Head, Mark } from './wire';
 
 function key(text: string): HTMLElement {
   return h('kbd', { class: 'nl-key' }, text);
@@ -28,16 +28,19 @@ export class Header {
   );
   private marks: Layer;
 
-  constructor(ground: Ground, width: number, height: number) {
+  constructor(ground: Ground) {
     const layer = s('g');
     this.marks = new Layer(layer, ground, null, false);
-    const box = `0 0 ${width} ${height}`;
-    this.picture = s('svg', { class: 'nl-head-picture', viewBox: box, role: 'presentation' }, layer);
+    this.picture = s('svg', { class: 'nl-head-picture', role: 'presentation' }, layer);
     this.el = h('div', { class: 'nl-header' }, this.picture, h('div', { class: 'nl-header-buttons' }, this.legend, this.table, this.dock));
   }
 
   show(marks: Mark[]): void {
     this.marks.replace(marks);
+  }
+
+  resize({ width }: Head): void {
+    attr(this.picture, 'viewBox', `0 0 ${short(width)} 44`);
   }
 }
 

@@ -1,13 +1,13 @@
 // The legend: what the picture's marks mean. An entry is also a filter, the switch adds textures.
 
-import { h, plain, s } from './dom';
+import { h, plain, s, short } from './dom';
 import { Layer, type Ground, type Item } from './marks';
-import type { Mark } from './wire';
+import type { Head, Mark } from './wire';
 
 /** Classes that say what a mark is; the others only say how it is painted. */
 const MEANING = new Set('stored flight done retry dead inferred bet stale open diff ghost wall odd even'.split(' '));
-/** Right of this there is no room for the switch beside the entries. */
-const FULL = 770;
+/** Room for the switch right of the entries. */
+const SWITCH = 130;
 
 export class Legend {
   readonly el: HTMLElement;
@@ -19,6 +19,9 @@ export class Legend {
   patterns = false;
 
   private chosen = '';
+  private picture: SVGSVGElement;
+  private width = 900;
+  private height = 44;
   private marks: Layer;
   private toggle = h(
     'button',
@@ -27,11 +30,11 @@ export class Legend {
     h('span', { class: 'nl-knob' })
   );
 
-  constructor(ground: Ground, width: number, signal: AbortSignal) {
+  constructor(ground: Ground, signal: AbortSignal) {
     const layer = s('g');
     this.marks = new Layer(layer, ground, null, false);
-    const box = { viewBox: `0 0 ${width} 44`, role: 'presentation' };
-    const picture = s('svg', { class: 'nl-legend-picture', ...box }, layer);
+    const picture = s('svg', { class: 'nl-legend-picture', role: 'presentation' }, layer);
+    this.picture = picture;
     this.el = h('div', { class: 'nl-legend', hidden: true }, h('div', { class: 'nl-scroll' }, picture), this.toggle);
     const choose = (event: Event): boolean => {
       for (let el = event.target as Element | null; el && el !== picture; el = el.parentElement) {
@@ -68,6 +71,15 @@ export class Legend {
   show(marks: Mark[]): void {
     this.marks.replace(marks);
     this.draw();
+  }
+
+  resize({ width, foot }: Head): void {
+    if (width !== this.width || foot !== this.height || !this.picture.hasAttribute('viewBox')) {
+      this.width = width;
+      this.height = foot;
+      this.picture.setAttribute('viewBox', `0 0 ${short(width)} ${short(foot || 44)}`);
+      this.draw();
+    }
   }
 
   toggleOpen(): void {
@@ -119,7 +131,7 @@ export class Legend {
         right = Math.max(right, ...mark.marks.map(end));
       }
     }
-    this.el.classList.toggle('nl-wide', right > FULL);
+    this.el.classList.toggle('nl-wide', right > this.width - SWITCH || this.height > 44);
     this.el.classList.toggle('nl-filtering', this.filter !== null);
   }
 }

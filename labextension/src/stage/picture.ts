@@ -5,7 +5,7 @@ import { h, s, say, short } from './dom';
 import { Flights } from './flights';
 import { Layer, opens, type Ground, type Item } from './marks';
 import { drawRings, type Ring } from './rings';
-import type { Delta, Flight, Mark } from './wire';
+import type { Delta, Flight, Head, Mark } from './wire';
 import { Zoom } from './zoom';
 
 const CROWD = 300; // more marks that change at once change without a transition
@@ -43,8 +43,6 @@ export class Picture {
    * `pace`: how fast messages may travel, 0 for not at all.
    */
   constructor(
-    private width: number,
-    private top: number,
     { seen, calm, pace }: Record<'seen' | 'calm', () => boolean> & { pace: () => number },
     signal: AbortSignal
   ) {
@@ -67,8 +65,8 @@ export class Picture {
     say(this.message, text);
   }
 
-  resize(height: number): void {
-    const box = `0 ${this.top} ${this.width} ${short(Math.max(40, height - this.top))}`;
+  resize({ width, top, height }: Head): void {
+    const box = `0 ${short(top)} ${short(width)} ${short(Math.max(40, height - top))}`;
     if (this.svg.getAttribute('viewBox') !== box) {
       this.svg.setAttribute('viewBox', box);
     }

@@ -19,11 +19,13 @@ import { followTheme } from './theme';
 import { Wishes } from './wishes';
 import type { Cursor, Delta, FromKernel, Head, Model, SceneData, ToKernel } from './wire';
 
-const WIDTH = 900; // of every scene
+const WIDTH = 900; // of a picture, unless its scene says otherwise
 const TOP = 44; // height of the header
 const NARROW = 560; // the bars of a stage narrower than this take two lines
-const LEAST = 720; // a picture narrower than this scrolls sideways: its text would be too small
+const LEAST = 720; // there a wide picture has too small a text: a narrow one is asked for, or it scrolls sideways
+const BACK = 744; // from here on a wide picture is asked for again
 const WIDEST = 1400;
+const MOST = 1.25; // the bars of a narrow picture grow up to here
 const PATIENCE = 1500; // ms until a missing picture is explained
 const AGAIN = 1000; // ms until an unanswered hello is said again
 const BEHIND = 0.25; // seconds that frames may wait here before the kernel is told
@@ -32,6 +34,8 @@ const NEWS = 0.5; // seconds between two such messages
 const EMPTY: Head = {
   view: '',
   title: '',
+  width: WIDTH,
+  top: TOP,
   height: 140,
   foot: 0,
   now: 0,
@@ -57,6 +61,7 @@ export class Stage {
   private doubting = 0; // timer: whether the kernel still answers
   private told = -Infinity; // seconds; when the kernel was last told that we are behind
   private onScreen = true;
+  private narrow = false; // the picture that was asked for
   private wishes: Wishes;
   private pointed: Item | null = null; // under the pointer, or under the keyboard's focus
   private row = ''; // key of the table row under the pointer
@@ -83,11 +88,11 @@ export class Stage {
   ) {
     this.wishes = new Wishes(() => this.wish(), signal);
     const questions = { seen: () => this.seen, calm: () => this.wishes.calm, pace: () => this.pacing };
-    this.picture = new Picture(WIDTH, TOP, questions, signal);
+    this.picture = new Picture(questions, signal);
     // Header and legend are no part of the picture: their keys are not found in it.
     const apart = { ...this.picture.ground, index: new Map<string, Item>() };
-    this.header = new Header(apart, WIDTH, TOP);
-    this.legend = new Legend(apart, WIDTH, signal);
+    this.header = new Header(apart);
+    this.legend = new Legend(apart, signal);
     this.banner = new Banner(signal);
     this.notice = new Notice(signal);
     this.controls = new Controls(signal);
@@ -119,6 +124,9 @@ export class Stage {
     model.on('msg:custom', heard);
     const parted = (): void => this.doubt();
     model.on('comm_live_update', parted);
+    this.fit();
+    const { el } = this;
+    this.narrow = el.clientWidth > 0 && el.clientWidth < LEAST;
     this.hello();
     const patience = setTimeout(() => {
       if (this.seq < 0) {
@@ -149,7 +157,7 @@ export class Stage {
 
   private hello(): void {
     this.asked = performance.now();
-    this.send({ op: 'hello' });
+    this.send(this.narrow ? { op: 'hello', narrow: true } : { op: 'hello' });
   }
 
   /** The connection to the kernel changed: without an answer the view has ended. */
@@ -205,8 +213,10 @@ export class Stage {
 
   private whole(scene: SceneData, cursor?: Cursor): void {
     const { head, marks, flights, legend, ...rest } = scene;
-    this.picture.fresh ||= this.head.view !== rest.view;
+    const before = this.head;
     this.head = { ...EMPTY, ...rest };
+    const other = this.head.width !== before.width;
+    this.picture.fresh ||= other || this.head.view !== before.view;
     if (this.head.burst) {
       this.offered.add(this.head.burst.key); // it was over before anybody looked
     }
@@ -217,6 +227,10 @@ export class Stage {
     this.legend.show(legend ?? []);
     this.header.legend.setAttribute('aria-pressed', String(!this.legend.el.hidden));
     this.picture.flights.replace(flights ?? []);
+    if (other) {
+      this.picture.zoom.reset();
+      this.resize();
+    }
     this.frame();
     this.picture.fresh = false;
   }
@@ -295,7 +309,7 @@ export class Stage {
     el.dataset.view = head.view;
     el.setAttribute('aria-label', plain(`${head.title}: ${head.said}`));
     el.toggleAttribute('data-empty', head.empty === true);
-    picture.resize(head.height);
+    this.fit();
     this.announcer.say(head.said);
     if (cursor) {
       this.scrubber.show(cursor);
@@ -312,6 +326,13 @@ export class Stage {
     this.refresh();
     this.ring();
     this.bubble.follow(this.pointed?.mark.title ?? '');
+  }
+
+  /** The pictures take the size of the scene. */
+  private fit(): void {
+    this.picture.resize(this.head);
+    this.header.resize(this.head);
+    this.legend.resize(this.head);
   }
 
   /** What has just been over too soon to be seen is shown slowly, once, unless somebody is about something. */
@@ -706,13 +727,20 @@ export class Stage {
     if (!width) {
       return;
     }
-    const { scale } = this.wishes;
-    const unit = Math.max(1, width / WIDTH) * scale;
+    const wide = this.head.width === WIDTH;
+    const grown = width / this.head.width;
+    const unit = Math.max(1, wide ? grown : Math.min(MOST, grown)) * this.wishes.scale;
     el.style.setProperty('--u', `${unit.toFixed(4)}px`);
     // The frame keeps the picture's own margin.
-    el.style.setProperty('--edge', `${((24 * Math.max(LEAST, width)) / WIDTH).toFixed(2)}px`);
-    el.classList.toggle('nl-narrow', width < NARROW * scale);
-    el.classList.toggle('nl-small', width < LEAST);
+    el.style.setProperty('--edge', `${(24 * Math.max(wide ? LEAST / WIDTH : 0, grown)).toFixed(2)}px`);
+    el.classList.toggle('nl-narrow', width < NARROW * unit);
+    el.classList.toggle('nl-small', wide && width < LEAST);
+    // A little more room than it takes to be narrow, so that a scroll bar cannot make it waver.
+    const narrow = width < (this.narrow ? BACK : LEAST);
+    if (narrow !== this.narrow) {
+      this.narrow = narrow;
+      this.hello();
+    }
     this.scrubber.resize(unit);
     this.refresh();
     this.ring();

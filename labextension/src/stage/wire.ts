@@ -59,8 +59,10 @@ export type Mode = 'live' | 'paused' | 'replay';
 export interface Head {
   view: string;
   title: string;
-  height: number;
-  foot: number;
+  width: number; // of the picture
+  top: number; // where it begins, below the header
+  height: number; // where it ends
+  foot: number; // height of the legend
   now: number;
   mode: Mode;
   lab: string;
@@ -157,7 +159,8 @@ export type FromKernel =
   | { op: 'said'; line: string; error: string };
 
 export type ToKernel =
-  | { op: 'hello' }
+  /** `narrow`: there is room for a narrow picture only. */
+  | { op: 'hello'; narrow?: true }
   | { op: 'seek'; n: number }
   | { op: 'step'; by: 1 | -1; burst: boolean }
   | { op: 'mode'; mode: Mode }

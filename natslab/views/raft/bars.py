@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natslab.views.marks import rect
 from natslab.views.raft import focus as facts
-from natslab.views.raft.plan import END, LINE, LINES, NAMES, Plan
+from natslab.views.raft.plan import LINE, Plan
 from natslab.views.raft.room import short_names
 from natslab.views.raft.state import Group, State, leader_of
 from natslab.views.scene import Group as Marks
@@ -25,10 +25,10 @@ def quorum(state: State, group: Group, plan: Plan) -> list[Mark]:
     at = x0 + pitch * group.quorum - 1.5
     marks: list[Mark] = [
         label(f"{key}/needed", at, plan.bars - 20, "needed", "t12 ink2 middle"),
-        label(f"{key}/head", NAMES, plan.bars + 4, "reach", "t11 ink3"),
+        label(f"{key}/head", plan.names, plan.bars + 4, "reach", "t11 ink3"),
     ]
     for i, side in enumerate(found):
-        marks += _bar(state, group, side, f"{key}/{i}", x0, plan.bars + 34 * i, wide, at)
+        marks += _bar(state, group, side, f"{key}/{i}", plan, plan.bars + 34 * i, wide, at)
     words = "; ".join(verdict(state, group, s) for s in found)
     return [
         Marks(key=key, marks=marks, title=f"{words[:1].upper()}{words[1:]}.", state={"needed": group.quorum})
@@ -36,14 +36,14 @@ def quorum(state: State, group: Group, plan: Plan) -> list[Mark]:
 
 
 def _bar(
-    state: State, group: Group, side: facts.Side, key: str, x0: float, y: float, wide: float, at: float
+    state: State, group: Group, side: facts.Side, key: str, plan: Plan, y: float, wide: float, at: float
 ) -> list[Mark]:
     marks: list[Mark] = []
     line = [*side.names, *side.silent]
     called = short_names(group.peers, wide - 2)
     for k in range(len(group.peers)):
         name = line[k] if k < len(line) else ""
-        x = x0 + (wide + 3) * k
+        x = plan.grid + (wide + 3) * k
         inside = k < len(side.names)
         marks.append(
             rect(f"{key}/{k}", x, y - 9, wide, 18, "fill ink" if inside else "edge line base-ground", 3)
@@ -55,12 +55,12 @@ def _bar(
     marks.append(
         Path(key=f"{key}/line", d=f"M{at:g} {y - 14:g}V{y + 14:g}", width=2, classes="edge ink none")
     )
-    x = x0 + (wide + 3) * len(group.peers) + 12
+    x = plan.grid + (wide + 3) * len(group.peers) + 12
     words = verdict(state, group, side)
     classes = "t12 w6" if side.enough else "t12"
-    if text_width(words, classes) > END - x:
+    if text_width(words, classes) > plan.end - x:
         words = words.replace(" and commit", "")
-    marks.append(label(f"{key}/words", x, y + 4.5, fit(words, END - x, classes), classes))
+    marks.append(label(f"{key}/words", x, y + 4.5, fit(words, plan.end - x, classes), classes))
     return marks
 
 
@@ -78,19 +78,23 @@ def verdict(state: State, group: Group, side: facts.Side) -> str:
 def lines(group: Group, plan: Plan) -> list[Mark]:
     """The newest sentences of the story; the last one is what just happened."""
     out: list[Mark] = []
-    shown = group.story[-LINES:]
+    shown = group.story[-plan.lines :]
     for i, line in enumerate(shown):
         y = plan.story + LINE * i
         now = i == len(shown) - 1
         key = f"line/{line.id}"
         marks: list[Mark] = []
         if now:
-            marks.append(rect(f"{key}/ground", NAMES - 12, y - 15, END - NAMES + 12, 21, "fill panel2", 5))
+            marks.append(
+                rect(
+                    f"{key}/ground", plan.names - 12, y - 15, plan.end - plan.names + 12, 21, "fill panel2", 5
+                )
+            )
         marks.append(
-            label(f"{key}/t", NAMES, y, f"{line.t:.3f}", "mono t11 ink2" if now else "mono t11 ink3")
+            label(f"{key}/t", plan.names, y, f"{line.t:.3f}", "mono t11 ink2" if now else "mono t11 ink3")
         )
-        x = NAMES + 66
+        x = plan.names + 66
         classes = "t12 w5" if now else "t12 ink2"
-        marks.append(label(f"{key}/words", x, y, fit(line.text, END - x - 8, classes), classes))
+        marks.append(label(f"{key}/words", x, y, fit(line.text, plan.end - x - 8, classes), classes))
         out.append(Marks(key=key, marks=marks, title=f"{line.text}.", at=line.n))
     return out

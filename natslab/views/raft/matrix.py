@@ -6,7 +6,7 @@ from typing import Any
 
 from natslab.views.acks.glyphs import glyph
 from natslab.views.raft import focus as facts
-from natslab.views.raft.plan import CELL, GAP, HEAD, NAMES, PITCH, WIDEST, Plan, heading
+from natslab.views.raft.plan import CELL, GAP, PITCH, WIDEST, Plan, heading
 from natslab.views.raft.state import Ask, Entry, Group, Member, State, known_by_leader, leader_of, up
 from natslab.views.scene import Group as Marks
 from natslab.views.scene import Mark, Path, Rect, label, text_width
@@ -30,7 +30,7 @@ class Matrix:
     def everything(self) -> list[Mark]:
         """Headings, lanes, rows, and the words under them."""
         if not self.plan.columns:
-            y = self.plan.rows[self.group.peers[0]] if self.group.peers else 206.0
+            y = self.plan.rows[self.group.peers[0]] if self.group.peers else self.plan.head + 69
             words = label("log/none", self.plan.grid, y + 4, "no entry of the log was seen yet", "t12 ink3")
             return [
                 *(self.row_name(name) for name in self.group.peers),
@@ -40,16 +40,20 @@ class Matrix:
 
     def head(self) -> list[Mark]:
         """The indexes."""
-        out: list[Mark] = [label("log/head", NAMES, HEAD, "index", "t11 ink3")]
+        out: list[Mark] = [label("log/head", self.plan.names, self.plan.head, "index", "t11 ink3")]
         for i, column in enumerate(self.plan.columns):
             if column.a == column.b:
                 text = heading(column.a, i)
                 if text:
                     x, how = (column.x, "middle") if column.a < 10_000 else (column.x - HALF, "")
-                    out.append(label(f"index/{column.a}", x, HEAD, text, f"t12 ink2 num {how}".strip()))
+                    out.append(
+                        label(f"index/{column.a}", x, self.plan.head, text, f"t12 ink2 num {how}".strip())
+                    )
             else:
                 words = f"{amount(column.a)} to {amount(column.b)} are left out."
-                out.append(label(f"gap/{column.a}", column.x, HEAD, "…", "t12 ink3 middle", title=words))
+                out.append(
+                    label(f"gap/{column.a}", column.x, self.plan.head, "…", "t12 ink3 middle", title=words)
+                )
         return out
 
     # --- what was published ------------------------------------------------------------------------
@@ -59,10 +63,10 @@ class Matrix:
         stream = self.group.type == "stream"
         out: list[Mark] = []
         for i, (where, entries) in enumerate(self.plan.lanes):
-            y = 162.0 + 28 * i
+            y = self.plan.head + 25 + 28 * i
             word = "publish" if stream else "entry"
             if i == 0 and (entries or stream):
-                out.append(label("lane/head", NAMES, y + 4, word, "t11 ink3"))
+                out.append(label("lane/head", self.plan.names, y + 4, word, "t11 ink3"))
             for entry in entries:
                 out += self.entry(entry, y)
             if where:
@@ -71,7 +75,7 @@ class Matrix:
                         f"lane/{i}/at", self.plan.verdict, y + 4, fit(f"at {where}", 100, "t12"), "t12 ink2"
                     )
                 )
-        return [*out, *self.unstored(162.0)]
+        return [*out, *self.unstored(self.plan.head + 25)]
 
     def entry(self, entry: Entry, y: float) -> list[Mark]:
         """One entry: whether who published it knows that it is stored."""
@@ -136,7 +140,7 @@ class Matrix:
             marks, words = glyph(key, "terminated", x + 8, y, 8), f"{many}{newest.why}"
         else:
             marks, words = unanswered(key, x + 8, y), f"{many}no answer"
-        room = 876 - x - 24
+        room = self.plan.end - x - 24
         at = f" at {newest.place}" if newest.place else ""
         title = f"{count_of(len(asks), 'publish', 'publishes')}{at}: {words.removeprefix(many)}."
         text = label(f"{key}/words", x + 23, y + 4, fit(words, room, "t12"), "t12 ink2")
@@ -156,7 +160,11 @@ class Matrix:
         """Its name; what is known of one that does not answer is of before."""
         ink = "" if up(self.state, name) else " ink3"
         return label(
-            f"log/{name}/name", NAMES, self.plan.rows[name] + 5, fit(name, WIDEST, "t14 w6"), f"t14 w6{ink}"
+            f"log/{name}/name",
+            self.plan.names,
+            self.plan.rows[name] + 5,
+            fit(name, WIDEST, "t14 w6"),
+            f"t14 w6{ink}",
         )
 
     def row(self, name: str) -> list[Mark]:
@@ -173,7 +181,7 @@ class Matrix:
         out: list[Mark] = [
             Marks(key=key, marks=[*cells, *gaps], classes="stale" if not up(self.state, name) else "")
         ]
-        room = 876 - self.plan.verdict
+        room = self.plan.end - self.plan.verdict
         if not up(self.state, name):
             words = f"as of {one.seen:.1f} s" if one.seen >= 0 else "not known"
             out.append(label(f"{key}/of", self.plan.verdict, y + 4, words, "t12 ink3"))
@@ -236,7 +244,7 @@ class Matrix:
         if at is None:
             return []
         term, x = at
-        top, low = 145.0, self.plan.notes - 19
+        top, low = self.plan.head + 8, self.plan.notes - 19
         return [
             Path(key=f"rule/{term}", d=f"M{x:g} {top:g}V{low:g}", dash="4 4", classes="edge ink2 none",
                  title=f"Term {amount(term)} begins.")
@@ -295,8 +303,10 @@ class Matrix:
         taken: list[tuple[float, float, float]] = []
         for key, x, text, how in wanted:
             wide = text_width(text, "t12")
-            spots = [x - wide / 2 if how else x, self.plan.grid, 876 - wide]
-            for left, base in ((max(NAMES, min(s, 876 - wide)), b) for s in spots for b in (y, y + 17)):
+            spots = [x - wide / 2 if how else x, self.plan.grid, self.plan.end - wide]
+            for left, base in (
+                (max(self.plan.names, min(s, self.plan.end - wide)), b) for s in spots for b in (y, y + 17)
+            ):
                 if all(base != b or left + wide + 10 <= a or left >= c + 10 for b, a, c in taken):
                     taken.append((base, left, left + wide))
                     out.append(label(key, left, base, text, "t12 ink2"))

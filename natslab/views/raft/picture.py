@@ -5,7 +5,7 @@ from __future__ import annotations
 from natslab.views.raft import bars, listing
 from natslab.views.raft import focus as facts
 from natslab.views.raft.matrix import Matrix
-from natslab.views.raft.plan import LEFT, RING_END, plan_of
+from natslab.views.raft.plan import LEFT, Plan, plan_of
 from natslab.views.raft.ring import Ring
 from natslab.views.raft.room import Room
 from natslab.views.raft.state import Group, State, natural
@@ -31,19 +31,20 @@ def draw(state: State) -> Scene:
     group = facts.focus(state)
     by = next((g.by for g in ([group] if group else state.groups.values()) if g.by), "wire")
     scene = blank(state, "raft", TITLE, HOW.get(by, SOURCES), sentence, note)
+    scene.width = state.width
     if group is None:
         scene.marks, bottom = listing.rows(state)
         scene.height = bottom + 6
         return scene
     plan = plan_of(state, group)
-    room = Room(LEFT, RING_END)
+    room = Room(LEFT, plan.right)
     ring = Ring(state, group, plan, room)
     wires = Wires(state, group, plan, room)
     matrix = Matrix(state, group, plan)
     names, votes, walls = ring.names(), ring.votes(), wires.barriers()
     scene.flights = wires.flights()
     scene.marks = [
-        title(state, group),
+        title(state, group, plan),
         *wires.lines(),
         *ring.servers(),
         *walls,
@@ -63,11 +64,11 @@ def draw(state: State) -> Scene:
     return scene
 
 
-def title(state: State, group: Group) -> Mark:
+def title(state: State, group: Group, plan: Plan) -> Mark:
     """What the group is of, who is in it, and who is not."""
     words = fit(group.title if group.type != "meta" else "Meta group", 190, "t14 w6")
     text = label("group/title", LEFT, 128, words, "t14 w6")
-    room = RING_END - LEFT - text_width(words, "t14 w6") - 10
+    room = plan.right - LEFT - text_width(words, "t14 w6") - 10
     more = "which streams there are, and where"
     if group.type != "meta":
         more = f"on {names(group.peers)}"

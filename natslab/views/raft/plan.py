@@ -10,17 +10,17 @@ import msgspec
 from natslab.views.layout import Point
 from natslab.views.raft import focus as facts
 from natslab.views.raft.state import Entry, Group, State, up
-from natslab.views.scene import text_width
+from natslab.views.scene import NARROW, WIDTH, text_width
 from natslab.views.wording import amount
 
 RADIUS = 146.0
 LEFT, NAMES, GRID, END = 24.0, 456.0, 504.0, 876.0  # ring begins; names, columns begin; all ends
-RING_END = 436.0
+RING_END, NEAR_END = 436.0, NARROW - 24.0  # the ring ends; everything ends in a narrow picture
 HEAD, LANE, ROW, FIRST, APART = 137.0, 28.0, 32.0, 206.0, 10.0
 CELL, PITCH, GAP = 22.0, 31.0, 20.0  # a cell, from column to column, a column that stands for several
 COLUMNS = 8  # at most
 WIDEST = 118.0  # a name
-LINES, LINE = 8, 22.0  # sentences of the story, and their distance
+LINES, FEWER, LINE = 8, 5, 22.0  # sentences of the story, in a narrow picture, and their distance
 
 
 class Column(msgspec.Struct, array_like=True):
@@ -37,6 +37,10 @@ class Plan(msgspec.Struct):
     places: dict[str, Point]  # of the members
     r: float  # of a member
     centre: Point
+    right: float  # where the ring's part ends
+    names: float  # where the names of the rows begin
+    end: float  # where everything ends
+    head: float  # baseline of the indexes
     columns: list[Column]
     grid: float  # where the first column begins
     lanes: list[tuple[str, list[Entry]]]  # rows of what was published: where, and what has a column
@@ -45,6 +49,7 @@ class Plan(msgspec.Struct):
     notes: float  # baseline of the words under the rows
     bars: float  # middle of the first quorum bar
     story: float  # baseline of the first sentence
+    lines: int  # sentences of it
     bottom: float
 
     def x(self, index: int) -> float | None:
@@ -53,10 +58,15 @@ class Plan(msgspec.Struct):
 
 
 def plan_of(state: State, group: Group) -> Plan:
-    """The places of the picture of one group."""
-    peers = group.peers
-    places, r, centre = ring(peers)
-    grid = grid_of(peers)
+    """The places of the picture of one group: the logs right of the ring, or in a narrow one below it."""
+    peers, narrow = group.peers, state.width != WIDTH
+    places, r, centre = ring(peers, 14.0 if narrow else 0.0)
+    low = max([places[p][1] for p in peers], default=300.0) + r + 90
+    right, left, end, head = (RING_END, NAMES, END, HEAD)
+    if narrow:
+        low += -18 if len(peers) == 3 else 16  # the votes stand in a corner of three, else in a line below
+        right, left, end, head = NEAR_END, LEFT, NEAR_END, low + 20
+    grid = grid_of(peers) + left - NAMES
     columns = columns_of(state, group)
     x = grid
     for column in columns:
@@ -64,7 +74,7 @@ def plan_of(state: State, group: Group) -> Plan:
         column.x = round(x + wide / 2 - (PITCH - CELL) / 2, 2)
         x += wide
     lanes = lanes_of(state, group, columns)
-    y = FIRST + LANE * (len(lanes) - 1)
+    y = head + FIRST - HEAD + LANE * (len(lanes) - 1)
     rows: dict[str, float] = {}
     apart = _parts(state, group)
     for i, name in enumerate(peers):
@@ -74,11 +84,11 @@ def plan_of(state: State, group: Group) -> Plan:
     notes = last + 35
     bars = notes + 56
     story = bars + (34 if len(peers) > 1 else 0) + 54
-    right = story + LINE * (LINES - 1) + 8
-    low = max([places[p][1] for p in peers], default=300.0) + r + 90
+    count = FEWER if narrow else LINES
     return Plan(
-        places, r, centre, columns, grid, lanes, rows, round(max(x, grid + 2 * PITCH) + 8, 2),
-        notes, bars, story, max(right, low),
+        places, r, centre, right, left, end, head, columns, grid, lanes, rows,
+        round(max(x, grid + 2 * PITCH) + 8, 2), notes, bars, story, count,
+        max(story + LINE * (count - 1) + 8, low),
     )  # fmt: skip
 
 
@@ -87,15 +97,18 @@ def grid_of(peers: list[str]) -> float:
     return max(GRID, NAMES + min(WIDEST, max([text_width(p, "t14 w6") for p in peers], default=0)) + 10)
 
 
-def ring(peers: list[str]) -> tuple[dict[str, Point], float, Point]:
-    """Places on the ring in the order of the names, clockwise; the radius of one, and the ring's centre."""
+def ring(peers: list[str], right: float = 0.0) -> tuple[dict[str, Point], float, Point]:
+    """Places on the ring in the order of the names, clockwise; the radius of one, and the ring's centre.
+
+    All of it stands `right` px further right than at the side of a wide picture.
+    """
     n = len(peers)
-    r = 30.0 if n < 5 else 28.0
+    r, x = 30.0 if n < 5 else 28.0, 226.0 + right
     if n == 1:
-        return {peers[0]: (226.0, 330.0)}, r, (226.0, 330.0)
+        return {peers[0]: (x, 330.0)}, r, (x, 330.0)
     if n == 2:
-        return {peers[0]: (226.0 - 110, 330.0), peers[1]: (226.0 + 110, 330.0)}, r, (226.0, 330.0)
-    centre = (226.0, 350.0) if n == 3 else (222.0, 352.0)
+        return {peers[0]: (x - 110, 330.0), peers[1]: (x + 110, 330.0)}, r, (x, 330.0)
+    centre = (x, 350.0) if n == 3 else (x - 4, 352.0)
     start = -90.0 if n == 3 else -90 - 180 / n
     places = {}
     for i, name in enumerate(peers):

@@ -6,7 +6,7 @@ import math
 import shlex
 
 from natslab.views.layout import Point
-from natslab.views.raft.plan import Plan
+from natslab.views.raft.plan import LEFT, Plan
 from natslab.views.raft.room import Room, short_names
 from natslab.views.raft.state import (
     EARLIEST,
@@ -22,7 +22,7 @@ from natslab.views.raft.state import (
     up,
 )
 from natslab.views.raft.words import fate, says
-from natslab.views.scene import Action, Circle, Mark, Path, label
+from natslab.views.scene import WIDTH, Action, Circle, Mark, Path, label, text_width
 from natslab.views.scene import Group as Marks
 from natslab.views.wording import amount, count_of, fit, listed
 
@@ -59,6 +59,9 @@ class Ring:
         self.plan = plan
         self.room = room
         self.asking = candidate(group)
+        self.corner = state.width != WIDTH and len(group.peers) == 3  # where the votes stand
+        if self.corner and self.asking is not None:
+            room.take(LEFT, 140, 176, 232)
         for x, y in plan.places.values():
             room.take(x - plan.r - 13, y - plan.r - 13, x + plan.r + 13, y + plan.r + 13)
 
@@ -262,11 +265,17 @@ class Ring:
         if one is None:
             return []
         peers = [one.who, *(p for p in self.group.peers if p != one.who)]
+        if self.state.width != WIDTH and not self.corner:
+            return self.line_of_votes(one, peers)
         x0, y0 = self.plan.places[one.who]
-        under = len(peers) <= 3 and y0 > self.plan.centre[1] - 20
+        under = len(peers) <= 3 and y0 > self.plan.centre[1] - 20 and not self.corner
         x, y = (x0, y0 + self.plan.r + 80) if under else (self.plan.centre[0], self.lowest() + 62)
+        if self.corner:
+            x, y = 98.0, 180.0
         pitch = 44.0 if len(peers) <= 5 else 40.0
-        left = min(max(x - pitch * (len(peers) - 1) / 2, 44.0), 430 - pitch * (len(peers) - 1))
+        left = min(
+            max(x - pitch * (len(peers) - 1) / 2, 44.0), self.plan.right - 6 - pitch * (len(peers) - 1)
+        )
         key = f"votes/{one.who}"
         marks: list[Mark] = []
         if not under:
@@ -279,15 +288,36 @@ class Ring:
         words = f"knows {count_of(len(knows), 'vote')}, needs {self.group.quorum}"
         middle = left + pitch * (len(peers) - 1) / 2
         marks.append(label(f"{key}/words", middle, y + 38, words, "t12 ink2 middle"))
-        given = one.granted()
+        return [self.counted(key, one, marks)]
+
+    def line_of_votes(self, one: Election, peers: list[str]) -> list[Mark]:
+        """The same in one line under the ring."""
+        y, key, knows = self.lowest() + 34, f"votes/{one.who}", one.knows(self.state.now)
+        words = f"knows {len(knows)}, needs {self.group.quorum}"
+        head = fit(f"votes for {one.who}", 110, "t12")
+        left, right = LEFT + text_width(head, "t12"), self.plan.right - text_width(words, "t12")
+        marks: list[Mark] = [
+            label(f"{key}/head", LEFT, y + 4, head, "t12 ink2"),
+            label(f"{key}/words", self.plan.right, y + 4, words, "t12 ink2 end"),
+        ]
+        pitch = min(44.0, (right - left) / len(peers))
+        x = (left + right) / 2 - pitch * (len(peers) - 1) / 2
+        for i, name in enumerate(peers):
+            marks += self.pip(f"{key}/{name}", one, name, x + pitch * i, y, name in knows, pitch - 6)
+        return [self.counted(key, one, marks)]
+
+    def counted(self, key: str, one: Election, marks: list[Mark]) -> Mark:
+        """The votes as one mark."""
+        knows, given = one.knows(self.state.now), one.granted()
         said = (
             f"{one.who} asks in term {one.term}. {listed(given)} voted for it; it knows of {listed(knows)}."
         )
-        return [
-            Marks(key=key, marks=marks, title=said, state={"term": one.term, "knows": knows, "given": given})
-        ]
+        state = {"term": one.term, "knows": knows, "given": given}
+        return Marks(key=key, marks=marks, title=said, state=state)
 
-    def pip(self, key: str, one: Election, name: str, x: float, y: float, known: bool) -> list[Mark]:
+    def pip(
+        self, key: str, one: Election, name: str, x: float, y: float, known: bool, room: float = 36
+    ) -> list[Mark]:
         """Ink: the vote is known; half: the question came, or the answer is on its way; hollow: nothing."""
         answer = one.answers.get(name)
         marks: list[Mark] = []
@@ -301,7 +331,7 @@ class Ring:
             elif answer is not None and (answer.ok or answer.asked >= 0):
                 d = f"M{n(x)} {n(y - 6)}A6 6 0 0 0 {n(x)} {n(y + 6)}Z"
                 marks.append(Path(key=f"{key}/half", d=d, classes="fill ink"))
-        shown = short_names(self.group.peers, 36)[name]
+        shown = short_names(self.group.peers, room)[name]
         marks.append(label(f"{key}/name", x, y + 20, shown, f"t12 middle {'w6' if known else 'ink2'}"))
         words = (
             "has voted for itself"

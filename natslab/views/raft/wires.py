@@ -446,15 +446,15 @@ def chord(plan: Plan, part: list[str], wires: list[Wire]) -> tuple[Point, Point]
             low, high = (
                 (low, min(high, side - plan.r - 16)) if side > last else (max(low, side + plan.r + 16), high)
             )
-    return inside(on(low), on(high))
+    return inside(on(low), on(high), 40.0, plan.right - 70)
 
 
-def inside(p: Point, q: Point) -> tuple[Point, Point]:
+def inside(p: Point, q: Point, left: float, right: float) -> tuple[Point, Point]:
     """The same line as far as it is inside the ring's part of the picture."""
     ends = []
     for (x, y), (ox, oy) in ((p, q), (q, p)):
-        for edge in (40.0, 366.0):
-            if (x < edge) if edge < 100 else (x > edge):
+        for edge in (left, right):
+            if (x < edge) if edge == left else (x > edge):
                 y = y + (oy - y) * (edge - x) / (ox - x) if abs(ox - x) > 1 else y
                 x = edge
         ends.append((round(x, 2), round(y, 2)))

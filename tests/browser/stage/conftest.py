@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page
 
 import natslab.views
-from natslab.views.scene import FOOT, Scene, header, headline, legend_marks
+from natslab.views.scene import Scene, foot, header, headline, legend_marks
 
 STATIC = Path(natslab.views.__file__).parent / "static"
 
@@ -60,7 +60,9 @@ def strip(scene: Scene) -> dict[str, Any]:
         "view": scene.view,
         "title": scene.title,
         "height": scene.height,
-        "foot": FOOT,
+        "width": scene.width,
+        "top": scene.top,
+        "foot": foot(legend_marks(scene)),
         "lab": scene.lab,
         "said": said.strip(),
         "head": msgspec.to_builtins(header(scene)),
