@@ -3,7 +3,8 @@
     NatslabError
     |- CommandError      the line cannot be understood or makes no sense
     |- LabError          there is no lab, or it cannot do this now
-    |  `- ServerError    one server refused, failed to start or is down
+    |  |- ServerError    one server refused, failed to start or is down
+    |  `- NobodyLeads    a RAFT group has no leader who could be meant
     |- ClientError       the broker or the connection said no
     |  `- Unanswered
     |     |- NoResponders   nobody subscribes to the subject of a request
@@ -60,6 +61,18 @@ class LabError(NatslabError):
 
 class ServerError(LabError):
     """One nats-server refused, failed to start, or is down."""
+
+
+class NobodyLeads(LabError):
+    """A RAFT group has no leader now.
+
+    `group`: "JetStream" or "Stream ORDERS"; `members`: the servers that are in it, as far as is known.
+    """
+
+    def __init__(self, what: str, hint: str = "", group: str = "", members: Iterable[str] = ()) -> None:
+        super().__init__(what, hint)
+        self.group = group
+        self.members = tuple(members)
 
 
 class ClientError(NatslabError):

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from natslab.commands.absence import sentence
 from natslab.commands.leading import Lead
-from natslab.commands.reach import Wire, reached
+from natslab.commands.majority import sentence
 from natslab.commands.spreading import spread
+from natslab.servers.reach import Wire, reached
 
 UP = {"n1": "up", "n2": "up", "n3": "up"}
 

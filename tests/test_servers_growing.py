@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from nats.js.client import JetStreamContext
 from natslab.errors import LabError, ServerError
 from natslab.loop import run
 from natslab.servers.fleet import Fleet
-from natslab.servers.topology import cluster, leafnodes, single
+from natslab.servers.topology import Topology, cluster, leafnodes, single
 
 WaitFor = Callable[..., float]
 
@@ -94,8 +95,9 @@ def _has(fleet: Fleet, name: str, stream: str) -> bool:
 
 
 def test_a_server_alone_cannot_be_joined(fleet: Fleet) -> None:
-    with pytest.raises(LabError, match="stands alone"):
+    with pytest.raises(LabError, match="started alone") as refused:
         run(fleet.add())
+    assert refused.value.hint.endswith("%natslab up --cluster")
     with pytest.raises(LabError, match="last server"):
         run(fleet.remove("n1"))
     assert fleet.topology == single()
@@ -143,14 +145,69 @@ def test_two_become_one_that_works() -> None:
         run(fleet.stop())
 
 
-def test_without_a_majority_nothing_is_removed() -> None:
+def test_a_server_joins_those_that_are_together_while_another_is_cut_off() -> None:
+    fleet = run(Fleet.start(cluster(3)))
+
+    async def cut_off() -> None:
+        for other in ("n1", "n2"):
+            await fleet.link("n3", other).cut()
+
+    try:
+        run(fleet.ready())
+        run(cut_off())
+        assert run(fleet.add()).name == "n4"
+        for name in ("n1", "n2", "n4"):
+            replicas = run(fleet.ask(name, "jsz"))["meta_cluster"]
+            assert replicas["cluster_size"] == 4 and replicas["leader"] in ("n1", "n2", "n4")
+    finally:
+        run(fleet.stop())
+
+
+@pytest.mark.parametrize("description", [cluster(1, wires=False), cluster(3, wires=False)], ids=["1", "3"])
+def test_without_wires(description: Topology, wait_for: WaitFor) -> None:
+    """Servers find each other directly, and also after each was started again."""
+    fleet = run(Fleet.start(description))
+    try:
+        run(fleet.ready())
+        for name in (run(fleet.add()).name, run(fleet.add()).name):
+            assert fleet.servers[name].state == "up"
+        count = len(fleet.servers)
+        assert meta_size(fleet) == count and not fleet.links
+
+        async def fill() -> None:
+            async with jetstream(fleet) as js:
+                await js.add_stream(name="KEPT", subjects=["kept"], num_replicas=3)
+                await js.publish("kept", b"x")
+
+        run(fill())
+        for server in fleet.servers.values():
+            run(server.restart())
+        run(fleet.ready())
+        for name in fleet.servers:
+            wait_for(lambda name=name: run(fleet.ask(name, "routez"))["num_routes"] == count - 1)
+
+        async def kept() -> bool:
+            async with jetstream(fleet) as js:
+                with contextlib.suppress(nats.errors.Error, nats.js.errors.Error):
+                    return (await js.stream_info("KEPT")).state.messages == 1
+            return False
+
+        wait_for(lambda: run(kept()), 30)  # all were started at once, and elect
+    finally:
+        run(fleet.stop())
+
+
+def test_without_a_majority_nothing_is_removed_or_added() -> None:
     fleet = run(Fleet.start(cluster(3)))
     try:
         run(fleet.ready())
         for name in ("n1", "n2"):
             run(fleet.servers[name].kill())
-        with pytest.raises(LabError, match="cannot be removed now"):
-            run(fleet.remove("n1"))
+        for act, say in ((fleet.remove("n1"), "cannot be removed now"), (fleet.add(), "n4 cannot join now")):
+            began = time.monotonic()
+            with pytest.raises(LabError, match=say):
+                run(act)
+            assert time.monotonic() - began < 2, "it is known at once"
         assert set(fleet.servers) == {"n1", "n2", "n3"} and len(fleet.links) == 3
     finally:
         run(fleet.stop())

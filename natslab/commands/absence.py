@@ -9,14 +9,14 @@ from __future__ import annotations
 import datetime
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import nats.errors
 
 from natslab.commands.connect import Line
-from natslab.commands.reach import ASLEEP, middle, reached, states, wires
+from natslab.commands.majority import away_from, other_side, reasons, remedies, sentence
 from natslab.errors import (
     ClientError,
     LabError,
@@ -24,18 +24,20 @@ from natslab.errors import (
     NoResponders,
     ServerError,
     Timeout,
-    joined,
     there,
 )
 from natslab.servers.jsapi import JetStreamError
 from natslab.servers.jserrors import named_in
+from natslab.servers.reach import ASLEEP, middle, states
 from natslab.tape.subject import matches
 
-#: Of a leafnode and its hub: each has a system account of its own.
-APART = "a system of its own"
 #: JetStream's codes for what servers that are missing cause.
 _LOST = (10007, 10008, 10009, 10118, 10119, 10194, 10195)
 _NO_PEERS = 10005
+#: Requests that change nothing; what a leader has taken of others it does once it has a majority again.
+_ONLY_ASKS = re.compile(
+    r"(STREAM|CONSUMER)\.(LIST|NAMES|INFO|MSG\.(GET|NEXT)|LEADER\.STEPDOWN)\b|INFO$|DIRECT\.|META\."
+)
 #: The verbs that ask JetStream.
 _GROUPS = ("stream", "consumer", "kv", "object", "counter")
 
@@ -55,13 +57,7 @@ def here_of(line: Line) -> str:
 
 def absent(line: Line) -> dict[str, str]:
     """The servers of the lab that the line's own server cannot reach, each with the reason."""
-    found = states_of(line)
-    if not found:
-        return {}
-    here = here_of(line)
-    with_me = reached(here, found, wires(line.lab.fleet))
-    away = APART if line.lab.fleet.topology.hubs else f"cut off from {here}"
-    return {name: state if state in ASLEEP else away for name, state in found.items() if name not in with_me}
+    return away_from(line.lab.fleet, here_of(line)) if states_of(line) else {}
 
 
 async def because(line: Line, error: NatslabError) -> NatslabError | None:
@@ -102,7 +98,7 @@ def _domain(line: Line, error: NatslabError) -> NatslabError | None:
     if state in ASLEEP:
         return type(error)(
             f"The JetStream domain {asked} is that of {name}, which is {state}.",
-            _remedies([name], {name: state})[0],
+            remedies([name], {name: state})[0],
         )
     for link in line.lab.fleet.links.values():
         if name in (link.a, link.b) and link.state in ("cut", "held"):
@@ -128,22 +124,32 @@ async def _missing(line: Line, error: NatslabError) -> NatslabError | None:
     code = f" (error {error.code})" if isinstance(error, JetStreamError) else ""
     domain_of = line.lab.fleet.topology.domain_of
     peers = {n for n in there_are if domain_of(n) == domain_of(here)}
-    lost = sentence("JetStream", sorted(peers, key=list(there_are).index), away, here)
-    if lost is None:
+    all_of = sorted(peers, key=list(there_are).index)
+    lost = sentence("JetStream", all_of, away, here)
+    if lost is not None:
+        lost = lost[0], lost[1] + other_side(line.lab.fleet, all_of, here)
+    else:
         stream, subject = _about(line, error)
         group = await _group(line, stream, subject, here)
         members = [n for n in there_are if n in group.members]
         lost = sentence(f"Stream {group.stream}", members, away, here)
-        if lost is None and members:
+        if lost is not None:
+            lost = lost[0], lost[1] + other_side(line.lab.fleet, members, here)
+        elif members:
             lost = _election(line, group, [n for n in members if n in away], away)
     if lost is None and await _leaderless(line, here):
         lost = (
             "JetStream has no leader at the moment.",
             "Its servers elect one, which takes up to 10 s after a failure; then do it again.",
         )
+    if lost is None and away and isinstance(error, Timeout):
+        # Whom it was for was gone, and somebody has taken over meanwhile.
+        lost = f"{error.what[:-1]}: {reasons(away, away)}.", "The others have a leader: do it again."
     if lost is None:
         return None
     what, hint = lost
+    if isinstance(error, Timeout) and error.subject and not _ONLY_ASKS.match(error.subject):
+        hint = f"{hint.removesuffix('.')}. What was asked may still be done."
     return type(error)(*_arguments(error, what[:-1] + code + ".", hint))
 
 
@@ -189,46 +195,6 @@ def _arguments(error: NatslabError, what: str, hint: str) -> tuple[Any, ...]:
     return what, hint
 
 
-def sentence(what: str, members: Sequence[str], away: Mapping[str, str], here: str) -> tuple[str, str] | None:
-    """Why so few of these servers can decide nothing, and what to do; None while they can.
-
-    `members` in the lab's order; `away` says why a server is not there for `here`.
-    """
-    gone = [name for name in members if name in away]
-    need = len(members) // 2 + 1
-    left = len(members) - len(gone)
-    if not gone or left >= need:
-        return None
-    why = reasons(gone, away)
-    hint = "; ".join(_remedies(gone, away))
-    if len(members) == 1:
-        return f"{what} is only on {members[0]}: {why}.", hint
-    remain = f"only {left} {'is' if left == 1 else 'are'} there" if left else "none is there"
-    if left == 1 and here in members and here not in gone:
-        remain = f"{here} is alone"
-    return f"{what} decides nothing without {need} of its {len(members)} servers, and {remain}: {why}.", hint
-
-
-def reasons(gone: Iterable[str], away: Mapping[str, str]) -> str:
-    """Why each is not there: "n1 is down, and n2 and n3 are cut off from n4"."""
-    by: dict[str, list[str]] = {}
-    for name in gone:
-        by.setdefault(away[name], []).append(name)
-    parts = [f"{joined(names)} {'is' if len(names) == 1 else 'are'} {why}" for why, names in by.items()]
-    several = len(parts) > 1 and any(len(names) > 1 for names in by.values())
-    return ", and ".join(parts) if several else joined(parts)
-
-
-def _remedies(gone: Iterable[str], away: Mapping[str, str]) -> list[str]:
-    lines = []
-    for name in gone:
-        act = {"down": f"%natslab restart {name}", "frozen": f"%natslab thaw {name}"}.get(away[name])
-        act = act or ("%natslab heal" if away[name].startswith("cut off") else "%natslab status")
-        if act not in lines:
-            lines.append(act)
-    return lines
-
-
 # --- which stream it is about ----------------------------------------------------------------------
 
 
@@ -258,21 +224,25 @@ async def _group(line: Line, stream: str, subject: str, here: str) -> Group:
     """
     fleet = line.lab.fleet
     away = absent(line)
+    known: Group | None = None
     for name in sorted(states_of(line), key=lambda n: n != here):
         if name in away or not (stream or subject):
             continue
         try:
-            found = await fleet.streams(name, config=True)
+            streams = await fleet.streams(name, config=True)
         except LabError:
             continue
-        for one in found:
+        for one in streams:
             takes = (one.get("config") or {}).get("subjects") or []
             if one["name"] == stream or (subject and any(matches(s, subject) for s in takes)):
                 cluster = one.get("cluster") or {}
                 named = {r["name"] for r in cluster.get("replicas") or []}
-                members = tuple(sorted(named | {name}))
-                return Group(one["name"], members, cluster.get("leader", ""), _since(cluster))
-    return Group()
+                leader = cluster.get("leader", "")
+                found = Group(one["name"], tuple(sorted(named | {name})), leader, _since(cluster))
+                if leader == name:
+                    return found  # only the leader says since when it leads
+                known = known or found
+    return known or Group()
 
 
 def _since(cluster: Mapping[str, Any]) -> float:
@@ -339,7 +309,7 @@ async def _unplaceable(line: Line, error: JetStreamError) -> JetStreamError | No
             error,
             f"{what} is to have {_replicas(asked)}, and only {len(names) - len(gone)} of the {len(names)} "
             f"servers are there: {why}",
-            "; ".join(_remedies(gone, away)),
+            "; ".join(remedies(gone, away)),
         )
     if "offline" in error.description:
         return _again(

@@ -19,10 +19,10 @@ from nats.aio.client import Client, RawCredentials
 from natslab import lab as labs
 from natslab.commands import trouble
 from natslab.commands.places import place
-from natslab.commands.reach import middle, reached, states, wires
 from natslab.commands.results import one_line
 from natslab.errors import ClientError, CommandError, LabError, NatslabError, ServerError
 from natslab.servers.jsapi import PREFIX, Api, JetStreamError
+from natslab.servers.reach import middle, reached, states, wires
 
 _ELSEWHERE = (
     "server_url",
@@ -37,6 +37,7 @@ _ELSEWHERE = (
     "tlskey",
     "tlsca",
 )
+_ELECTION = 12.0  # seconds; measured 3 to 11
 _SECRET = re.compile(r"(?<=://)[^/@\s,'\"]*@")
 _SECRET_FLAG = re.compile(r"(--(?:password|token|seed|jwt)(?:=|\s+))('[^']*'|\"[^\"]*\"|\S+)")
 _REFUSED = {
@@ -78,6 +79,17 @@ class Line:
     def timeout(self) -> float:
         """Seconds to wait for an answer."""
         return max(0.001, float(self.common.get("timeout") or 5.0))
+
+    @property
+    def election(self) -> float:
+        """Seconds to wait until servers have elected somebody: not where too few are there to elect."""
+        if not self.elsewhere:
+            fleet = self.lab.fleet
+            known, between = states(fleet), wires(fleet)
+            here = str(self.common.get("on") or self.place or middle(fleet))
+            if len(reached(here, known, between)) <= len(known) // 2:
+                return self.timeout
+        return max(self.timeout, _ELECTION)
 
     @property
     def trace_on(self) -> bool:

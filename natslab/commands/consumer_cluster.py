@@ -39,6 +39,7 @@ async def step_down(
             preferred,
             f"It has as many as its stream, unless it says fewer: %js consumer info {stream} {consumer}",
             clustered(about),
+            line.election,
         )
 
 
@@ -59,4 +60,4 @@ async def balance(line: Line, stream: str | None, **flags: Any) -> Balanced:
             await api.call(f"CONSUMER.LEADER.STEPDOWN.{stream}.{name}", {"placement": {"preferred": target}})
 
         looks = {n: look_at(api, f"CONSUMER.INFO.{stream}.{n}") for n in names}
-        return await balanced("consumer", looks, ask, max(line.timeout, 12.0))
+        return await balanced("consumer", looks, ask, line.election)

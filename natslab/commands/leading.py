@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from natslab.commands.results import Result, one_line
-from natslab.errors import ClientError, CommandError, NoResponders, Timeout, there
+from natslab.errors import CommandError, NoResponders, Timeout, there
 from natslab.servers.jsapi import Api, JetStreamError
 
 #: Seconds for the first look and for a late one: nobody answers while nobody leads, and a question that
@@ -113,7 +113,14 @@ async def until(look: Look, enough: Callable[[Lead], bool], timeout: float) -> L
 
 
 async def let_another_lead(
-    api: Api, request: str, look: Look, what: str, preferred: str | None, more: str, clustered: bool
+    api: Api,
+    request: str,
+    look: Look,
+    what: str,
+    preferred: str | None,
+    more: str,
+    clustered: bool,
+    patience: float,
 ) -> Led:
     """Ask the leader to step down, and wait until the next one is known.
 
@@ -125,8 +132,9 @@ async def let_another_lead(
     preferred: the server that should lead next.
     more: how `what` gets more replicas.
     clustered: whether its info says that it is in a cluster; a server alone says itself that it is alone.
+    patience: seconds to wait for the next leader.
 
-    Raises CommandError where nobody else can lead, ClientError when nobody does in time.
+    Raises CommandError where nobody else can lead, Timeout when nobody does in time.
     """
     if not clustered:
         await api.call(request)
@@ -143,12 +151,13 @@ async def let_another_lead(
     after = await until(
         look,
         lambda lead: bool(lead.leader) and (lead.leader, lead.since) != (before.leader, before.since),
-        max(api.timeout, 12.0),
+        patience,
     )
     if after is None:
-        raise ClientError(
+        raise Timeout(
             f"{before.leader} stepped down, and nobody leads {what} since.",
             "An election takes up to 10 s; %js stream info shows who leads.",
+            request,
         )
     made = Led(what, before.leader, after.leader, time.monotonic() - began)
     if preferred and after.leader != preferred:

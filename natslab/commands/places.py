@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from natslab import lab as labs
-from natslab.errors import CommandError, joined, there
+from natslab.commands.majority import without
+from natslab.errors import CommandError, NobodyLeads, joined, there
 from natslab.lab import Lab, LabServer
 
 #: What the help says about a server.
@@ -44,8 +45,15 @@ def is_role(word: str) -> bool:
 
 
 def place(word: str, lab: Lab | None = None) -> Place:
-    """The server that a word means. Raises CommandError, LabError when nobody leads that now."""
+    """The server that a word means. Raises CommandError, NobodyLeads when nobody leads that now."""
     lab = lab or labs.current()
+    try:
+        return _place(word, lab)
+    except NobodyLeads as e:
+        raise without(lab.fleet, e) from None
+
+
+def _place(word: str, lab: Lab) -> Place:
     if word in lab.fleet.servers or not is_role(word):
         return Place(lab.server(word), word)
     if word.lower() == "meta":

@@ -11,10 +11,11 @@ import click
 import nats.errors
 from nats.aio.client import Client
 
-from natslab.commands.absence import APART, absent, states_of
+from natslab.commands.absence import absent, states_of
 from natslab.commands.connect import Line
 from natslab.commands.flags import NUMBER, flag, many, together
 from natslab.commands.jsnode import Node
+from natslab.commands.majority import APART
 from natslab.commands.tree import impossible
 from natslab.errors import ClientError, CommandError, Timeout, there
 

@@ -17,7 +17,7 @@ from natslab.commands.server import SERVER
 from natslab.commands.server_ask import Answer, Servers
 from natslab.commands.server_report import OURS
 from natslab.commands.server_request import tell
-from natslab.errors import ClientError, CommandError, Timeout, there
+from natslab.errors import CommandError, Timeout, there
 from natslab.servers.jsapi import Api
 
 CLUSTER = SERVER.group(
@@ -95,11 +95,14 @@ async def step_down(
     began = time.monotonic()
     async with line.system() as system:
         await _api(line, system).call("META.LEADER.STEPDOWN", {"placement": place} if place else None)
-    after = await until(look, lambda lead: bool(lead.leader) and int(lead.since) > int(before.since), _SETTLE)
+    after = await until(
+        look, lambda lead: bool(lead.leader) and int(lead.since) > int(before.since), line.election
+    )
     if after is None:
-        raise ClientError(
+        raise Timeout(
             f"{before.leader} stepped down, and nobody leads the meta group since.",
             "An election takes up to 10 s; %nats server report jetstream shows who leads.",
+            "META.LEADER.STEPDOWN",
         )
     made = Led("the meta group", before.leader, after.leader, time.monotonic() - began)
     if host and after.leader != host:

@@ -8,7 +8,7 @@ from typing import Any
 
 from natslab.commands.leading import LATE, Lead, Look, until
 from natslab.commands.results import Text
-from natslab.errors import CommandError
+from natslab.errors import CommandError, Timeout
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ async def balanced(
     step_down: asks that the first be led by the second.
     timeout: seconds for each.
 
-    Raises CommandError when none of them has a second replica.
+    Raises CommandError when none of them has a second replica, Timeout when one is led by nobody then.
     """
     leads = {name: await look(LATE) for name, look in looks.items()}
     movable = {name: lead for name, lead in leads.items() if len(lead.peers) > 1}
@@ -97,6 +97,12 @@ async def balanced(
         await step_down(move.name, move.target)
         found = await until(looks[move.name], lambda lead, to=move.target: lead.leader == to, timeout)  # type: ignore[misc]
         leads[move.name] = found or await looks[move.name](LATE)
+        if not leads[move.name].leader:
+            raise Timeout(
+                f"Nobody leads {what} {move.name} since {move.source} stepped down.",
+                "%natslab status shows the servers.",
+                "STREAM.INFO",
+            )
     made = Balanced(what, moves, {n: leads[n] for n in movable})
     made.notes += [
         f"{m.name} is led by {leads[m.name].leader or 'nobody'}, and not by {m.target}."

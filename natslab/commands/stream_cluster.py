@@ -44,6 +44,7 @@ async def step_down(line: Line, stream: str | None, preferred: str | None, force
             preferred,
             f"More replicas: %js stream edit {name} --replicas 3",
             clustered(about),
+            line.election,
         )
 
 
@@ -63,7 +64,7 @@ async def balance(line: Line, invert: bool, **said: Any) -> Balanced:
             await api.call(f"STREAM.LEADER.STEPDOWN.{name}", {"placement": {"preferred": target}})
 
         looks = {n: look_at(api, f"STREAM.INFO.{n}") for n in names}
-        return await balanced("stream", looks, ask, max(line.timeout, 12.0))
+        return await balanced("stream", looks, ask, line.election)
 
 
 @CLUSTER.verb("peer-remove", "pr", example="%js stream cluster peer-remove ORDERS n3")

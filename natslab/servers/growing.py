@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from natslab.errors import LabError, ServerError, joined, there
+from natslab.servers.reach import middle, reached, states, wires
 from natslab.servers.ready import meta, running
 from natslab.servers.topology import MOST
 
@@ -30,16 +31,11 @@ async def add(fleet: Fleet, name: str | None = None, cluster: str | None = None)
     old = fleet.topology
     if not old.clusters and not old.hubs:
         raise LabError(
-            "n1 stands alone: a server can only join a cluster that it was started in.",
-            "Start one that can grow: %natslab down, then %natslab up --servers 1 --cluster",
+            f"{old.names[0]} was started alone, and is no cluster that another server could join.",
+            "A lab that can grow: %natslab down, then %natslab up --cluster",
         )
     if len(old.names) >= MOST:
         raise LabError(f"This lab has {len(old.names)} servers, and holds no more.", "Remove one first.")
-    if not old.wires:
-        raise LabError(
-            "A lab without wires cannot grow: its servers would not find the new one after a restart.",
-            "Start one with wires: %natslab down, then %natslab up --servers 3",
-        )
     if cluster is not None and cluster not in old.clusters:
         raise LabError(f"There is no cluster {cluster!r}.", there(old.clusters))
     # A name in a lab with leafnodes is a leafnode's, unless the cluster is said.
@@ -47,6 +43,8 @@ async def add(fleet: Fleet, name: str | None = None, cluster: str | None = None)
     name = name or fleet.fresh_name(into)
     if name in old.names:
         raise LabError(f"There is a server {name!r} already.", "Choose another name, or give none.")
+    if into:
+        await _decided(fleet, _no_leader(name, "join", "take it in"))
     new = old.with_server(name, into)
     fleet.topology = new
     try:
@@ -109,6 +107,7 @@ async def remove(fleet: Fleet, name: str, *, force: bool = False) -> list[str]:
 
 async def _leave(fleet: Fleet, server: Server) -> None:
     """Take it out of JetStream's meta group. Raises LabError when that has no leader who could do it."""
+    await _decided(fleet, _no_leader(server.name))
     clustered = [one for members in fleet.topology.clusters.values() for one in members]
     left = running(fleet, [one for one in clustered if one != server.name])
     size = max([0, *[int((await meta(fleet, one)).get("cluster_size", 0)) for one in left]])
@@ -130,7 +129,9 @@ async def _leave(fleet: Fleet, server: Server) -> None:
 async def _streams_of(fleet: Fleet, name: str) -> tuple[list[str], list[str]]:
     """Streams that only this server has, and those that then have a replica less than they should."""
     lost, short = set(), set()
-    others = len(running(fleet, [n for ns in fleet.topology.clusters.values() for n in ns if n != name]))
+    # All replicas of a stream are in one cluster.
+    near = fleet.topology.clusters.get(fleet.topology.cluster_of(name), ())
+    others = len(running(fleet, [one for one in near if one != name]))
     for one in running(fleet, list(fleet.servers)):
         for stream in await _reported(fleet, one):
             wanted = int((stream.get("config") or {}).get("num_replicas", 1))
@@ -164,9 +165,18 @@ async def _forget(fleet: Fleet, name: str, left: list[str]) -> None:
     raise _no_leader(name)
 
 
-def _no_leader(name: str) -> LabError:
+async def _decided(fleet: Fleet, otherwise: LabError) -> None:
+    """Raise `otherwise` when no majority of JetStream's servers is up and joined."""
+    clustered = [one for members in fleet.topology.clusters.values() for one in members]
+    together = reached(middle(fleet), states(fleet), wires(fleet)) & set(clustered)
+    size = max([0, *[int((await meta(fleet, one)).get("cluster_size", 0)) for one in together]])
+    if len(clustered) > 1 and len(together) <= (size or len(clustered)) // 2:
+        raise otherwise
+
+
+def _no_leader(name: str, act: str = "be removed", do: str = "do it") -> LabError:
     return LabError(
-        f"{name} cannot be removed now: JetStream's servers have no leader who could do it.",
+        f"{name} cannot {act} now: JetStream's servers have no leader who could {do}.",
         "A majority of them must be up and joined; see: %natslab status",
     )
 

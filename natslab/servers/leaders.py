@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from natslab.errors import LabError, ServerError, joined, there
+from natslab.errors import LabError, NobodyLeads, ServerError, joined, there
 from natslab.servers.config import LEARNER
 from natslab.servers.ready import running
 
@@ -27,7 +27,7 @@ class Group:
 
 
 async def meta(fleet: Fleet) -> Group:
-    """JetStream's meta group. Raises LabError when nobody leads it, or there is none."""
+    """JetStream's meta group. Raises NobodyLeads, LabError when there is none."""
     names = [name for members in fleet.topology.clusters.values() for name in members]
     if not names:
         raise LabError(
@@ -40,16 +40,17 @@ async def meta(fleet: Fleet) -> Group:
         if (group := (answer.get("SYS") or {}).get("_meta_", {})).get("state") == "LEADER"
     ]
     if not claims:
-        raise LabError("Nobody leads the meta group now.", _SOON)
+        raise NobodyLeads("Nobody leads the meta group now.", _SOON, "JetStream", names)
     leader = max(claims)[1]  # one that was cut off goes on saying that it leads
     return Group("the meta group", leader, tuple(name for name in names if name != leader))
 
 
 async def group(fleet: Fleet, stream: str, consumer: str | None = None) -> Group:
-    """The group of a stream, or of one of its consumers. Raises LabError when there is none, or no leader."""
+    """The group of a stream, or of one of its consumers. Raises LabError when there is none, NobodyLeads."""
     what = f"{stream} > {consumer}" if consumer else stream
     claims: list[tuple[float, str, tuple[str, ...], str]] = []
     known: set[str] = set()
+    members: set[str] = set()
     for name, answer in (await _ask(fleet, running(fleet, list(fleet.servers)), "jsz", **_ALL)).items():
         for found in _streams(answer):
             known.add(str(found["name"]))
@@ -63,8 +64,9 @@ async def group(fleet: Fleet, stream: str, consumer: str | None = None) -> Group
             # A server alone says nothing of a cluster; where nobody leads, only the leader is left out.
             cluster = found.get("cluster") or {"leader": name}
             domain = fleet.topology.domain_of(name)
+            peers = {str(one["name"]) for one in cluster.get("replicas") or []}
+            members |= {name, *peers}
             if cluster.get("leader") == name:
-                peers = {str(one["name"]) for one in cluster.get("replicas") or []}
                 order = tuple(one for one in fleet.servers if one in peers)
                 claims.append((_since(cluster.get("leader_since")), name, order, domain))
             else:
@@ -78,7 +80,8 @@ async def group(fleet: Fleet, stream: str, consumer: str | None = None) -> Group
         raise LabError(f"There is a {what} in each of {where}.", "Name the server instead.")
     since, leader, followers, _ = max(claims)
     if since < 0:
-        raise LabError(f"Nobody leads {what} now.", _SOON)
+        of = f"Consumer {what}" if consumer else f"Stream {what}"
+        raise NobodyLeads(f"Nobody leads {what} now.", _SOON, of, (n for n in fleet.servers if n in members))
     return Group(what, leader, followers)
 
 

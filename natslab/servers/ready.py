@@ -12,6 +12,7 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from natslab.errors import ServerError, joined
+from natslab.servers.reach import middle, reached, states, wires
 
 if TYPE_CHECKING:
     from natslab.servers.fleet import Fleet
@@ -24,7 +25,9 @@ PATIENCE = 60.0  # seconds; measured 0.3 for 3 servers, 9 for two clusters
 async def ready(fleet: Fleet, waits: Callable[[str], None], patience: float = PATIENCE) -> None:
     """Wait until JetStream's meta group has every server of the clusters, and every leafnode its hub.
 
-    Servers that are down are not waited for. `waits` is told what is waited for whenever that changes.
+    Servers that are down, or cut off from most others, are not waited for. `waits` is told what
+    is waited for whenever that changes.
+
     Raises ServerError after `patience` seconds.
     """
     end = time.monotonic() + patience
@@ -60,7 +63,8 @@ async def meta(fleet: Fleet, name: str) -> dict[str, Any]:
 
 async def _missing_of_meta(fleet: Fleet) -> str:
     clustered = [name for names in fleet.topology.clusters.values() for name in names]
-    names = running(fleet, clustered)
+    together = reached(middle(fleet), states(fleet), wires(fleet))
+    names = [name for name in running(fleet, clustered) if name in together]
     if len(clustered) < 2 or not names:
         return ""  # one alone waits for a second in vain
     leader = (await meta(fleet, names[0])).get("leader", "")

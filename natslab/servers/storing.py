@@ -168,7 +168,8 @@ async def _ask(
     except nats.errors.NoRespondersError:
         raise NoResponders(
             f"No stream takes messages on {subject}.",
-            "Make a stream with that subject (%js stream add), or publish without waiting for one.",
+            "Make a stream with that subject (%js stream add), or publish without waiting for one; "
+            "of several servers, one may just have no leader.",
             subject,
         ) from None
     except nats.errors.TimeoutError:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from natslab.servers.fleet import Fleet
+if TYPE_CHECKING:
+    from natslab.servers.fleet import Fleet
 
 #: Servers in these states take part in nothing.
 ASLEEP = ("down", "frozen", "starting", "removed")
@@ -59,12 +61,13 @@ def reached(here: str, states: Mapping[str, str], wires: Iterable[Wire]) -> set[
 
 
 def wires(fleet: Fleet) -> list[Wire]:
-    """The lab's wires; in a lab of leafnodes between all servers, because each is apart from all others."""
+    """The lab's wires; in a lab of leafnodes between all that are no cluster, because each is apart."""
     found = [Wire(link.a, link.b, link.type, link.state) for link in fleet.links.values()]
     if fleet.topology.hubs:
         laid = {frozenset((w.a, w.b)) for w in found}
-        pairs = itertools.combinations(fleet.servers, 2)
-        found += [Wire(a, b, "leafnode", "open") for a, b in pairs if frozenset((a, b)) not in laid]
+        domain = fleet.topology.domain_of
+        apart = [(a, b) for a, b in itertools.combinations(fleet.servers, 2) if domain(a) != domain(b)]
+        found += [Wire(a, b, "leafnode", "open") for a, b in apart if frozenset((a, b)) not in laid]
     return found
 
 
