@@ -33,10 +33,18 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Loading the extension must stay quick: the lab and the client come with the first use.
     if name in ("Lab", "current", "open"):
-        from natslab import lab
+        from natslab import front, lab
 
+        front.otherwise(front.Front(act=_act))
         return getattr(lab, name)
     raise AttributeError(f"module 'natslab' has no attribute {name!r}")
+
+
+def _act(line: str) -> None:
+    """Run the line behind a button where there are no magics."""
+    from natslab.commands import parse
+
+    parse(line, python=False).run()
 
 
 def load_ipython_extension(ip: Any) -> None:

@@ -1,7 +1,7 @@
 """What the place where a person types does for a lab: run a line, put a view beside, tell what is waited for.
 
-Whoever has such a place says so with `use`. Where nobody has, lines of buttons do nothing, views stay in
-their cells, and waiting is silent.
+Whoever has such a place says so with `use`. Where nobody has, views stay in their cells and waiting is
+silent; what runs the lines of buttons then is said with `otherwise`.
 """
 
 from __future__ import annotations
@@ -33,13 +33,21 @@ class Front:
     tell: Callable[[str], None] | None = None
 
 
-_front = Front()
+_plain = _front = Front()
 
 
 def use(front: Front | None) -> None:
     """From now on it is that one, or none."""
     global _front
-    _front = front or Front()
+    _front = front or _plain
+
+
+def otherwise(plain: Front) -> None:
+    """What there is while nobody uses one: plain Python."""
+    global _front, _plain
+    if _front is _plain:
+        _front = plain
+    _plain = plain
 
 
 def act(line: str) -> None:

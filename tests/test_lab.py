@@ -55,6 +55,19 @@ def test_a_client_of_the_lab_is_made_once_and_kept(lab: Lab) -> None:
     lab.do(go())
 
 
+def test_a_click_on_a_picture_acts_without_magics(lab: Lab) -> None:
+    said: list[dict[str, object]] = []
+    frames = lab.view("topology").frames(said.append)
+    frames.heard({"op": "hello"})
+    frames.heard({"op": "act", "key": "srv/n1", "i": 0})
+    for _ in range(100):
+        if lab.server("n1").state == "down":
+            break
+        lab.do(asyncio.sleep(0.05))
+    assert lab.server("n1").state == "down"
+    frames.end()
+
+
 def test_one_lab_per_kernel(lab: Lab) -> None:
     assert natslab.current() is lab
     assert natslab.Lab.up(servers=1) is lab, "the same description gives the lab that is up"

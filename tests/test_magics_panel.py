@@ -300,8 +300,11 @@ def test_a_docked_view_that_does_not_exist_says_so(hub: Hub, lab: Lab) -> None:
     assert "ruoting" in sorry["what"] and "routing" in sorry["hint"]
 
 
-def test_the_line_docks_where_there_is_a_workbench_and_shows_the_view_elsewhere(lab: Lab) -> None:
+def test_the_line_docks_where_there_is_a_workbench_and_shows_the_view_elsewhere(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert repr(parse("natslab view routing --dock right").run()) == "[routing] the live view"
+    assert "Nothing here shows views beside the notebook" in capsys.readouterr().out
     asked: list[tuple[str, str]] = []
 
     def dock(view: object, side: str) -> bool:
@@ -317,6 +320,7 @@ def test_the_line_docks_where_there_is_a_workbench_and_shows_the_view_elsewhere(
     finally:
         front.use(None)
     assert asked == [("routing", "bottom")]
+    assert capsys.readouterr().out == ""
 
 
 def test_a_lab_that_is_gone_is_let_go_of(hub: Hub) -> None:

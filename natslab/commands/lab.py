@@ -75,8 +75,10 @@ def conf(line: Line, server: str | None) -> Text:
 def view(line: Line, name: str | None, of: tuple[str, ...], dock: str | None) -> View | Text:
     """Show a live view; further words narrow it."""
     found = _view(name, of)
-    if dock is not None and front.dock(found, dock):
-        return Text(f"{found!r}, beside the notebook", view=found.name, dock=dock)
+    if dock is not None:
+        if front.dock(found, dock):
+            return Text(f"{found!r}, beside the notebook", view=found.name, dock=dock)
+        print("Nothing here shows views beside the notebook, as JupyterLab with natslab does: here it is.")
     return found
 
 

@@ -480,7 +480,7 @@ def to_svg(scene: Scene, *, patterns: bool = False, theme: str = "") -> str:
     drawn = "".join(body)
     # A page may hold many pictures, and one that is hidden hides its textures from all.
     own = f"natslab-{zlib.crc32(drawn.encode()):08x}"
-    told = "".join(f"--texture-{s}:url(#{own}-{s});" for s in _TEXTURES)
+    told = "max-width:100%;height:auto;" + "".join(f"--texture-{s}:url(#{own}-{s});" for s in _TEXTURES)
     return (
         f'<svg class="{names}" data-view="{_esc(scene.view)}" xmlns="http://www.w3.org/2000/svg" '
         f'viewBox="0 {_n(-rise)} {scene.width} {_n(height + rise)}" width="{scene.width}" '

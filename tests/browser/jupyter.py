@@ -25,6 +25,11 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage",
 ]  # fmt: skip
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    # A completion that waits for a kernel whose cell runs is none at all.
+    "completer-extension/manager": {"providerTimeout": 60_000},
+}
 
 READY = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
@@ -62,14 +67,21 @@ class Jupyter:
 
 
 @contextlib.contextmanager
-def running(root: Path, app: str = "jupyterlab") -> Iterator[Jupyter]:
-    """JupyterLab (or `app` "notebook") on a copy of the lessons, everything of it below `root`."""
+def running(root: Path, app: str = "jupyterlab", without: tuple[str, ...] = ()) -> Iterator[Jupyter]:
+    """JupyterLab (or `app` "notebook") on a copy of the lessons, everything of it below `root`.
+
+    `without` names extensions that are switched off.
+    """
     docs = root / "docs"
     shutil.copytree(LESSONS, docs, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    news = root / "settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir(parents=True)
-    (news / "notification.jupyterlab-settings").write_text(
-        json.dumps({"fetchNews": "false", "checkForUpdates": False})
+    for place, settings in SETTINGS.items():
+        path = root / "settings" / "@jupyterlab" / f"{place}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings))
+    switches = root / "config" / "labconfig"
+    switches.mkdir(parents=True)
+    (switches / "page_config.json").write_text(
+        json.dumps({"disabledExtensions": dict.fromkeys(without, True)})
     )
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -154,7 +166,7 @@ def open_notebook(
     page = browser.new_page(viewport={"width": width, "height": 1000}, device_scale_factor=scale)
     console: list[str] = []
     page.on("console", lambda m: console.append(f"{m.type}: {m.text}"))
-    page.on("pageerror", lambda e: console.append(f"pageerror: {e}"))
+    page.on("pageerror", lambda e: console.append(f"pageerror: {e} {e.stack}"))
     page.goto(f"{jupyter.url}/{jupyter.pages}/{name}?reset&token={jupyter.token}")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")

@@ -1,12 +1,12 @@
 // One kernel as the workbench sees it: whether natslab is there, its lab, and answers to questions.
 
-import type { Kernel } from '@jupyterlab/services';
+import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { JSONObject } from '@lumino/coreutils';
 import { Signal, type ISignal } from '@lumino/signaling';
 import { snapshot, VERSION, type Dock, type FromKernel, type Questions, type Snapshot } from './wire';
 
 const TARGET = 'natslab';
-const HELLO = 'natslab.hello';
+const HELLO = 'natslab.hello'; // the comm that a kernel says hello on: nobody opens it
 const PATIENCE = 2000; // ms
 const LONG = 8000; // ms until an idle kernel that has said nothing is asked again
 
@@ -76,7 +76,7 @@ export class KernelLink {
   ) {
     kernel.statusChanged.connect(this.onStatus, this);
     kernel.connectionStatusChanged.connect(this.onConnection, this);
-    kernel.registerCommTarget(HELLO, this.onHello);
+    kernel.iopubMessage.connect(this.onNews, this);
     void this.connect();
   }
 
@@ -121,19 +121,16 @@ export class KernelLink {
     }
     this.over = true;
     this.drop('dead');
-    if (!this.kernel.isDisposed) {
-      this.kernel.removeCommTarget(HELLO, this.onHello);
-    }
     Signal.clearData(this);
   }
 
   // --- the comm ---
 
-  private onHello = (): void => {
-    if (this.phase !== 'live') {
+  private onNews(_: unknown, { header, content }: KernelMessage.IIOPubMessage): void {
+    if (header.msg_type === 'comm_msg' && (content as { comm_id?: string }).comm_id === HELLO && this.phase !== 'live') {
       void this.connect();
     }
-  };
+  }
 
   private async connect(): Promise<void> {
     const { kernel } = this;

@@ -34,12 +34,11 @@ class Door:
 
     def open(self) -> None:
         """From now on panels may come."""
-        from comm import create_comm
-
         for name, target in self._targets.items():
             self._kernel.comm_manager.register_target(name, target)
-        with contextlib.suppress(Exception):  # nobody listens: no front end, or none with a workbench
-            create_comm(target_name=HELLO, data={}).close()
+        # On a comm that nobody opened: of one that is opened a page without a workbench would complain.
+        with contextlib.suppress(Exception):  # nobody listens: there is no front end
+            self._kernel.send_response(self._kernel.iopub_socket, "comm_msg", {"comm_id": HELLO, "data": {}})
 
     def close(self) -> None:
         """No more panels, and those that are there are told."""

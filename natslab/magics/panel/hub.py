@@ -11,7 +11,8 @@ Target `natslab`, opened by the browser with `{"version", "client"}`. What trave
                       answer {id, ...}         to each of the above that has an id
                       dock {view, of, side}    a line asked for a view beside the notebook
 
-On `%load_ext natslab` the kernel opens and closes a comm `natslab.hello`: whoever waits may come now.
+On `%load_ext natslab` the kernel says a word on the comm `natslab.hello`, which nobody opened: whoever
+waits may come now.
 """
 
 from __future__ import annotations

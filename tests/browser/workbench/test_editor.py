@@ -85,6 +85,11 @@ def test_colours_completion_help_and_complaints(bench: Callable[..., Bench]) -> 
     page.keyboard.press("Tab")
     item.filter(has_text="--subjects").click(timeout=10_000)
     expect(line).to_have_text("%nats stream add X --subjects")
+    typed("%natslab kill ")
+    page.keyboard.press("Tab")
+    described(item.first, "n1", "server, up")
+    expect(item).to_have_count(1)  # the words of the notebook are no servers
+    page.keyboard.press("Escape")
     expect(b.panel.get_by_text("kernel busy")).to_be_visible()
     assert not [text for text in b.nb.console if text.startswith("pageerror")]
 
