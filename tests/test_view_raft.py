@@ -445,6 +445,7 @@ def test_each_mark_offers_lines_that_a_learner_could_type() -> None:
     assert lines(mark(scene, "link/n1|n2")) == [
         "natslab cut n1 n2", "natslab hold n1 n2", "natslab delay n1 n2 300ms",
     ]  # fmt: skip
+    assert [a.cross for a in mark(scene, "link/n1|n2").actions] == [True, False, False]
     rig.isolate("n1")
     rig.server("n2", "frozen")
     rig.server("n3", "down")
@@ -453,6 +454,8 @@ def test_each_mark_offers_lines_that_a_learner_could_type() -> None:
     assert lines(mark(scene, "srv/n2"))[1] == "natslab thaw n2"
     assert lines(mark(scene, "srv/n3")) == ["natslab restart n3"]
     assert lines(mark(scene, "link/n1|n2")) == ["natslab heal n1 n2"]
+    crossed = {m.key for m in walk(scene.marks) if any(a.cross for a in m.actions)}
+    assert crossed == {"link/n2|n3"}, "a line cuts what is whole, and heals nothing"
 
 
 def test_names_that_a_shell_would_split_are_quoted() -> None:

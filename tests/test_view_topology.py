@@ -516,6 +516,9 @@ def test_buttons_are_lines_a_person_would_type() -> None:
         "natslab hold n1 n3",
         "natslab delay n1 n3 200ms",
     ]
+    assert [m.key for m in marks.values() if any(a.cross for a in m.actions)] == [
+        key for key in marks if key.startswith("wire/")
+    ], "a line that is drawn across them cuts wires, and nothing else"
     assert [a.line for a in marks["client/shop"].actions] == ["natslab kill shop"]
     scene = topology.draw(isolated().state)
     marks = {m.key: m for m in scene.marks}

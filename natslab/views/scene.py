@@ -61,6 +61,7 @@ class Action(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str
     key: str = ""  # one letter that does it while the mark's menu is open
     sign: str = ""  # one character before the label in a menu
+    cross: bool = False  # a line that a person draws across the mark does it too
 
 
 class _Mark(msgspec.Struct, kw_only=True, omit_defaults=True, tag_field="kind"):

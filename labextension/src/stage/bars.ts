@@ -72,13 +72,20 @@ export class Banner {
 
 const PATIENCE = 250; // ms until it is said that a line still runs
 
-/** The line of a button: that it runs, when it takes a while, and what it answered when it failed. */
+function run(lines: string[]): string {
+  return lines.length > 1 ? 'run …' : 'runs …';
+}
+
+/** Lines that were sent: that they run, when it takes a while, and what one answered when it failed. */
 export class Notice {
   readonly el: HTMLElement;
   private line = h('code');
   private text = h('span');
   private close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'close' }, '×');
   private timer = 0;
+  private lines: string[] = [];
+  private left: string[] = []; // those that still run
+  private failed: [line: string, error: string] | null = null;
 
   constructor(signal: AbortSignal) {
     this.el = h('div', { class: 'nl-notice', role: 'alert', hidden: true }, this.line, this.text, this.close);
@@ -86,18 +93,27 @@ export class Notice {
     signal.addEventListener('abort', () => clearTimeout(this.timer), { once: true });
   }
 
-  /** A line was sent to the kernel. */
-  wait(line: string): void {
+  /** Lines were sent to the kernel; `tell` that they were done where nobody saw them before. */
+  wait(lines: string[], tell = false): void {
     this.hide();
-    this.timer = window.setTimeout(() => this.draw(line, 'runs …', true), PATIENCE);
+    [this.lines, this.left, this.failed] = [tell ? lines : [], lines, null];
+    this.timer = window.setTimeout(() => this.draw(lines, run(lines), 'busy'), PATIENCE);
   }
 
-  /** It was done; `error` is empty when nothing went wrong. */
+  /** One was done; `error` is empty when nothing went wrong. */
   done(line: string, error: string): void {
-    this.hide();
-    if (error) {
-      this.draw(line, error, false);
+    this.failed = error ? [line, error] : this.failed;
+    this.left = this.left.filter(other => other !== line);
+    if (this.left.length) {
+      return;
     }
+    this.hide();
+    if (this.failed) {
+      this.draw([this.failed[0]], this.failed[1], 'failed');
+    } else if (this.lines.length) {
+      this.draw(this.lines, 'done', 'done');
+    }
+    [this.lines, this.failed] = [[], null];
   }
 
   hide(): void {
@@ -105,11 +121,12 @@ export class Notice {
     this.el.hidden = true;
   }
 
-  private draw(line: string, text: string, busy: boolean): void {
-    say(this.line, plain(line));
+  private draw(lines: string[], text: string, how: 'busy' | 'done' | 'failed'): void {
+    say(this.line, plain(lines.join('\n')));
     say(this.text, plain(text));
-    this.el.classList.toggle('nl-busy', busy);
-    this.close.hidden = busy;
+    this.el.classList.toggle('nl-busy', how === 'busy');
+    this.el.classList.toggle('nl-done', how === 'done');
+    this.close.hidden = how === 'busy';
     this.el.hidden = false;
   }
 }

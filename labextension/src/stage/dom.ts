@@ -55,6 +55,16 @@ export function onAct(el: HTMLElement, signal: AbortSignal, chosen: (i: number) 
   );
 }
 
+/** The click that ends a drag opens nothing. */
+export function swallowClick(el: Element, signal: AbortSignal): void {
+  const stop = (event: Event): void => {
+    event.stopPropagation();
+    event.preventDefault();
+  };
+  el.addEventListener('click', stop, { capture: true, once: true, signal });
+  setTimeout(() => el.removeEventListener('click', stop, { capture: true }), 0);
+}
+
 /** Class names a scene may use: plain words, none of the stage's own. */
 export function safeClasses(classes: string | undefined): string {
   if (!classes) {

@@ -1,6 +1,6 @@
 // The keys of a view. They work only while it has the focus, and what they do not use goes on.
 
-import { h } from './dom';
+import { h, plain, say } from './dom';
 
 export interface Keys {
   toggle(): void;
@@ -97,25 +97,27 @@ export function press(event: KeyboardEvent, keys: Keys): boolean {
 }
 
 /** The row that says so. */
-export function keyRow(): HTMLElement {
-  const rows: [keys: string[], does: string, held?: string][] = [
-    [['Space'], 'pause', 'go on'],
-    [['←', '→'], 'event'],
-    [['⇧ ←', '⇧ →'], 'burst'],
-    [['[', ']'], 'speed'],
-    [['B'], 'slow motion'],
-    [['L'], 'live'],
-    [['F'], 'filter'],
-    [['G'], 'ghosts'],
-    [['↑', '↓'], 'walk'],
-    [['Enter'], 'inspect'],
-    [['+', '−', '0'], 'zoom'],
-    [['Esc'], 'leave']
-  ];
-  return h(
-    'div',
-    { class: 'nl-keys', 'aria-hidden': 'true' },
-    ...rows.map(([keys, does, held]) =>
+export class KeyRow {
+  readonly el: HTMLElement;
+  private does = h('span');
+  private drag = h('span', { hidden: true }, h('kbd', { class: 'nl-key' }, 'drag'), this.does);
+
+  constructor() {
+    const rows: [keys: string[], does: string, held?: string][] = [
+      [['Space'], 'pause', 'go on'],
+      [['←', '→'], 'event'],
+      [['⇧ ←', '⇧ →'], 'burst'],
+      [['[', ']'], 'speed'],
+      [['B'], 'slow motion'],
+      [['L'], 'live'],
+      [['F'], 'filter'],
+      [['G'], 'ghosts'],
+      [['↑', '↓'], 'walk'],
+      [['Enter'], 'inspect'],
+      [['+', '−', '0'], 'zoom'],
+      [['Esc'], 'leave']
+    ];
+    const words = rows.map(([keys, does, held]) =>
       h(
         'span',
         {},
@@ -123,6 +125,13 @@ export function keyRow(): HTMLElement {
         h('span', { class: held ? 'nl-moving' : '' }, does),
         ...(held ? [h('span', { class: 'nl-held' }, held)] : [])
       )
-    )
-  );
+    );
+    this.el = h('div', { class: 'nl-keys', 'aria-hidden': 'true' }, ...words, this.drag);
+  }
+
+  /** What a line that is drawn across marks does to them; '' where it does nothing. */
+  cross(label: string): void {
+    this.drag.hidden = !label;
+    say(this.does, plain(`${label.toLowerCase()} what the line crosses`));
+  }
 }

@@ -2,6 +2,19 @@
 
 import { short } from './dom';
 
+export type Point = [x: number, y: number];
+
+/** Where the stretch from a to b meets the one from c to d; null where it does not. */
+export function meeting([ax, ay]: Point, [bx, by]: Point, [cx, cy]: Point, [dx, dy]: Point): Point | null {
+  const across = (bx - ax) * (dy - cy) - (by - ay) * (dx - cx);
+  if (!across) {
+    return null; // they go the same way
+  }
+  const t = ((cx - ax) * (dy - cy) - (cy - ay) * (dx - cx)) / across;
+  const u = ((cx - ax) * (by - ay) - (cy - ay) * (bx - ax)) / across;
+  return t >= 0 && t <= 1 && u >= 0 && u <= 1 ? [ax + t * (bx - ax), ay + t * (by - ay)] : null;
+}
+
 const NUMBER = /-?\d*\.?\d+(?:e-?\d+)?/g;
 const SIZES: Record<string, number> = { M: 2, L: 2, H: 1, V: 1, A: 7, C: 6, S: 4, Q: 4, T: 2, Z: 0 };
 

@@ -3,10 +3,11 @@
 import { Announcer } from './announcer';
 import { Banner, Controls, Header, Notice } from './bars';
 import { Bubble } from './bubble';
+import { Crossing, crosses } from './crossing';
 import { h, plain } from './dom';
 import { Focus } from './focus';
 import { Inspector } from './inspector';
-import { keyRow, press, type Keys } from './keys';
+import { KeyRow, press, type Keys } from './keys';
 import { Legend } from './legend';
 import { carded, menus, opens, presses, type Item } from './marks';
 import { Menu } from './menu';
@@ -48,6 +49,11 @@ const EMPTY: Head = {
 };
 const START: Cursor = { mode: 'live', n: 0, head: 0, t: 0, now: 0, speed: 1, selection: '' };
 
+/** The lines that crossing these marks stands for. */
+function crossed(met: Item[]): string[] {
+  return met.map(item => item.mark.actions?.[crosses(item)].line ?? '');
+}
+
 export class Stage {
   readonly el: HTMLElement;
 
@@ -80,6 +86,8 @@ export class Stage {
   private menu: Menu;
   private announcer: Announcer;
   private bubble = new Bubble();
+  private keyRow = new KeyRow();
+  private crossing: Crossing;
 
   constructor(
     private model: Model,
@@ -89,6 +97,7 @@ export class Stage {
     this.wishes = new Wishes(() => this.wish(), signal);
     const questions = { seen: () => this.seen, calm: () => this.wishes.calm, pace: () => this.pacing };
     this.picture = new Picture(questions, signal);
+    this.crossing = new Crossing(this.picture, () => this.live, signal);
     // Header and legend are no part of the picture: their keys are not found in it.
     const apart = { ...this.picture.ground, index: new Map<string, Item>() };
     this.header = new Header(apart);
@@ -106,7 +115,7 @@ export class Stage {
       'div',
       { class: 'natslab nl', tabindex: 0, role: 'group', 'data-mode': 'live', 'data-lm-suppress-shortcuts': 'true' },
       ...parts.map(part => part.el),
-      keyRow(),
+      this.keyRow.el,
       this.inspector.el,
       this.menu.el,
       this.bubble.el,
@@ -319,6 +328,8 @@ export class Stage {
     this.banner.show(this.rewound ? this.scrubber.lag : 0, cursor ?? undefined);
     this.controls.show(head.controls, this.live);
     el.toggleAttribute('data-acts', this.live);
+    this.keyRow.cross(this.live ? this.crossing.word : '');
+    this.crossing.refresh();
     if (pointed && picture.ground.index.get(pointed.key) !== pointed) {
       this.point(null);
     }
@@ -533,8 +544,18 @@ export class Stage {
   private act(key: string, i: number): void {
     const acts = key ? this.picture.ground.index.get(key)?.mark.actions : this.head.controls;
     if (this.live && acts?.[i]) {
-      this.notice.wait(acts[i].line);
+      this.notice.wait([acts[i].line]);
       this.send({ op: 'act', key, i });
+    }
+  }
+
+  /** A line was drawn across these marks. */
+  private cross(met: Item[]): void {
+    if (this.live && met.length) {
+      const lines = crossed(met);
+      this.notice.wait(lines, true);
+      this.announcer.say(lines.join(', '));
+      met.forEach(item => this.send({ op: 'act', key: item.key, i: crosses(item) }));
     }
   }
 
@@ -586,6 +607,18 @@ export class Stage {
     };
     this.scrubber.onBubble = (text, x, y) => this.bubble.show(text, x, y);
     this.scrubber.onBubbleEnd = () => this.bubble.hide();
+    this.crossing.onDraw = (met, x, y) => {
+      if (this.pointed || !met.length) {
+        this.point(null);
+      }
+      if (met.length) {
+        this.bubble.show(crossed(met).join('\n'), x, y - 8);
+      }
+    };
+    this.crossing.onEnd = met => {
+      this.bubble.hide();
+      this.cross(met);
+    };
     picture.clock.moved = () => picture.ringed && this.ring();
     picture.zoom.onChange = () => {
       this.el.classList.toggle('nl-zooming', picture.zoom.k > 1);
@@ -652,6 +685,9 @@ export class Stage {
     picture.svg.addEventListener(
       'pointermove',
       event => {
+        if (this.crossing.drawing) {
+          return;
+        }
         const flight = picture.flightAt(event.target as Element);
         const item = flight ? null : picture.under(event);
         this.point(item);

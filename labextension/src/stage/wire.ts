@@ -6,6 +6,7 @@ export interface Act {
   label: string;
   key?: string; // a letter that does it while the menu of its mark is open
   sign?: string; // one character before the label in a menu
+  cross?: boolean; // a line that is drawn across its mark does it too
 }
 
 interface Base {

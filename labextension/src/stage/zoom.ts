@@ -1,6 +1,6 @@
-// Zoom and pan of the picture. A plain wheel belongs to the page; a drag pans only what is zoomed.
+// Zoom and pan of the picture. A plain wheel belongs to the page; a drag pans only what is zoomed, and not with Shift.
 
-import { h, short } from './dom';
+import { h, short, swallowClick } from './dom';
 
 const MOST = 8;
 
@@ -34,9 +34,7 @@ export class Zoom {
     const up = (event: PointerEvent): void => {
       if (this.from?.moved) {
         svg.releasePointerCapture(event.pointerId);
-        // The click that ends a drag opens nothing.
-        svg.addEventListener('click', stop, { capture: true, once: true, signal });
-        setTimeout(() => svg.removeEventListener('click', stop, { capture: true }), 0);
+        swallowClick(svg, signal);
       }
       this.from = null;
     };
@@ -83,7 +81,7 @@ export class Zoom {
   }
 
   private down(event: PointerEvent): void {
-    if (this.k > 1 && event.button === 0) {
+    if (this.k > 1 && event.button === 0 && !event.shiftKey) {
       this.from = { id: event.pointerId, x: event.clientX, y: event.clientY, moved: false };
     }
   }
@@ -107,9 +105,4 @@ export class Zoom {
     const scale = this.svg.viewBox.baseVal.width / (this.svg.getBoundingClientRect().width || 1);
     this.set(this.k, this.x + dx * scale, this.y + dy * scale);
   }
-}
-
-function stop(event: Event): void {
-  event.stopPropagation();
-  event.preventDefault();
 }

@@ -121,7 +121,7 @@ class Wires:
             return []
         ends = f"{shlex.quote(a)} {shlex.quote(b)}"
         heal = Action(f"natslab heal {ends}", "Heal", "X", "=")
-        cut = Action(f"natslab cut {ends}", "Cut", "X", "┇")
+        cut = Action(f"natslab cut {ends}", "Cut", "X", "┇", cross=True)
         if between.state in ("cut", "held"):
             return [heal]
         out = [cut, Action(f"natslab hold {ends}", "Hold", "H", "‖")]

@@ -227,7 +227,7 @@ def actions(wire: Wire) -> list[Action]:
     if wire.state != "open":
         return [heal([wire])]
     return [
-        Action(f"natslab cut {pair}", "Cut", "X", "┇"),
+        Action(f"natslab cut {pair}", "Cut", "X", "┇", cross=True),
         Action(f"natslab hold {pair}", "Hold", "H", "‖"),
         Action(f"natslab delay {pair} {DELAY}", "Delay 0.2 s", "D", "…"),
     ]
