@@ -57,13 +57,19 @@ def test_a_client_of_the_lab_is_made_once_and_kept(lab: Lab) -> None:
 
 def test_a_click_on_a_picture_acts_without_magics(lab: Lab) -> None:
     said: list[dict[str, object]] = []
+
+    def wait(op: str) -> None:
+        for _ in range(200):
+            if any(message["op"] == op for message in said):
+                return
+            lab.do(asyncio.sleep(0.05))
+        pytest.fail(f"no {op}: {said}")
+
     frames = lab.view("topology").frames(said.append)
     frames.heard({"op": "hello"})
+    wait("scene")
     frames.heard({"op": "act", "key": "srv/n1", "i": 0})
-    for _ in range(100):
-        if lab.server("n1").state == "down":
-            break
-        lab.do(asyncio.sleep(0.05))
+    wait("said")
     assert lab.server("n1").state == "down"
     frames.end()
 
