@@ -21,6 +21,7 @@ from natslab.servers.hub import Hub
 from natslab.servers.link import Link
 from natslab.servers.server import LogLine, Server
 from natslab.servers.topology import Topology, cluster, leafnodes, single, supercluster
+from natslab.servers.wiring import End
 from natslab.sources.acks import Acks
 from natslab.sources.advisories import Advisories
 from natslab.sources.clients import Clients
@@ -388,34 +389,55 @@ class Lab:
 
     # --- wires ----------------------------------------------------------------------------------
 
-    def cut(self, a: str, b: str) -> None:
-        """Cut the wire between two servers: its connections are reset, new ones refused.
+    def cut(self, a: str, b: str) -> list[tuple[str, str]]:
+        """Cut the wires between two servers or clusters: connections are reset, new ones refused.
 
-        Raises LabError when there is no such wire or it is cut.
+        Returns which. Raises LabError when there is none, or none that is not cut.
         """
-        self.do(self.fleet.link(a, b).cut())
+        return self.change(Link.cut, ("cut",), a, b)
 
-    def hold(self, a: str, b: str) -> None:
-        """Let nothing through the wire between two servers; its connections stay open. Raises LabError."""
-        self.do(self.fleet.link(a, b).hold())
+    def hold(self, a: str, b: str) -> list[tuple[str, str]]:
+        """Let nothing through the wires between two servers or clusters; their connections stay open.
 
-    def delay(self, a: str, b: str, seconds: float) -> None:
-        """Let everything between two servers arrive so much later, each way. Raises LabError."""
-        self.do(self.fleet.link(a, b).delay_by(seconds))
+        Returns which. Raises LabError as `cut`.
+        """
+        return self.change(Link.hold, ("cut", "held"), a, b)
+
+    def delay(self, a: str, b: str, seconds: float) -> list[tuple[str, str]]:
+        """Let everything between two servers or clusters arrive so much later, each way.
+
+        Returns which wires. Raises LabError as `cut`.
+        """
+        return self.change(lambda link: link.delay_by(seconds), ("cut",), a, b)
 
     def heal(self, *names: str) -> list[tuple[str, str]]:
-        """Make the wire between two servers whole again, or all of one server, or of the lab.
+        """Make wires whole again: between two servers or clusters, all that lead away from one, or all.
 
         Returns which were healed. Raises LabError when none was in need of it.
         """
-        for name in names:
-            self.server(name)
-        return [link.names for link in self.do(self.fleet.wiring.heal(*names))]
+        return [link.names for link in self.do(self.fleet.wiring.heal(*map(self._end, names)))]
 
-    def isolate(self, server: str) -> list[tuple[str, str]]:
-        """Cut every wire of a server that is not cut yet; returns which. Raises LabError."""
-        self.server(server)
-        return [link.names for link in self.do(self.fleet.wiring.isolate(server, Link.cut, ("cut",)))]
+    def isolate(self, name: str) -> list[tuple[str, str]]:
+        """Cut every wire that leads away from a server or cluster and is not cut yet.
+
+        Returns which. Raises LabError.
+        """
+        return self.change(Link.cut, ("cut",), name)
+
+    def change(
+        self, act: Callable[[Link], Coroutine[Any, Any, None]], but: tuple[str, ...], *names: str
+    ) -> list[tuple[str, str]]:
+        """Do this to the wires between two servers or clusters, or all of one, whose state is none of `but`.
+
+        Returns which. Raises LabError when there is none.
+        """
+        links = self.do(self.fleet.wiring.change(act, but, *map(self._end, names)))
+        return [link.names for link in links]
+
+    def _end(self, name: str) -> End:
+        if name not in self.fleet.topology.clusters:
+            self.server(name)
+        return self.fleet.end(name)
 
     async def connect(self, name: str, **options: Any) -> Client:
         """A nats-py client called `name` on the caller's loop; the pictures show what it does.

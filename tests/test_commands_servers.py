@@ -100,6 +100,7 @@ def test_who_is_meant(lab: Lab) -> None:
         ("natslab cut n1 n9", "no server called 'n9'"),
         ("natslab cut --isolate n9", "no server called 'n9'"),
         ("natslab cut n2 --isolate n1", "stands beside it"),
+        ("natslab cut --isolate C1", "No wire leads away from C1"),
         ("natslab delay n1 n2", "is no time"),
         ("natslab delay n1 n2 0s", "delay of nothing"),
         ("natslab delay n1 n2 2m", "more than servers bear"),

@@ -12,6 +12,7 @@ from natslab.commands import parse
 from natslab.errors import NatslabError, NoResponders
 from natslab.lab import Lab
 from natslab.loop import run
+from natslab.magics.complete import complete
 
 
 def go(line: str, body: str | None = None) -> Any:
@@ -78,6 +79,84 @@ class TestSupercluster:
             if leader.startswith(cluster):
                 continue
             assert go(f"server raft step-down --cluster {cluster}").leader.startswith(f"{cluster}-")
+
+    @pytest.fixture(autouse=True)
+    def whole(self, lab: Lab) -> Iterator[None]:
+        yield
+        if any(link.state != "open" for link in lab.fleet.links.values()):
+            lab.heal()
+
+    def test_all_wires_between_two_clusters(self, lab: Lab, wait_for: Callable[..., float]) -> None:
+        """Named by their clusters; each goes on with its own streams, and neither can make another."""
+        for cluster in ("EAST", "WEST"):
+            go(f"js stream add {cluster} --subjects {cluster} --replicas 2 --cluster {cluster} --defaults")
+        between = {pair for pair in lab.fleet.links if pair[0][:4] != pair[1][:4]}
+        assert len(between) == 4
+        said = go("natslab cut EAST WEST")
+        assert repr(said) == (
+            "The 4 wires between EAST and WEST are cut. Clients use the streams of their own cluster; "
+            "none can be made or changed: that takes 3 of all 4 servers. Heal: %natslab heal EAST WEST"
+        )
+        states = {pair: link.state for pair, link in lab.fleet.links.items()}
+        assert {pair for pair, state in states.items() if state == "cut"} == between
+        for name in ("EAST-n1", "WEST-n2"):
+            wait_for(lambda name=name: not run(lab.fleet.ask(name, "gatewayz"))["outbound_gateways"])
+            assert run(lab.fleet.ask(name, "routez"))["num_routes"] == 1, "nothing else was cut"
+            assert go(f"pub {name[:4]} x -J --on {name}").seq == 1
+        error = refusal("pub EAST x -J --on WEST-n1")
+        assert error.what.startswith(
+            "Stream EAST decides nothing without 2 of its 2 servers, and none is there"
+        )
+        assert error.hint == "%natslab heal; or ask the others, who decide: --on EAST-n1"
+        error = refusal("js stream add NEW --subjects new --defaults --on EAST-n1 --timeout 1s")
+        assert "without 3 of its 4 servers" in error.what and "cut off from EAST-n1" in error.what
+        assert refusal("natslab cut WEST EAST").what == "Every wire between WEST and EAST is cut already."
+        assert refusal("natslab cut WEST EAST").hint == "Make it whole first: %natslab heal WEST EAST"
+        assert repr(go("natslab heal WEST EAST")) == "The 4 wires between WEST and EAST are whole again."
+        assert {link.state for link in lab.fleet.links.values()} == {"open"}
+        wait_for(lambda: "WEST" in run(lab.fleet.ask("EAST-n1", "gatewayz"))["outbound_gateways"], 10)
+
+    def test_a_cluster_and_a_server(self, lab: Lab) -> None:
+        said = repr(go("natslab cut --isolate EAST"))
+        assert said.startswith("EAST is isolated: its wires to WEST are cut. Clients use the streams of")
+        assert said.endswith(" Heal: %natslab heal EAST")
+        assert repr(go("natslab heal WEST")) == "The wires of WEST to EAST are whole again."
+        assert repr(go("natslab hold EAST-n1 WEST")) == (
+            "The 2 wires between EAST-n1 and WEST are held. Heal: %natslab heal EAST-n1 WEST"
+        )
+        assert repr(go("natslab delay EAST WEST 20ms")) == (
+            "The 4 wires between EAST and WEST are 20 ms long each way now. Heal: %natslab heal EAST WEST"
+        )
+        assert repr(go("natslab heal")) == "Every wire is whole again."
+        assert refusal("natslab heal EAST WEST").what == (
+            "Every wire between EAST and WEST is whole: there is nothing to heal."
+        )
+        error = refusal("natslab cut EAST NORTH")
+        assert error.what == "There is neither a server nor a cluster called 'NORTH' in this lab."
+        assert error.hint == "There are EAST, WEST, EAST-n1, EAST-n2, WEST-n1 and WEST-n2."
+        assert refusal("natslab cut EAST EAST").what == "EAST has no wires to itself."
+
+    def test_a_click_on_the_gateways_means_all(self, lab: Lab, wait_for: Callable[..., float]) -> None:
+        def lines() -> list[str]:
+            lab.settle()
+            marks = lab.view("topology").scene().marks
+            return [a.line for m in marks if m.key == "gw/EAST>WEST" for a in m.actions]
+
+        want = ["natslab cut EAST WEST", "natslab hold EAST WEST", "natslab delay EAST WEST 200ms"]
+        wait_for(lambda: lines() == want, 10)
+        go(lines()[0])
+        assert lines() == ["natslab heal EAST WEST"]
+        go(lines()[0])
+        assert lines() == want
+
+    def test_completion(self, lab: Lab) -> None:
+        def words(text: str) -> list[str]:
+            return [word for word, _ in complete("natslab", text)[0] if "(" not in word and word != "meta"]
+
+        assert words("cut ") == ["EAST", "WEST", *lab.servers]
+        assert words("cut EAST ") == ["WEST", "WEST-n1", "WEST-n2"]
+        assert words("cut EAST-n1 ") == ["WEST", "EAST-n2", "WEST-n1", "WEST-n2"]
+        assert words("cut --isolate W") == ["WEST", "WEST-n1", "WEST-n2"]
 
 
 class TestLeafnodes:

@@ -106,7 +106,7 @@ def test_no_connection_bypasses_a_link(three: Fleet, wait_for: WaitFor) -> None:
 
 def test_cut_and_healed(three: Fleet, wait_for: WaitFor) -> None:
     try:
-        for link in three.wiring.of("n1"):
+        for link in three.wiring.of(three.end("n1")):
             run(link.cut())
         wait_for(lambda: not routes(three, "n1"))
         assert routes(three, "n2") == {"n3"}
@@ -166,7 +166,7 @@ def test_counts_are_the_servers_own(three: Fleet, wait_for: WaitFor) -> None:
 def test_each_side_is_asked_by_itself(three: Fleet, wait_for: WaitFor) -> None:
     """A server that is cut off still answers, and a frozen one keeps nobody waiting."""
     try:
-        for link in three.wiring.of("n3"):
+        for link in three.wiring.of(three.end("n3")):
             run(link.cut())
         assert run(three.ask("n3", "varz"))["server_name"] == "n3"
         run(three.servers["n3"].freeze())
@@ -262,7 +262,7 @@ def test_one_that_was_cut_off_is_not_believed(three: Fleet, wait_for: WaitFor) -
     """It goes on saying that it leads; who was elected later does."""
     old = run(leaders.group(three, "LED")).leader
     try:
-        for link in three.wiring.of(old):
+        for link in three.wiring.of(three.end(old)):
             run(link.cut())
 
         def another() -> bool:

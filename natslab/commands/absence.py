@@ -125,18 +125,15 @@ async def _missing(line: Line, error: NatslabError) -> NatslabError | None:
     domain_of = line.lab.fleet.topology.domain_of
     peers = {n for n in there_are if domain_of(n) == domain_of(here)}
     all_of = sorted(peers, key=list(there_are).index)
+    group = await _group(line, *_about(line, error), here)
+    members = [n for n in there_are if n in group.members]
     lost = sentence("JetStream", all_of, away, here)
-    if lost is not None:
+    if lost is not None and not (members and set(members) <= set(away)):
         lost = lost[0], lost[1] + other_side(line.lab.fleet, all_of, here)
-    else:
-        stream, subject = _about(line, error)
-        group = await _group(line, stream, subject, here)
-        members = [n for n in there_are if n in group.members]
-        lost = sentence(f"Stream {group.stream}", members, away, here)
-        if lost is not None:
-            lost = lost[0], lost[1] + other_side(line.lab.fleet, members, here)
-        elif members:
-            lost = _election(line, group, [n for n in members if n in away], away)
+    elif (lost := sentence(f"Stream {group.stream}", members, away, here)) is not None:
+        lost = lost[0], lost[1] + other_side(line.lab.fleet, members, here)
+    elif members:
+        lost = _election(line, group, [n for n in members if n in away], away)
     if lost is None and await _leaderless(line, here):
         lost = (
             "JetStream has no leader at the moment.",
@@ -225,8 +222,9 @@ async def _group(line: Line, stream: str, subject: str, here: str) -> Group:
     fleet = line.lab.fleet
     away = absent(line)
     known: Group | None = None
-    for name in sorted(states_of(line), key=lambda n: n != here):
-        if name in away or not (stream or subject):
+    # Who is cut off knows too of what only they have.
+    for name in sorted(states_of(line), key=lambda n: (n in away, n != here)):
+        if states_of(line)[name] in ASLEEP or not (stream or subject):
             continue
         try:
             streams = await fleet.streams(name, config=True)

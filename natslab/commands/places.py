@@ -9,6 +9,7 @@ from natslab import lab as labs
 from natslab.commands.majority import without
 from natslab.errors import CommandError, NobodyLeads, joined, there
 from natslab.lab import Lab, LabServer
+from natslab.servers.topology import MOST
 
 #: What the help says about a server.
 SAYS = "a server's name, leader(STREAM), leader(STREAM,CONSUMER), follower(STREAM), or meta"
@@ -37,6 +38,39 @@ class Place:
     def so_called(self) -> bool:
         """Whether it was called by what it does."""
         return self.said != self.server.name
+
+
+@dataclass(frozen=True)
+class Side:
+    """Where wires end: a server, or all servers of a cluster; and how it was called."""
+
+    name: str  # of the server or cluster
+    said: str
+    names: tuple[str, ...]
+
+    @property
+    def so_called(self) -> bool:
+        """Whether it was called by what it does."""
+        return self.said != self.name
+
+    @property
+    def begins(self) -> str:
+        """How it was called, at the beginning of a sentence."""
+        return self.said[0].upper() + self.said[1:] if self.so_called else self.name
+
+
+def side(word: str, lab: Lab) -> Side:
+    """The server or cluster that a word means, a server first. Raises as `place`."""
+    clusters = lab.fleet.topology.clusters
+    if word in clusters and word not in lab.fleet.servers:
+        return Side(word, word, clusters[word])
+    if len(clusters) > 1 and word not in lab.fleet.servers and not is_role(word):
+        raise CommandError(
+            f"There is neither a server nor a cluster called {word!r} in this lab.",
+            there([*clusters, *lab.fleet.servers], MOST + len(clusters)),
+        )
+    one = place(word, lab)
+    return Side(one.name, one.said, (one.name,))
 
 
 def is_role(word: str) -> bool:

@@ -276,10 +276,20 @@ def _streams(lab: Any) -> dict[str, list[str]]:
 
 
 def _ends(lab: Any, given: list[str]) -> list[Found]:
-    """Servers that have a wire; to the one that is given already, where one is."""
-    links = [link for link in lab.fleet.links.values() if not given or given[0] in (link.a, link.b)]
-    ends = {name for link in links for name in (link.a, link.b)} - set(given)
-    return [(name, f"server, {s.state}") for name, s in lab.fleet.servers.items() if name in ends]
+    """Servers and clusters that have a wire; to the one that is given already, where one is."""
+    clusters = lab.fleet.topology.clusters
+    first = set(clusters.get(given[0], (given[0],))) if given else set()
+    pairs = [pair for pair in lab.fleet.links if not given or len(first & set(pair)) == 1]
+    ends = {name for pair in pairs for name in pair} - first
+    found = [(name, f"server, {s.state}") for name, s in lab.fleet.servers.items() if name in ends]
+    leaving = [
+        name
+        for name, members in clusters.items()
+        if name not in given
+        and not (first and first <= set(members))
+        and any(len(set(pair) & set(members)) == 1 for pair in pairs)
+    ]
+    return [*((name, "cluster") for name in leaving if name not in lab.fleet.servers), *found]
 
 
 def _roles(lab: Any) -> list[Found]:

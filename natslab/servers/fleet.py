@@ -26,7 +26,7 @@ from natslab.servers.ready import ready
 from natslab.servers.server import Change, Server
 from natslab.servers.supervisor import Supervisor
 from natslab.servers.topology import Topology, WireType
-from natslab.servers.wiring import Wiring
+from natslab.servers.wiring import End, Wiring
 
 _USERS = ("app", "sys", "watcher")
 
@@ -221,6 +221,13 @@ class Fleet:
         for name in (a, b):
             self.server(name)
         return self.wiring.link(a, b)
+
+    def end(self, name: str) -> End:
+        """A server, or where none is called so a cluster, as the end of wires. Raises LabError."""
+        cluster = self.topology.clusters.get(name, ())
+        if name not in self.servers and cluster:
+            return End(name, frozenset(cluster), cluster=True)
+        return End.server(self.server(name).name)
 
     def listen_links(self, heard: Callable[[Link], None]) -> Callable[[], None]:
         """Call `heard` on the loop at each change of a wire: state, delay, whether it connects."""

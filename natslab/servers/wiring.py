@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 
 from natslab.errors import LabError, joined
 from natslab.listeners import Listeners
@@ -11,6 +12,24 @@ from natslab.servers.link import Link, Where
 from natslab.servers.topology import Wire
 
 _SOME = "Start a lab that has some: %natslab down, then %natslab up --servers 3"
+
+
+@dataclass(frozen=True)
+class End:
+    """Where wires end: a server, or the servers of a cluster, of which those within do not count."""
+
+    name: str
+    names: frozenset[str]
+    cluster: bool = False
+
+    @classmethod
+    def server(cls, name: str) -> End:
+        """One server."""
+        return cls(name, frozenset({name}))
+
+    def has(self, server: str) -> bool:
+        """Whether the server is there."""
+        return server in self.names
 
 
 class Wiring:
@@ -56,14 +75,32 @@ class Wiring:
         self.of()
         if a == b:
             raise LabError(f"{a} has no wire to itself.", "Name two servers.")
-        ends = [link.b if link.a == a else link.a for link in self.of(a)]
+        ends = [link.b if link.a == a else link.a for link in self.of(End.server(a))]
         raise LabError(f"No wire joins {a} and {b}.", f"From {a} one can cut what leads to {joined(ends)}.")
 
-    def of(self, name: str | None = None) -> list[Link]:
-        """Every wire of that server, or of the lab. Raises LabError when there is none."""
-        found = [link for pair, link in self.links.items() if name is None or name in pair]
+    def between(self, a: End, b: End) -> list[Link]:
+        """Every wire from one end to the other. Raises LabError when there is none."""
+        if not a.cluster and not b.cluster:
+            return [self.link(a.name, b.name)]
+        self.of()
+        if a == b:
+            raise LabError(
+                f"{a.name} has no wires to itself.", "Name two clusters, or a cluster and a server."
+            )
+        found = [
+            link for (x, y), link in self.links.items() if (a.has(x) and b.has(y)) or (a.has(y) and b.has(x))
+        ]
         if not found:
-            raise LabError(f"{name or 'This lab'} has no wires that can be changed.", _SOME)
+            raise LabError(f"No wire joins {a.name} and {b.name}.", "See: %natslab view topology")
+        return found
+
+    def of(self, end: End | None = None) -> list[Link]:
+        """Every wire that leads away from there, or of the lab. Raises LabError when there is none."""
+        found = [link for (x, y), link in self.links.items() if end is None or end.has(x) != end.has(y)]
+        if not found and end is not None and end.cluster and self.links:
+            raise LabError(f"No wire leads away from {end.name}.", "It is the only cluster; name a server.")
+        if not found:
+            raise LabError(f"{end.name if end else 'This lab'} has no wires that can be changed.", _SOME)
         return found
 
     def listen(self, heard: Callable[[Link], None]) -> Callable[[], None]:
@@ -72,36 +109,40 @@ class Wiring:
 
     # several at once
 
-    async def heal(self, *names: str) -> list[Link]:
-        """Heal the wire between two servers, or all of one, or all; returns those that needed it.
+    async def heal(self, *ends: End) -> list[Link]:
+        """Heal every wire between two ends, or that leads away from one, or all.
 
-        Raises LabError when none did.
+        Returns those that needed it. Raises LabError when none did.
         """
-        if len(names) > 2:
-            raise LabError("A wire has two ends.", "Name two servers, one, or none for all wires.")
-        links = [self.link(*names)] if len(names) == 2 else self.of(*names)
+        links = self._of(*ends)
         hurt = [link for link in links if link.state != "open"]
         if not hurt:
-            whole = {0: "Every wire", 1: f"Every wire of {names[0] if names else ''}"}.get(len(names))
-            whole = whole or f"The wire between {names[0]} and {names[1]}"
-            raise LabError(f"{whole} is whole: there is nothing to heal.", "See: %natslab status")
+            raise LabError(f"{_all(links, ends)} is whole: there is nothing to heal.", "See: %natslab status")
         for link in hurt:
             await link.heal()
         return hurt
 
-    async def isolate(
-        self, name: str, change: Callable[[Link], Awaitable[None]], but: tuple[str, ...]
+    async def change(
+        self, act: Callable[[Link], Awaitable[None]], but: tuple[str, ...], *ends: End
     ) -> list[Link]:
-        """Change every wire of a server whose state is none of `but`; returns them. Raises LabError."""
-        links = self.of(name)
+        """Change every wire between two ends, or that leads away from one, whose state is none of `but`.
+
+        Returns them. Raises LabError when there is none.
+        """
+        links = self._of(*ends)
         ready = [link for link in links if link.state not in but]
         if not ready:
-            raise LabError(
-                f"Every wire of {name} is {links[0].state} already.", f"Heal them first: %natslab heal {name}"
-            )
+            state = links[0].state
+            heal = " ".join(["%natslab heal", *(end.name for end in ends)])
+            raise LabError(f"{_all(links, ends)} is {state} already.", f"Make it whole first: {heal}")
         for link in ready:
-            await change(link)
+            await act(link)
         return ready
+
+    def _of(self, *ends: End) -> list[Link]:
+        if len(ends) > 2:
+            raise LabError("A wire has two ends.", "Name two servers or clusters, one, or none.")
+        return self.between(*ends) if len(ends) == 2 else self.of(*ends)
 
     def _changed(self, link: Link) -> None:
         for heard in self._hearers:
@@ -111,3 +152,10 @@ class Wiring:
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": "a listener of wires raised", "exception": e}
                 )
+
+
+def _all(links: list[Link], ends: tuple[End, ...]) -> str:
+    """These wires, as the subject of a sentence."""
+    if len(ends) == 2:
+        return f"{'The' if len(links) == 1 else 'Every'} wire between {ends[0].name} and {ends[1].name}"
+    return f"Every wire of {ends[0].name}" if ends else "Every wire"

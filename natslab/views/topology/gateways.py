@@ -10,7 +10,7 @@ from natslab.views.topology.plan import NOTE, Box
 from natslab.views.topology.seen import Seen, bundles, rate
 from natslab.views.topology.state import Wire
 from natslab.views.topology.walls import LABEL, Walls, heal, wall
-from natslab.views.topology.wires import Rates, actions, cross, width_of
+from natslab.views.topology.wires import Rates, changes, cross, width_of
 from natslab.views.topology.words import word_of
 from natslab.views.wording import amount, count_of, plain
 
@@ -46,7 +46,7 @@ def _pair(all_: Seen, walls: Walls, a: Box, b: Box, wires: list[Wire], near: boo
     if whole and near:
         x = round((a.end + b.x) / 2, 2)
         y = a.top + 4, a.axis + 42
-        walls.marks.append(wall(f"wall/{key[3:]}", all_.state.now, x, y, shut, a.top - LABEL))
+        walls.marks.append(wall(f"wall/{key[3:]}", all_.state.now, x, y, shut, a.top - LABEL, _ends(a, b)))
     title = f"Gateways between {plain(a.group.name)} and {plain(b.group.name)}: {_said(wires)}."
     if rates is not None:
         from_, back = (count_of(round(r), "message") for r in rates)
@@ -56,7 +56,7 @@ def _pair(all_: Seen, walls: Walls, a: Box, b: Box, wires: list[Wire], near: boo
         marks=marks,
         title=title,
         state={"connections": there},
-        actions=_actions(wires),
+        actions=_actions(wires, _ends(a, b)),
         classes="menu" if any(w.laid for w in wires) else "",
     )
 
@@ -73,12 +73,17 @@ def _said(wires: list[Wire]) -> str:
     return count_of(there, "connection") if there else "no connection"
 
 
-def _actions(wires: list[Wire]) -> list[Action]:
+def _ends(a: Box, b: Box) -> tuple[str, str]:
+    """The two clusters, as a line names them."""
+    return a.group.name, b.group.name
+
+
+def _actions(wires: list[Wire], ends: tuple[str, str]) -> list[Action]:
+    """What a person may do to all wires between the two clusters."""
     changed = [w for w in wires if w.state != "open"]
     if changed:
-        return [heal(changed)]
-    used = [w for w in wires if w.there and w.laid]
-    return [action for w in used[:1] for action in actions(w)]
+        return [heal(changed, ends)]
+    return changes(*ends) if any(w.laid for w in wires) else []
 
 
 def _lines(

@@ -28,8 +28,19 @@ def since(now: float, wires: list[Wire]) -> str:
     return f"{age(long)} ago" if word_of(wires) == "cut" else f"for {age(long)}"
 
 
-def wall(key: str, now: float, x: float, y: tuple[float, float], wires: list[Wire], text: float) -> Mark:
-    """A wall from `y[0]` to `y[1]` across some wires, named at the baseline `text`, with its age."""
+def wall(
+    key: str,
+    now: float,
+    x: float,
+    y: tuple[float, float],
+    wires: list[Wire],
+    text: float,
+    ends: tuple[str, ...] = (),
+) -> Mark:
+    """A wall from `y[0]` to `y[1]` across some wires, named at the baseline `text`, with its age.
+
+    `ends`: the clusters that it parts, where these are all the wires between them.
+    """
     word = word_of(wires)
     names = listed([f"{short_name(w.a, 20)} and {short_name(w.b, 20)}" for w in wires[:3]])
     more = f", and {len(wires) - 3} more" if len(wires) > 3 else ""
@@ -37,7 +48,7 @@ def wall(key: str, now: float, x: float, y: tuple[float, float], wires: list[Wir
         key=key,
         title=f"Nothing passes between {names}{more}.",
         state={"state": word, "wires": len(wires)},
-        actions=[heal(wires)],
+        actions=[heal(wires, ends)],
         classes="menu",
         marks=[
             Path(key=f"{key}/line", d=f"M{x:g} {y[0]:g}V{y[1]:g}", width=3, classes="wall"),
@@ -47,9 +58,11 @@ def wall(key: str, now: float, x: float, y: tuple[float, float], wires: list[Wir
     )
 
 
-def heal(wires: list[Wire]) -> Action:
-    """The line that ends it: of one wire, or of all there are."""
-    pair = f" {shlex.quote(wires[0].a)} {shlex.quote(wires[0].b)}" if len(wires) == 1 else ""
+def heal(wires: list[Wire], ends: tuple[str, ...] = ()) -> Action:
+    """The line that ends it: of one wire, of all between two clusters (`ends`), or of all there are."""
+    if not ends and len(wires) == 1:
+        ends = wires[0].a, wires[0].b
+    pair = "".join(f" {shlex.quote(end)}" for end in ends)
     keys = {"held": "H", "delayed": "D"}
     return Action(f"natslab heal{pair}", "Heal", keys.get(wires[0].state, "X") if wires else "X", "=")
 

@@ -223,9 +223,12 @@ def actions(wire: Wire) -> list[Action]:
     """What a person may do to a wire of the lab."""
     if not wire.laid:
         return []
-    pair = f"{shlex.quote(wire.a)} {shlex.quote(wire.b)}"
-    if wire.state != "open":
-        return [heal([wire])]
+    return changes(wire.a, wire.b) if wire.state == "open" else [heal([wire])]
+
+
+def changes(a: str, b: str) -> list[Action]:
+    """What a person may do to what joins two servers or two clusters."""
+    pair = f"{shlex.quote(a)} {shlex.quote(b)}"
     return [
         Action(f"natslab cut {pair}", "Cut", "X", "┇", cross=True),
         Action(f"natslab hold {pair}", "Hold", "H", "‖"),
