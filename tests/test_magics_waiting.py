@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -31,13 +30,16 @@ def test_nothing_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("asked", [True, False])
 def test_in_a_notebook(monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
     """Only where somebody looks on: a notebook that is run by a program may not ask questions."""
-    shown: list[Any] = []
-    monkeypatch.setattr("IPython.display.display", lambda *a, **k: shown.append(("show", a[0]["text/plain"])))
-    monkeypatch.setattr(
-        "IPython.display.update_display", lambda *a, **k: shown.append(("update", a[0]["text/plain"]))
-    )
-    monkeypatch.setattr("IPython.display.clear_output", lambda *a, **k: shown.append("clear"))
+    shown: list[tuple[str, str]] = []
+
+    def show(bundle: dict[str, str], *, raw: bool, display_id: str) -> None:
+        shown.append((display_id, bundle["text/plain"]))
+
+    monkeypatch.setattr("IPython.display.display", show)
+    monkeypatch.setattr("IPython.display.update_display", show)
     tell = Waiting(SimpleNamespace(kernel=SimpleNamespace(_allow_stdin=asked)))
-    for said in ("one", "two", ""):
+    for said in ("one", "two", "", "three", ""):
         tell(said)
-    assert shown == ([("show", "one"), ("update", "two"), "clear"] if asked else [])
+    assert [said for _, said in shown] == (["one", "two", "", "three", ""] if asked else [])
+    assert len({at for at, _ in shown[:3]}) == len({at for at, _ in shown[3:]}) == int(asked)
+    assert not {at for at, _ in shown[:3]} & {at for at, _ in shown[3:]}
