@@ -461,8 +461,9 @@ class Lab:
         """
         client = self.hub.clients.get(label)
         if client is None:
-            names = sorted([*self.fleet.servers, *self.hub.clients])
-            raise CommandError(f"There is neither a server nor a client called {label!r} here.", there(names))
+            servers = list(self.fleet.servers)
+            names = there([*servers, *sorted(self.hub.clients)], len(servers) + 6)
+            raise CommandError(f"There is neither a server nor a client called {label!r} here.", names)
         run(self._sever(client))
 
     async def _sever(self, client: Client) -> None:

@@ -131,11 +131,8 @@ def reload(line: Line, server: str | None) -> Text:
 
 
 def _did(one: Place, what: str, *, named: bool = True) -> Text:
-    """What was done; `named`: the line at the end goes on with the server's name.
-
-    Where the server was called by what it does its name is left out: it is another one on another day.
-    """
-    name = f" {one.name}" if named and not one.so_called else ""
+    """What was done; `named`: the line at the end goes on with the server's name."""
+    name = f" {one.name}" if named else ""
     return Text(f"{one.begins} {what}{name}", server=one.name, state=one.server.state)
 
 

@@ -1,4 +1,8 @@
-"""Which server a word means: its name, or what it does: leader(ORDERS), follower(ORDERS), meta."""
+"""Which server a word means: its name, or what it does: leader(ORDERS), follower(ORDERS), meta.
+
+A server that was called by what it does is named first: "n2, the leader of ORDERS, is dead." It is another
+one on another day; the lessons' `sanitize.cfg` passes over such lines.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ _WHO = re.compile(r"(leader|follower)\(\s*([^\s,()]+)\s*(?:,\s*([^\s,()]+)\s*)?\
 
 @dataclass(frozen=True)
 class Place:
-    """A server, and how it was called: the same line means another server on another day."""
+    """A server, and how it was called."""
 
     server: LabServer
     said: str
@@ -31,13 +35,8 @@ class Place:
 
     @property
     def begins(self) -> str:
-        """How it was called, at the beginning of a sentence."""
-        return self.said[0].upper() + self.said[1:] if self.so_called else self.name
-
-    @property
-    def so_called(self) -> bool:
-        """Whether it was called by what it does."""
-        return self.said != self.server.name
+        """Its name, and how it was called, at the beginning of a sentence."""
+        return self.name if self.said == self.name else f"{self.name}, {self.said},"
 
 
 @dataclass(frozen=True)
@@ -49,14 +48,9 @@ class Side:
     names: tuple[str, ...]
 
     @property
-    def so_called(self) -> bool:
-        """Whether it was called by what it does."""
-        return self.said != self.name
-
-    @property
     def begins(self) -> str:
-        """How it was called, at the beginning of a sentence."""
-        return self.said[0].upper() + self.said[1:] if self.so_called else self.name
+        """Its name, and how it was called, before a verb."""
+        return self.name if self.said == self.name else f"{self.name}, {self.said},"
 
 
 def side(word: str, lab: Lab) -> Side:
@@ -110,10 +104,7 @@ def _place(word: str, lab: Lab) -> Place:
 
 
 def only(word: str | None, doing: tuple[str, ...] = ()) -> Place:
-    """The server that a word means; without a word the only one, or the only one in a state of `doing`.
-
-    The latter is not named, as with what a server does.
-    """
+    """The server that a word means; without a word the only one, or the only one in a state of `doing`."""
     lab = labs.current()
     if word is not None:
         return place(word, lab)
@@ -123,7 +114,7 @@ def only(word: str | None, doing: tuple[str, ...] = ()) -> Place:
         return Place(lab.server(servers[0].name), servers[0].name)
     if len(fitting) == 1:
         state = lab.fleet.servers[fitting[0]].state
-        return Place(lab.server(fitting[0]), f"the server that was {state}")
+        return Place(lab.server(fitting[0]), f"which was {state}")
     if len(fitting) > 1:
         raise CommandError(f"Which server? {joined(fitting)} are {servers_state(lab, fitting)}.", "Name one.")
     raise CommandError("Which server?", there(lab.fleet.servers))

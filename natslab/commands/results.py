@@ -371,7 +371,8 @@ class Traced(Result):
     def __post_init__(self) -> None:
         super().__init__()
         if len(self.stored) > 1:
-            self.notes.append(f"the message was stored by {len(self.stored)} streams.")
+            stored = "was stored" if self.delivered else "would be stored"
+            self.notes.append(f"the message {stored} by {len(self.stored)} streams.")
 
     @property
     def egress(self) -> list[Hop]:

@@ -166,9 +166,9 @@ def remove(line: Line, server: str | None, force: bool) -> Text:
         raise CommandError("Which server?", f"For example: %natslab remove {list(lab.servers)[-1]}")
     one = place(server, lab)
     short = lab.remove(one.name, force=force)
-    left = "" if one.so_called else f" {joined(lab.servers)} {'is' if len(lab.servers) == 1 else 'are'} left."
+    left = f"{joined(lab.servers)} {'is' if len(lab.servers) == 1 else 'are'} left."
     result = Text(
-        f"{one.begins} is no longer in the lab.{left}", server=one.name, streams=short, **_facts(lab)
+        f"{one.begins} is no longer in the lab. {left}", server=one.name, streams=short, **_facts(lab)
     )
     if short:
         have = "has" if len(short) == 1 else "have"

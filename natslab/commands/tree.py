@@ -461,6 +461,12 @@ def _unknown(group: Group, name: str) -> CommandError:
             f"What it has: %nats {group.name} --help",
             name,
         )
+    if group is NATSLAB and name == "isolate":
+        return CommandError(
+            "There is no verb 'isolate' in natslab.",
+            "To cut all wires of a server: %natslab cut --isolate n1",
+            name,
+        )
     other = NATSLAB if group is NATS else NATS
     if name in other.names():
         return CommandError(
@@ -496,6 +502,8 @@ def _too_many(verb: Verb, ctx: click.Context, rest: list[str]) -> CommandError:
     first = next((v for k, v in ctx.params.items() if k in ("body", "payload") and isinstance(v, str)), "")
     if looks_eaten(" ".join([first, *rest])):
         return CommandError(what, EATEN, rest[0])
+    if verb.name in ("kill", "freeze", "thaw", "restart", "ldm", "remove"):
+        return CommandError(what, f"One at a time: %natslab {verb.name} {rest[0]}", rest[0])
     if verb.name == "term":
         return CommandError(what, f"The reason goes after a flag: --reason {_quoted(spare)}", rest[0])
     if first:

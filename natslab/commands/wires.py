@@ -91,10 +91,7 @@ def heal(line: Line, servers: tuple[str, ...], isolate: str | None) -> Text:
 
 
 class Wires:
-    """Wires that were changed, in words: those between two places, all of one, or all there are.
-
-    A server that was called by what it does stays so called: it is another one on another day.
-    """
+    """Wires that were changed, in words: those between two places, all of one, or all there are."""
 
     def __init__(self, links: list[Link], sides: list[Side]) -> None:
         self.links = links
@@ -108,8 +105,8 @@ class Wires:
         if len(self.sides) == 2:
             which = "wire" if len(self.links) == 1 else f"{len(self.links)} wires"
             are = "is" if len(self.links) == 1 else "are"
-            return f"The {which} between {self.sides[0].said} and {self.sides[1].said} {are}"
-        return f"The {self._of(f' of {self.sides[0].said}')}"
+            return f"The {which} between {' and '.join(one.begins for one in self.sides)} {are}"
+        return f"The {self._of(f' of {self.sides[0].begins}')}"
 
     @property
     def alone(self) -> str:
@@ -122,8 +119,7 @@ class Wires:
         if len(one.names) > 1:
             cluster_of = labs.current().fleet.topology.cluster_of
             ends = list(dict.fromkeys(cluster_of(end) or end for end in ends))
-        to = "" if one.so_called else f" to {joined(ends)}"
-        return f"wires{whose}{to} are" if many else f"wire{whose}{to} is"
+        return f"wire{'s' if many else ''}{whose} to {joined(ends)} {'are' if many else 'is'}"
 
     @property
     def led(self) -> str:
@@ -164,8 +160,7 @@ class Wires:
     @property
     def heal(self) -> str:
         """The line that makes them whole."""
-        named = [] if any(one.so_called for one in self.sides) else [one.name for one in self.sides]
-        return " ".join(["%natslab heal", *named])
+        return " ".join(["%natslab heal", *(one.name for one in self.sides)])
 
     def text(self, said: str) -> Text:
         """The result of a line."""

@@ -146,7 +146,7 @@ MEANINGS: dict[int, tuple[str, str]] = {
         "{Place} is there already, configured in another way",
         "Take another name, or change it: %js stream edit {stream}",
     ),
-    10059: ("There is no {place}", "Which there are: %js {things} ls"),
+    10059: ("There is no {such}", "Which there are: %js {things} ls"),
     10060: (
         "The message was meant for another stream than the one that takes {subject}",
         "Which one does? %js stream find --subject {subject}",
@@ -505,6 +505,7 @@ def _names(subject: str, body: Mapping[str, Any]) -> dict[str, str]:
     filters = config.get("filter_subjects") or [config.get("filter_subject") or ""]
     return {
         "place": place,
+        "such": place if stream else "such stream",
         "group": group,
         "Place": place[0].upper() + place[1:],
         "stream": stream or "NAME",

@@ -72,7 +72,8 @@ async def group(fleet: Fleet, stream: str, consumer: str | None = None) -> Group
             else:
                 claims.append((-1.0, name, (), domain))
     if stream not in known:
-        raise LabError(f"There is no stream called {stream!r}.", there(sorted(known)))
+        hint = there(sorted(known)) if known else "There is none; make one: %js stream add NAME --replicas 3"
+        raise LabError(f"There is no stream called {stream!r}.", hint)
     if not claims:
         raise LabError(f"{stream} has no consumer called {consumer!r}.", f"See: %js consumer ls {stream}")
     if len({domain for *_, domain in claims}) > 1:
