@@ -10,7 +10,7 @@ from natslab.views.marks import RECENTLY, rect
 from natslab.views.scene import Action, Flight, Legend, Mark, Scene, label, text_width
 from natslab.views.topology.gateways import gateways
 from natslab.views.topology.labels import totals
-from natslab.views.topology.plan import CLIENTS, LABELS, RIGHT, TOP
+from natslab.views.topology.plan import CLIENTS, LABELS, TOP
 from natslab.views.topology.planes import planes
 from natslab.views.topology.seen import Seen, seen, up_of
 from natslab.views.topology.servers import clients, panel, server
@@ -22,6 +22,8 @@ from natslab.views.view import blank
 from natslab.views.wording import count_of, fit, short_name
 
 TITLE = "Topology"
+#: What the numbers at the wires are, in so many words as there is room for.
+RATE = ("at the wires: messages per second, width = log10", "at the wires: messages per second", "messages/s")
 SOURCES = "seen in the servers' own reports"
 
 
@@ -30,10 +32,17 @@ def draw(state: State) -> Scene:
     all_ = seen(state)
     sentence, note = words_of(all_)
     scene = blank(state, "topology", TITLE, SOURCES, sentence, note)
+    scene.width = all_.plan.width
     if not all_.nodes:
         if state.of:
             scene.marks = [
-                label("nothing/", LABELS, 124, f"looked for: {short_name(state.of[0], 60)}", "t11 ink3")
+                label(
+                    "nothing/",
+                    LABELS,
+                    124,
+                    fit(f"looked for: {short_name(state.of[0], 60)}", all_.plan.right - LABELS, "t11"),
+                    "t11 ink3",
+                )
             ]
         return scene
     scene.sentence = _runs(all_, scene.sentence)
@@ -94,10 +103,11 @@ def _foot(all_: Seen, between: list[Mark]) -> list[Mark]:
     marks: list[Mark] = []
     y = all_.plan.bottom + 16
     counted = any(m.key.endswith(("/rate", "/rate0", "/rate1")) for m in sc.walk(between))
-    right = RIGHT
+    right = all_.plan.right
     if counted:
-        words = "at the wires: messages per second, width = log10"
-        marks.append(label("foot/rate", RIGHT, y, words, "t11 ink3 end"))
+        taken = 0.0 if all_.plan.labels else text_width(_whole(all_), "t11") + 20
+        words = next((w for w in RATE if text_width(w, "t11") <= right - LABELS - taken), RATE[-1])
+        marks.append(label("foot/rate", all_.plan.right, y, words, "t11 ink3 end"))
         right -= text_width(words, "t11") + 20
     left = LABELS
     if not all_.plan.labels:  # what is in the picture stands at the left
@@ -107,12 +117,13 @@ def _foot(all_: Seen, between: list[Mark]) -> list[Mark]:
         words = fit(f"not drawn: {', '.join(rest)}", right - left, "t11")
         marks.append(label("foot/rest", left, y, words, "t11 ink3"))
     if not marks and not all_.plan.labels:
-        marks.append(label("foot/", RIGHT, y, "", "t11 ink3 end"))
+        marks.append(label("foot/", all_.plan.right, y, "", "t11 ink3 end"))
     return marks
 
 
 def _whole(all_: Seen) -> str:
-    return fit(f"{totals(all_)}; {count_of(all_.count, 'client')}", 520, "t11")
+    room = min(520.0, all_.plan.right - LABELS - text_width(RATE[-1], "t11") - 20)
+    return fit(f"{totals(all_)}; {count_of(all_.count, 'client')}", room, "t11")
 
 
 def _flights(all_: Seen) -> list[Flight]:

@@ -7,17 +7,19 @@ from itertools import pairwise
 import msgspec
 
 from natslab.views.layout import Point
+from natslab.views.scene import NARROW, WIDTH
 from natslab.views.topology.curve import Curve, Elbow
 from natslab.views.topology.sides import Group, between
 from natslab.views.topology.state import Node, State, Wire, natural
 
-LABELS, LEFT, RIGHT = 24.0, 112.0, 876.0  # x: names of the rows, everything else, end
+LABELS, LEFT = 24.0, 112.0  # x: names of the rows, everything else
 CLIENTS = 170.0  # baseline of the lowest line of clients
 TOP, AXIS = 198.0, 70.0  # of the panels; from there to the middle of the servers
 MARGIN = 12.0  # from a cluster to the outline of its supercluster
 ROW = 100.0  # from one panel to the next one below: room for clients
 PITCH = (46.0, 58.0, 170.0)  # server to server: where it is crowded, the least and the most otherwise
 GATEWAY, TETHER, APART = (100.0, 150.0), (112.0, 170.0), (56.0, 120.0)  # gaps: the least, the most
+CLOSE = 60.0  # the least between clusters in a narrow picture
 BOWS = 5  # in a cluster of more servers there is no room for numbers at the bent wires
 LONE = 140.0  # the width of a panel with one server
 CORE, LEAFS, GROUPS = 7, 6, 3  # servers of a cluster, leafnodes, clusters that are drawn
@@ -68,6 +70,12 @@ class Plan(msgspec.Struct):
     outline: tuple[float, float, float, float] | None  # x, y, w, h of the supercluster
     bottom: float
     rest: list[Group]  # groups for which there is no room
+    width: int  # of the picture: narrow only where there is room for all of it
+
+    @property
+    def right(self) -> float:
+        """Where everything ends."""
+        return self.width - LABELS
 
     def box(self, name: str) -> Box | None:
         """The panel that holds a server."""
@@ -96,8 +104,8 @@ class Plan(msgspec.Struct):
         if len(box.nodes) > 1:
             return self.pitch
         return min(
-            2 * (RIGHT - box.middle),
-            2 * (box.middle - LEFT),
+            2 * (self.right - box.middle),
+            2 * (box.middle - (LEFT if self.width == WIDTH else LABELS)),
             max(box.w + 24, 40.0 if len(self.boxes) > 1 else 900.0),
         )
 
@@ -108,16 +116,22 @@ def plan_of(state: State, groups: list[Group], wires: list[Wire]) -> Plan:
     core = [g for g in groups if not g.leaf]
     rest = core[GROUPS:] + leafs[LEAFS:]
     boxes = [Box(g, _drawn(state, g), "core") for g in core[:GROUPS]]
-    for i, g in enumerate(leafs[:LEAFS]):
-        boxes.append(Box(g, _drawn(state, g), "right" if i % 2 else "left", i // 2))
+    beside = [Box(g, _drawn(state, g), "left", i) for i, g in enumerate(leafs[:LEAFS])]
     joined = any(w.type == "gateway" for w in wires)
-    labels = True
-    while True:
+    close = state.width != WIDTH and not any(a.imports for a in state.accounts.values())
+    close = close and _width([*boxes, *beside], PITCH[0], wires, joined, True) <= NARROW - 2 * LABELS
+    if not close:
+        for i, box in enumerate(beside):
+            box.side, box.row = "right" if i % 2 else "left", i // 2
+    boxes += beside
+    width = NARROW if close else WIDTH
+    right, labels = width - LABELS, not close
+    while not close:
         need = _width(boxes, PITCH[1], wires, joined)
-        if need <= RIGHT - LEFT:
+        if need <= right - LEFT:
             break
         labels = False
-        if need <= RIGHT - LABELS or _width(boxes, PITCH[0], wires, joined) <= RIGHT - LABELS:
+        if need <= right - LABELS or _width(boxes, PITCH[0], wires, joined) <= right - LABELS:
             break
         largest = max((b for b in boxes), key=lambda b: len(b.nodes))
         if len(largest.nodes) < 3:
@@ -125,12 +139,16 @@ def plan_of(state: State, groups: list[Group], wires: list[Wire]) -> Plan:
         else:
             largest.nodes = largest.nodes[:-1]
     start = LEFT if labels else LABELS
-    room = RIGHT - start
+    room = right - start
     pitch = next(
-        (p for p in range(int(PITCH[2]), int(PITCH[0]), -1) if _width(boxes, p, wires, joined) <= room),
+        (
+            p
+            for p in range(int(PITCH[2]), int(PITCH[0]), -1)
+            if _width(boxes, p, wires, joined, close) <= room
+        ),
         PITCH[0],
     )
-    return _place(boxes, float(pitch), start, wires, joined, labels, rest)
+    return _place(boxes, float(pitch), start, width, wires, joined, labels, rest)
 
 
 def _drawn(state: State, group: Group) -> list[Node]:
@@ -160,15 +178,16 @@ def _line(boxes: list[Box]) -> list[Box]:
     return [b for side in ("left", "core", "right") for b in first if b.side == side]
 
 
-def _gap(a: Box, b: Box, wires: list[Wire]) -> tuple[float, float]:
+def _gap(a: Box, b: Box, wires: list[Wire], close: bool) -> tuple[float, float]:
     if a.side != b.side:
         return TETHER
-    return GATEWAY if any(w.type == "gateway" for w in between(wires, a.group, b.group)) else APART
+    least, most = GATEWAY if any(w.type == "gateway" for w in between(wires, a.group, b.group)) else APART
+    return (min(least, CLOSE) if close else least), most
 
 
-def _width(boxes: list[Box], pitch: float, wires: list[Wire], joined: bool) -> float:
+def _width(boxes: list[Box], pitch: float, wires: list[Wire], joined: bool, close: bool = False) -> float:
     line = _line(boxes)
-    gaps = sum(_gap(a, b, wires)[0] for a, b in pairwise(line))
+    gaps = sum(_gap(a, b, wires, close)[0] for a, b in pairwise(line))
     return sum(_box_width(b, pitch) for b in line) + gaps + (2 * MARGIN if joined else 0)
 
 
@@ -183,20 +202,22 @@ def _place(
     boxes: list[Box],
     pitch: float,
     start: float,
+    width: int,
     wires: list[Wire],
     joined: bool,
     labels: bool,
     rest: list[Group],
 ) -> Plan:
     line = _line(boxes)
-    gaps = [_gap(a, b, wires) for a, b in pairwise(line)]
-    free = RIGHT - start - _width(boxes, pitch, wires, joined)
+    close = width != WIDTH
+    gaps = [_gap(a, b, wires, close) for a, b in pairwise(line)]
+    free = width - LABELS - start - _width(boxes, pitch, wires, joined, close)
     grown = [min(most - least, free / len(gaps)) for least, most in gaps] if gaps else []
     grown = [max(0.0, g) for g in grown]
     x = start + max(0.0, free - sum(grown)) / 2
     if not gaps:
         # One panel stands in the middle of the picture, as far as the names of the rows allow.
-        x = max(start, (900 - _box_width(line[0], pitch)) / 2) if line else start
+        x = max(start, (width - _box_width(line[0], pitch)) / 2) if line else start
     r = R if pitch >= 84 else 20.0 if pitch >= 56 else 17.0
     deep = max([bow(len(b.nodes), len(b.nodes) - 1) for b in line] or [0.0])
     aside = 16.0 if any(b.group.leaf for b in boxes) else 0.0  # a line for what waits in a leafnode
@@ -237,7 +258,7 @@ def _place(
         first = box.middle - pitch * (len(box.nodes) - 1) / 2
         for i, node in enumerate(box.nodes):
             places[node.name] = (round(first + pitch * i, 2), box.axis)
-    return Plan(boxes, places, r, pitch, labels, outline, bottom, rest)
+    return Plan(boxes, places, r, pitch, labels, outline, bottom, rest, width)
 
 
 def curve_of(plan: Plan, wire: Wire) -> Curve | Elbow | None:

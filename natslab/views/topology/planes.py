@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from natslab.views import scene as sc
 from natslab.views.scene import Mark, Path, label
-from natslab.views.topology.plan import LABELS, RIGHT, Box
+from natslab.views.topology.plan import LABELS, Box
 from natslab.views.topology.seen import Seen, accounts_of
 from natslab.views.topology.servers import DOT, DOTS
 from natslab.views.wording import amount, count_of, fit, plain
@@ -32,8 +32,8 @@ def planes(all_: Seen, top: float) -> tuple[list[Mark], float]:
 
 
 def _plane(all_: Seen, name: str, y: float) -> list[Mark]:
-    key = f"acct/{name}"
-    d = f"M{LABELS + SKEW:g} {y:g}H{RIGHT:g}L{RIGHT - SKEW:g} {y + HIGH:g}H{LABELS:g}Z"
+    key, right = f"acct/{name}", all_.plan.right
+    d = f"M{LABELS + SKEW:g} {y:g}H{right:g}L{right - SKEW:g} {y + HIGH:g}H{LABELS:g}Z"
     count = 0
     inside: list[Mark] = [
         Path(key=f"{key}/plane", d=d, classes="edge line base-panel round"),
@@ -94,4 +94,4 @@ def _free(all_: Seen) -> float:
     if len(line) > 1:
         at = len(line) // 2
         return round((line[at - 1].end + line[at].x) / 2, 2)
-    return round(min(RIGHT - 90, line[0].middle + 180), 2)
+    return round(min(all_.plan.right - 90, line[0].middle + 180), 2)
