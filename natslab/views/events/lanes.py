@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from natslab.views import scene as sc
 from natslab.views.events.state import Entry, State
-from natslab.views.scene import Mark, Path, label, text_width
+from natslab.views.scene import NARROW, WIDTH, Mark, Path, label, text_width
 from natslab.views.wording import fit, plain
 
-FIRST, PITCH, MOST = 118.0, 24.0, 9
+MOST = 9
+
+
+class Places(NamedTuple):
+    """What stands where, from left to right."""
+
+    time: float  # times end
+    axis: float
+    first: float  # the lanes begin
+    pitch: float  # lane to lane
+    gap: float  # from the lanes to the signs
+    end: float  # words end
+
+
+WIDE, SLIM = Places(84.0, 96.0, 118.0, 24.0, 22.0, 876.0), Places(72.0, 82.0, 93.0, 18.0, 14.0, NARROW - 24.0)
+
+
+def places(state: State) -> Places:
+    """The places of a picture of this width."""
+    return WIDE if state.width == WIDTH else SLIM
+
+
 STATES = {"up": "", "lame duck": "", "frozen": "2 3", "starting": "2 3"}
 
 
@@ -25,12 +48,14 @@ def lanes_of(state: State) -> tuple[list[Lane], float]:
     """A lane per server that there is or was, in the order of their names, and where they end."""
     names = sorted(state.known, key=lambda n: (state.clusters.get(n, ""), _natural(n)))[:MOST]
     texts = [_short(state, n) for n in names]
-    wide = max([PITCH, *(min(text_width(t, "t11") + 8, 52.0) for t in texts)])
+    at = places(state)
+    most = 52.0 if at is WIDE else min(40.0, 140.0 / max(1, len(texts)))
+    wide = max([at.pitch, *(min(text_width(t, "t11") + 8, most) for t in texts)])
     lanes = [
-        Lane(name, fit(text, wide - 6, "t11"), round(FIRST + wide * (i + 0.5), 2))
+        Lane(name, fit(text, wide - 6, "t11"), round(at.first + wide * (i + 0.5), 2))
         for i, (name, text) in enumerate(zip(names, texts, strict=True))
     ]
-    return lanes, FIRST + wide * len(lanes)
+    return lanes, at.first + wide * len(lanes)
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -67,7 +92,7 @@ def heads(state: State, lanes: list[Lane], y: float) -> list[Mark]:
         groups.setdefault(state.clusters.get(lane.name, ""), []).append(lane)
     if several(state, lanes):
         for name, group in groups.items():
-            room = group[-1].x - group[0].x + PITCH - 4
+            room = group[-1].x - group[0].x + places(state).pitch - 4
             text = fit(name, room, "t11")
             if name and text_width(text, "t11") <= room:
                 marks.append(

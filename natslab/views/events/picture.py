@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from natslab.views import scene as sc
-from natslab.views.events.lanes import heads, lanes_of, lines, several, spots
+from natslab.views.events.lanes import SLIM, Places, heads, lanes_of, lines, places, several, spots
 from natslab.views.events.signs import sign
 from natslab.views.events.state import KINDS, Entry, State
 from natslab.views.events.text import Run, detail, line_of, sentence_of, weight
@@ -15,7 +15,6 @@ from natslab.views.wording import amount, fit, listed
 
 TITLE = "Events"
 SOURCES = "told by servers, clients and wires"
-TIME, AXIS, END = 84.0, 96.0, 876.0  # x: times end, the axis, words end
 ROW, IDLE = 24.0, 26.0  # line to line; more where time passed
 PAUSE = 5.0  # seconds without anything that are shown as such
 SOON = 1.0  # seconds after another line for which only the difference is told
@@ -24,11 +23,13 @@ SOON = 1.0  # seconds after another line for which only the difference is told
 def draw(state: State) -> Scene:
     """The newest lines; lanes show where, the axis shows when."""
     scene = blank(state, "events", TITLE, SOURCES, *describe(state))
+    scene.width = state.width
+    spot = places(state)
     shown = shown_of(state)
     if not shown:
         if state.of:
             kinds = f"kinds of things: {', '.join(KINDS.values())}; or a name"
-            scene.marks = [label("nothing/", 24, 124, kinds, "t11 ink3")]
+            scene.marks = [label("nothing/", 24, 124, fit(kinds, spot.end - 24, "t11"), "t11 ink3")]
         return scene
     lanes, left = lanes_of(state)
     head = 142.0 if several(state, lanes) else 128.0
@@ -37,11 +38,11 @@ def draw(state: State) -> Scene:
     bottom = y + 4
     of = fit(listed(list(state.of)), 300, "t11") if state.of else ""
     marks: list[Mark] = [
-        label("head/time", TIME, head, "time", "t11 ink3 end"),
+        label("head/time", spot.time, head, "time", "t11 ink3 end"),
         *heads(state, lanes, head),
         label(
             "total/",
-            END,
+            spot.end,
             head,
             f"{amount(state.total)} {f'about {of}' if of else 'in all'}",
             "t11 ink3 end num",
@@ -49,15 +50,15 @@ def draw(state: State) -> Scene:
     ]
     first, top = top, top - 16
     marks += lines(state, lanes, shown, rows, top, bottom)
-    marks.append(Path(key="axis", d=f"M{AXIS:g} {top:g}V{bottom:g}", classes="edge hair"))
-    x = max(left, AXIS + 8) + 22
+    marks.append(Path(key="axis", d=f"M{spot.axis:g} {top:g}V{bottom:g}", classes="edge hair"))
+    x = max(left, spot.axis + 8) + spot.gap
     if older_of(state):
         marks.append(label("more/", x + 16, first + 4, f"{amount(older_of(state))} before", "t12 ink3"))
     for key, at, seconds in gaps:
-        marks += _gap(key, at, seconds)
+        marks += _gap(key, spot, at, seconds)
     before: Entry | None = None
     for entry, at in zip(shown, rows, strict=True):
-        marks += _line(entry, at, x, _when(entry, before), spots(key_of(entry), entry, lanes, at))
+        marks += _line(entry, spot, at, x, _when(entry, before), spots(key_of(entry), entry, lanes, at))
         before = entry
     scene.marks = marks
     scene.height = bottom + 16
@@ -95,9 +96,9 @@ def _when(entry: Entry, before: Entry | None) -> str:
     return f"+{ms} ms"
 
 
-def _gap(key: str, y: float, seconds: float) -> list[Mark]:
+def _gap(key: str, spot: Places, y: float, seconds: float) -> list[Mark]:
     """Time in which nothing happened, not drawn to scale."""
-    x, words = AXIS, f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    x, words = spot.axis, f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
     zig = "L".join(f"{x + (3 if i % 2 else -3):g} {y - 8 + 4 * i:g}" for i in range(5))
     return [
         sc.Group(
@@ -107,24 +108,24 @@ def _gap(key: str, y: float, seconds: float) -> list[Mark]:
             marks=[
                 Path(key=f"{key}/ground", d=f"M{x:g} {y - 11:g}V{y + 11:g}", width=9, classes="edge ground"),
                 Path(key=f"{key}/zigzag", d=f"M{zig}", classes="edge ink3 round none"),
-                label(f"{key}/words", TIME, y + 4, words, "t11 ink3 end"),
+                label(f"{key}/words", spot.time, y + 4, words, "t11 ink3 end"),
             ],
         )
     ]
 
 
-def _line(entry: Entry, y: float, x: float, when: str, where: list[Mark]) -> list[Mark]:
+def _line(entry: Entry, spot: Places, y: float, x: float, when: str, where: list[Mark]) -> list[Mark]:
     key, strong = key_of(entry), weight(entry)
     marks: list[Mark] = []
     person = entry.kind in ("fault", "check")
     if person:
-        marks.append(rect(f"{key}/band", x - 10, y - 11, END - x + 10, 22, "panel2 fill", 5))
+        marks.append(rect(f"{key}/band", x - 10, y - 11, spot.end - x + 10, 22, "panel2 fill", 5))
     marks += [
-        label(f"{key}/time", TIME, y + 4, when, "t11 mono ink3 end"),
-        Path(key=f"{key}/tick", d=f"M{AXIS - 2.5:g} {y:g}H{AXIS + 2.5:g}", classes="edge ink3"),
+        label(f"{key}/time", spot.time, y + 4, when, "t11 mono ink3 end"),
+        Path(key=f"{key}/tick", d=f"M{spot.axis - 2.5:g} {y:g}H{spot.axis + 2.5:g}", classes="edge ink3"),
         *where,
         *sign(key, entry, x, y),
-        sc.Text(key=f"{key}/text", x=x + 16, y=y + 4.5, runs=_fitted(entry, END - x - 20, strong)),
+        sc.Text(key=f"{key}/text", x=x + 16, y=y + 4.5, runs=_fitted(entry, spot, x + 20, strong)),
     ]
     facts: dict[str, object] = {"kind": entry.kind}
     if entry.count > 1:
@@ -137,14 +138,14 @@ def _line(entry: Entry, y: float, x: float, when: str, where: list[Mark]) -> lis
     return [sc.Group(key=key, marks=marks, title=f"{sentence_of(entry)}{guess}", state=facts)]
 
 
-def _fitted(entry: Entry, room: float, strong: int) -> list[Run]:
+def _fitted(entry: Entry, spot: Places, x: float, strong: int) -> list[Run]:
     """The line in its room, then the detail as far as it fits."""
     ink = "" if strong else " ink2"
     runs: list[Run] = []
-    left = room
+    left = spot.end - x
     guess: list[Run] = [("≈ ", "")] if entry.guess else []
     for text, classes in [*guess, *line_of(entry)]:
-        size = "t12" if "mono" in classes else "t13"
+        size = "t12" if "mono" in classes or spot is SLIM else "t13"
         style = f"{size} {classes}{ink if 'w6' not in classes else ''}".strip()
         cut = fit(text, left, style)
         if left < 14:
