@@ -9,16 +9,13 @@ from natslab.views.layout import Point
 from natslab.views.marks import port, rect
 from natslab.views.queue.plan import (
     COPY,
-    END,
-    GATE,
     LANE,
     LEAST,
-    NAMES,
     PLAIN,
-    PORT,
     SHOWN,
     TIGHT,
     TOP,
+    WIDE,
     order,
     plan_of,
 )
@@ -77,7 +74,7 @@ class Lanes:
         if len(self.plain) > PLAIN:
             rest = self.plain[PLAIN:]
             words = f"and {len(rest)} more plain subscribers: {amount(sum(la.count for la in rest))} copies"
-            self.marks.append(label("more/", NAMES, y - 8, words, "t12 ink3"))
+            self.marks.append(label("more/", self.plan.at.names, y - 8, words, "t12 ink3"))
             y += 24
         top = y + 48.5 - LANE if self.plain else 150.5
         for group in self.state.groups.values():
@@ -88,20 +85,22 @@ class Lanes:
         """Port, name and count of a lane."""
         tight = self.plan.tight and not key.startswith("plain/")
         size = "t12" if tight else "t14"
-        name = fit(lane.label, self.plan.x0 - NAMES - 8, f"{size} w6")
+        at = self.plan.at
+        name = fit(lane.label, self.plan.x0 - at.names - 8, f"{size} w6")
         faint = " ink3" if lane.gone else ""
         place: list[Mark] = []
         if place_of(self.state, lane) and not tight:
-            text = fit(f"at {place_of(self.state, lane)}", self.plan.x0 - NAMES - 8, "t11")
-            place = [label(f"{key}/place", NAMES, y + 19, text, "t11 ink3")]
+            text = fit(f"at {place_of(self.state, lane)}", self.plan.x0 - self.plan.at.names - 8, "t11")
+            place = [label(f"{key}/place", self.plan.at.names, y + 19, text, "t11 ink3")]
+        ink = " ink3 strike" if lane.gone else " w6"
         return sc.Group(
             key=key,
             title=title,
             state={"messages": lane.count, "lost": lane.lost, "state": lane.gone or "open"},
             marks=[
-                *_port(f"{key}/port", PORT, y, bool(lane.gone), 3 if tight else 4.5),
-                label(f"{key}/name", NAMES, y + 4.5, name, size + (" ink3 strike" if lane.gone else " w6")),
-                label(f"{key}/count", END, y + (4.5 if tight else 7), amount(lane.count),
+                *_port(f"{key}/port", at.port, y, bool(lane.gone), 3 if tight else 4.5),
+                label(f"{key}/name", at.names, y + 4.5, name, size + ink),
+                label(f"{key}/count", at.end, y + (4.5 if tight else 7), amount(lane.count),
                       f"{'t12' if tight else 't20'} w6 num end{faint}"),
                 *place,
             ],
@@ -111,7 +110,9 @@ class Lanes:
         """A plain subscriber: a slim brick for each copy, or a comb that stands for many."""
         x0 = self.plan.x0
         words = "a copy of each" if not lane.gone else "left"
-        room = END - text_width(amount(lane.count), "t20 w6") - 24 - text_width(words, "t12") - x0
+        room = (
+            self.plan.at.end - text_width(amount(lane.count), "t20 w6") - 24 - text_width(words, "t12") - x0
+        )
         got = count_of(lane.count, "message")
         title = f"{short_name(lane.label)} has no queue name: it got a copy of each, {got}."
         marks: list[Mark] = []
@@ -169,14 +170,14 @@ class Lanes:
 
     def hull(self, group: Group, top: float) -> float:
         """Draw one group from `top` on; returns its bottom."""
-        plan = self.plan
+        plan, at = self.plan, self.plan.at
         shown, rest = order(self.state, group)
         step = TIGHT if plan.tight else LANE
         first = y = top + (66 if plan.tight else 73.5)
         for i, lane in enumerate(shown):
             if rest and i == SHOWN // 2:
                 words = f"{len(rest)} more between, {spread(rest)}"
-                self.marks.append(label(f"more/{group.name}", NAMES, y + 6, words, "t12 ink3"))
+                self.marks.append(label(f"more/{group.name}", self.plan.at.names, y + 6, words, "t12 ink3"))
                 y += 26
             self.places[group.name, lane.label] = y
             y += step
@@ -186,16 +187,20 @@ class Lanes:
         name, words = short_name(group.name, 30), "queue group: each message goes to one member"
         key = f"hull/{group.name}"
         self.hulls.append(
-            rect(key, GATE, top, 707, bottom - top, "edge line none", 12,
+            rect(key, at.gate, top, at.end + 13.5 - at.gate, bottom - top, "edge line none", 12,
                   title=f"{name}: {verdict_of(self.state, group) or words}.",
                   state={"messages": group.total, "lost": group.losses})
         )  # fmt: skip
+        x = plan.x0 if at is WIDE else at.names
+        told = [words, "queue group: one member gets each", "queue group"]
+        room = at.end - 2 - x - text_width(short_name(group.name), "t14 w6")
+        words = next(w for w in told if at is WIDE or text_width(w, "t12") <= room or w is told[-1])
         words = f"\u2002{words}"
         runs = [
-            (fit(group.name, 868 - plan.x0 - text_width(words, "t12"), "t14 w6"), "t14 w6"),
+            (fit(group.name, at.end + 6 - x - text_width(words, "t12"), "t14 w6"), "t14 w6"),
             (words, "t12 ink3"),
         ]
-        self.hulls.append(Text(key=f"{key}/name", x=round(plan.x0, 2), y=top + 24.5, runs=runs))
+        self.hulls.append(Text(key=f"{key}/name", x=round(x, 2), y=top + 24.5, runs=runs))
         self.hulls += self.bands(group, shown)
         for lane in shown:
             self.marks += self.member(group, lane)

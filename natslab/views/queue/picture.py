@@ -9,10 +9,10 @@ from natslab.views import scene as sc
 from natslab.views.layout import Point
 from natslab.views.marks import RECENTLY, port
 from natslab.views.queue.lanes import Lanes
-from natslab.views.queue.plan import END, GATE, PLAIN, PORT, SEAT, SEATS, SOURCE, SPLIT, TOP, TRUNK, order
+from natslab.views.queue.plan import PLAIN, SEAT, SEATS, TOP, Places, order
 from natslab.views.queue.state import Brick, Lane, Message, State, lanes_of, meant
 from natslab.views.queue.words import describe
-from natslab.views.scene import Action, Flight, Legend, Mark, Path, Scene, label, points_path
+from natslab.views.scene import Action, Flight, Legend, Mark, Path, Scene, label, points_path, text_width
 from natslab.views.view import blank
 from natslab.views.wording import count_of, fit, short_name
 
@@ -24,6 +24,7 @@ def draw(state: State) -> Scene:
     """Publishers left, plain subscribers above, one hull per group with a lane per member."""
     sentence, note = describe(state)
     scene = blank(state, "queue", TITLE, SOURCES, sentence, note)
+    scene.width = state.width
     scene.controls = _controls(state)
     if state.groups:
         canvas = _Canvas(state)
@@ -55,12 +56,10 @@ def _way(key: str, points: list[Point], classes: str, width: float = 1, dash: st
     return Path(key=key, d=points_path(points, 8), classes=f"{classes} way", width=width, dash=dash)
 
 
-def _route(seat: float, to: Point) -> list[Point]:
+def _route(at: Places, seat: float, to: Point) -> list[Point]:
     """From a publisher's port over the trunk."""
-    x, y = to
-    return (
-        [(SOURCE, seat), to] if abs(seat - y) < 0.01 else [(SOURCE, seat), (TRUNK, seat), (TRUNK, y), (x, y)]
-    )
+    (x, y), start = to, (at.source, seat)
+    return [start, to] if abs(seat - y) < 0.01 else [start, (at.trunk, seat), (at.trunk, y), (x, y)]
 
 
 class _Canvas:
@@ -69,6 +68,7 @@ class _Canvas:
     def __init__(self, state: State) -> None:
         self.state = state
         self.lanes = Lanes(state)
+        self.at = self.lanes.plan.at
         self.bottom = self.lanes.bottom
         self.seats: dict[str, float] = {}  # publisher -> height of its port
 
@@ -78,17 +78,23 @@ class _Canvas:
         signs = self.publishers(TOP if lanes.plain else next(iter(lanes.gates.values())))
         heads: list[Mark] = [
             label("head/bricks", lanes.plan.x0, 132, self.caption(), "t11 ink3"),
-            label("head/count", END, 132, "messages", "t11 ink3 end"),
+            label("head/count", self.at.end, 132, "messages", "t11 ink3 end"),
         ]
         if self.seats:
             heads.append(label("head/publisher", 24, 132, "publisher", "t11 ink3"))
         return [*heads, *lanes.hulls, *self.ways(), *signs, *lanes.marks]
 
     def caption(self) -> str:
+        """What a brick or a bar is, in so many words as there is room for."""
         if self.lanes.plan.how == "bar":
-            return "how many messages each one got" + (", sorted" if self.lanes.plan.tight else "")
-        numbered = any(b.n for group, lane in lanes_of(self.state) if group for b in lane.bricks)
-        return "each brick is one message" + (", numbered as it was published" if numbered else "")
+            end = ", sorted" if self.lanes.plan.tight else ""
+            told = [f"how many messages each one got{end}", f"how many each got{end}"]
+        else:
+            told = ["each brick is one message"]
+            if any(b.n for group, lane in lanes_of(self.state) if group for b in lane.bricks):
+                told.insert(0, f"{told[0]}, numbered as it was published")
+        room = self.at.end - self.lanes.plan.x0 - 66
+        return next((words for words in told if text_width(words, "t11") <= room), "")
 
     def publishers(self, y: float) -> list[Mark]:
         """Who publishes, the newest one surely among them."""
@@ -107,11 +113,21 @@ class _Canvas:
                     f"the newest to {short_name(subject, 80)}.",
                     state={"messages": person.count},
                     marks=[
-                        label(f"{key}/name", 24, seat - 4, fit(person.client, 98, "t14 w6"), "t14 w6"),
                         label(
-                            f"{key}/subject", 24, seat + 13, fit(subject, 118, "mono t11"), "mono t11 ink2"
+                            f"{key}/name",
+                            24,
+                            seat - 4,
+                            fit(person.client, self.at.source - 31, "t14 w6"),
+                            "t14 w6",
                         ),
-                        port(f"{key}/port", SOURCE, seat),
+                        label(
+                            f"{key}/subject",
+                            24,
+                            seat + 13,
+                            fit(subject, self.at.source - 11, "mono t11"),
+                            "mono t11 ink2",
+                        ),
+                        port(f"{key}/port", self.at.source, seat),
                     ],
                 )
             )
@@ -126,10 +142,12 @@ class _Canvas:
         """The way to a lane: from its group's gate, or, for a plain subscriber, just its port."""
         y = self.lanes.places[group, lane.label]
         if not group:
-            return [(PORT, y)]
+            return [(self.at.port, y)]
         gate = self.lanes.gates[group]
         return (
-            [(GATE, gate), (PORT, y)] if y == gate else [(GATE, gate), (SPLIT, gate), (SPLIT, y), (PORT, y)]
+            [(self.at.gate, gate), (self.at.port, y)]
+            if y == gate
+            else [(self.at.gate, gate), (self.at.split, gate), (self.at.split, y), (self.at.port, y)]
         )
 
     def ways(self) -> list[Mark]:
@@ -140,10 +158,12 @@ class _Canvas:
             subjects = state.publishers[client].subjects
             for name, gate in self.lanes.gates.items():
                 if any(meant(state.groups[name], s) for s in subjects):
-                    thin.append(_way(f"way/{client}>{name}", _route(seat, (GATE, gate)), "edge line"))
+                    thin.append(
+                        _way(f"way/{client}>{name}", _route(self.at, seat, (self.at.gate, gate)), "edge line")
+                    )
             for lane in self.lanes.plain[:PLAIN]:
                 if any(matches(p, s) for p in lane.patterns for s in subjects):
-                    way = _route(seat, (PORT, self.lanes.places["", lane.label]))
+                    way = _route(self.at, seat, (self.at.port, self.lanes.places["", lane.label]))
                     thin.append(_way(f"way/{client}>plain/{lane.label}", way, "edge line"))
         for group in state.groups.values():
             for lane in order(state, group)[0]:
@@ -158,11 +178,13 @@ class _Canvas:
                 way = self.way(name, lane)
                 if newest.client in self.seats:
                     key = f"taken/{name or lane.label}/"
-                    strong[key] = _way(key, _route(self.seats[newest.client], way[0]), "edge flight", 3)
+                    strong[key] = _way(
+                        key, _route(self.at, self.seats[newest.client], way[0]), "edge flight", 3
+                    )
                 if name:
                     key = f"taken/{name}/{lane.label}"
                     strong[key] = _way(key, way, "edge flight", 3)
-        gates = [port(f"gate/{name}", GATE, gate) for name, gate in self.lanes.gates.items()]
+        gates = [port(f"gate/{name}", self.at.gate, gate) for name, gate in self.lanes.gates.items()]
         return [*thin, *strong.values(), *gates]
 
     def landings(self, message: Message) -> list[tuple[str, Lane, Brick]]:
@@ -191,8 +213,8 @@ class _Canvas:
                 way = self.way(name, lane)
                 flight = Flight(
                     key=f"fly/{message.id}@{lane.label}/{name}",
-                    d=points_path([*_route(self.seats[message.client], way[0]), *way[1:]], 8),
-                    x=PORT,
+                    d=points_path([*_route(self.at, self.seats[message.client], way[0]), *way[1:]], 8),
+                    x=self.at.port,
                     y=way[-1][1],
                     t0=message.t,
                     t1=brick.t,
@@ -202,9 +224,14 @@ class _Canvas:
                     group=f"msg/{message.id}",
                 )
                 if brick.state == "way":
-                    flight.t1, flight.end, flight.x = None, "open", PORT - 22
+                    flight.t1, flight.end, flight.x = None, "open", self.at.port - 22
                 elif brick.state == "lost":
-                    flight.end, flight.stop, flight.classes, flight.x = "lost", 0.9, "dead fill", PORT - 14
+                    flight.end, flight.stop, flight.classes, flight.x = (
+                        "lost",
+                        0.9,
+                        "dead fill",
+                        self.at.port - 14,
+                    )
                 out.append(flight)
         return out
 
