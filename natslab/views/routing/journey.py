@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from natslab.tape.event import Hop
 from natslab.views.routing.state import LINKS, Message, is_delivery
-from natslab.views.routing.steps import WIDTH_END, Step, draw_step, step_of
+from natslab.views.routing.steps import Step, draw_step, step_of
 from natslab.views.scene import Mark, Path, label
 from natslab.views.wording import amount, count_of, plain, short_name, wide
 
@@ -42,20 +42,20 @@ def parts_of(message: Message) -> list[Part]:
     return found
 
 
-def journey_of(message: Message, y: float) -> tuple[list[Mark], float]:
+def journey_of(message: Message, y: float, end: float) -> tuple[list[Mark], float]:
     """The lines of a message that visited several servers, and where they end."""
     parts = parts_of(message)
     for part in parts:
         _steps(message, part, False)
     _arrange(parts)
     columns = max(p.column + len(p.steps) for p in parts)
-    if FIRST + columns * NARROW > WIDTH_END:
+    if FIRST + columns * NARROW > end:
         for part in parts:
             _steps(message, part, True)
         _arrange(parts)
         columns = max(p.column + len(p.steps) for p in parts)
-    pitch = min(WIDE, max(NARROW, (WIDTH_END - FIRST + 20) / columns))
-    most = max(1, int((WIDTH_END - FIRST + 20) / pitch))
+    pitch = min(WIDE, max(NARROW, (end - FIRST + 20) / columns))
+    most = max(1, int((end - FIRST + 20) / pitch))
     shown = [p for p in parts if p.row < LINES and p.column < most]
     for part in shown:
         _shorten(part, pitch)
@@ -66,7 +66,7 @@ def journey_of(message: Message, y: float) -> tuple[list[Mark], float]:
     for part in shown:
         for i, step in enumerate(part.steps[: most - part.column]):
             x = FIRST + pitch * (part.column + i)
-            marks.append(draw_step(step, x, y + LINE * part.row, pitch, first, whole=False))
+            marks.append(draw_step(step, x, y + LINE * part.row, pitch, first, 0))
     low = y + LINE * max(p.row for p in shown)
     if len(shown) < len(parts):
         words = f"and {count_of(len(parts) - len(shown), 'more server')}"

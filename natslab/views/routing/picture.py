@@ -10,28 +10,15 @@ from natslab.tape.subject import tokens
 from natslab.views.layout import Point, around, straight
 from natslab.views.marks import port
 from natslab.views.routing.mapping import CARD_R, card
-from natslab.views.routing.plan import (
-    BOX_R,
-    BOX_X,
-    PORT,
-    PUB_PORT,
-    RIGHT,
-    TEXT,
-    TOP,
-    TREE_R,
-    Leaf,
-    Node,
-    Plan,
-    half_gap,
-    plan_of,
-    walk,
-)
-from natslab.views.routing.rows import FAN, HULL, MEMBER_PORT, Layers, beside, rows_of
+from natslab.views.routing.plan import SLIM, TOP, Leaf, Node, Plan, half_gap, plan_of, walk
+from natslab.views.routing.rows import Layers, beside, rows_of
 from natslab.views.routing.state import Message, Publisher, State, Stream, is_delivery
 from natslab.views.routing.strip import strip_of
 from natslab.views.routing.verdicts import Shown, shown_of
 from natslab.views.routing.words import note_of, sentence_of
 from natslab.views.scene import (
+    NARROW,
+    WIDTH,
     Flight,
     Group,
     Legend,
@@ -88,19 +75,20 @@ def draw(state: State) -> Scene:
     box = [
         Rect(
             key="srv/box",
-            x=BOX_X,
+            x=plan.at.box,
             y=TOP,
-            w=BOX_R - BOX_X,
+            w=plan.at.box_r - plan.at.box,
             h=round(bottom - TOP, 2),
             r=12,
             classes="edge hair base-floor" if up else "edge ink3 base-floor dash",
         ),
         *_heads(state, shown, plan, pubs),
     ]
-    strip, height = strip_of(state, shown, bottom)
+    strip, height = strip_of(state, shown, bottom, plan.at.right)
     sources = SOURCES if len(state.servers) < 2 else SOURCES.replace("server's", "servers'")
     scene = blank(state, "routing", TITLE, sources if shown.burst is None else "counted by the lab's clients")
     scene.height = round(height, 2)
+    scene.width = NARROW if plan.at is SLIM else WIDTH
     scene.sentence, scene.note = sentence_of(state, shown), note_of(state, shown)
     scene.marks = [*box, *layers.thin, *layers.thick, *layers.things, *strip]
     scene.flights, scene.legend = _flights(state, shown, plan, pubs), _legend(shown)
@@ -129,27 +117,38 @@ def _box_words(state: State, shown: Shown) -> str:
 
 def _heads(state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float]]) -> list[Mark]:
     """The line of small headings, and the subject over the columns of its tokens."""
-    y = 157.0 if not plan.low else 139.0
+    y, at = 157.0 if not plan.low else 139.0, plan.at
+    room = at.text - at.box - 26 if at is SLIM else 420 if plan.low else 130
     n = len(_names(state, shown))
+    pubs_ = count_of(n, "publisher") if n else "no publisher yet"
     words = _box_words(state, shown)
     subs = count_of(len(shown.verdicts), "subscription") if shown.verdicts else "no subscription yet"
     marks: list[Mark] = [
-        label("head/pubs", 24, y, count_of(n, "publisher") if n else "no publisher yet", "t11 ink3"),
-        label("srv/name", 162, y, fit(words, 130 if not plan.low else 420, "t11"), "t11 ink3"),
-        label("head/subs", TEXT, y, subs, "t11 ink3"),
+        label("head/pubs", 24, y, pubs_ if at is not SLIM else fit(pubs_, at.box - 24, "t11"), "t11 ink3"),
+        label("srv/name", at.box + 13.5, y, fit(words, room, "t11"), "t11 ink3"),
+        label("head/subs", plan.at.text, y, fit(subs, plan.at.right - plan.at.text, "t11"), "t11 ink3"),
     ]
     if shown.hidden:
         verb = "is" if shown.hidden == 1 else "are"
         words = f"{count_of(shown.hidden, 'inbox', 'inboxes')} {verb} not drawn"
-        marks.append(label("head/hidden", TEXT, plan.bottom + 12, words, "t11 ink3"))
-    if (state.published or any(v.sub.received for v in shown.verdicts)) and shown.verdicts:
-        marks.append(label("head/received", RIGHT, y, "received", "t11 ink3 end"))
+        marks.append(
+            label(
+                "head/hidden",
+                plan.at.text,
+                plan.bottom + 12,
+                fit(words, plan.at.right - plan.at.text, "t11"),
+                "t11 ink3",
+            )
+        )
+    counted = state.published or any(v.sub.received for v in shown.verdicts)
+    if counted and shown.verdicts and at is not SLIM:
+        marks.append(label("head/received", plan.at.right, y, "received", "t11 ink3 end"))
 
     top = 148.5 if plan.low else 136.5
     first = plan.lefts[0]
-    named = first - 76 > BOX_X + 112
+    named = first - 76 > plan.at.box + 112 and at is not SLIM
     left = first - 76 if named else first - 14
-    right = TREE_R + 10
+    right = plan.at.tree + 10
     base = top + 21.5
     inner: list[Mark] = [
         Rect(key="field/box", x=left, y=top, w=right - left, h=33, r=8, classes="edge line base-ground")
@@ -209,7 +208,7 @@ def _tree(plan: Plan, shown: Shown, layers: Layers) -> None:
             layers.way(f"way/{child.key}", [*points, (child.left, child.y)], child.taken, light=lights)
         for leaf in node.leaves:
             points = [(x0, node.y), (trunk, node.y), (trunk, leaf.y)]
-            end = PORT if leaf.queue or leaf.lines == 1 else FAN
+            end = plan.at.port if leaf.queue or leaf.lines == 1 else plan.at.fan
             layers.way(f"way/{leaf.key}", [*points, (end, leaf.y)], leaf.taken, light=_lit([leaf]))
         if node.kind != "root":
             layers.things.append(_pill(node, known, sum(leaf.size for leaf in below), _lit(below)))
@@ -312,9 +311,9 @@ def _into(state: State, shown: Shown, plan: Plan, name: str, y: float) -> list[P
         mapped = bool(message.mapped_to) or message.lost
     else:
         mapped = name in state.publishers and state.publishers[name].mapped
-    start = (PUB_PORT, y)
+    start = (plan.at.pub, y)
     if plan.card and mapped and abs(y - root) > 1:
-        return [start, (BOX_X + 8, y), (BOX_X + 8, root), (plan.entry, root)]
+        return [start, (plan.at.box + 8, y), (plan.at.box + 8, root), (plan.entry, root)]
     return [start, (plan.entry, y), (plan.entry, root)]
 
 
@@ -344,7 +343,7 @@ def _publishers(
             layers.way(f"way/in/{name}", [*points, *more], False)
         if name:
             subject = message.published_as if message is not None and on else who.subject
-            title, second = plain(name), fit(subject, 96, "t11 mono")
+            title, second = plain(name), fit(subject, plan.at.pub - 33, "t11 mono")
             told = f"{title} published {count_of(who.count, 'message')}, the last to {plain(subject)}."
         else:
             others = [p for n, p in state.publishers.items() if n not in drawn and n in state.speakers]
@@ -357,12 +356,12 @@ def _publishers(
                 x=24,
                 y=round(y, 2),
                 marks=[
-                    port(f"{key}/port", PUB_PORT - 24, 0, on),
+                    port(f"{key}/port", plan.at.pub - 24, 0, on),
                     label(
                         f"{key}/name",
                         0,
                         -4,
-                        fit(title, 96, "t14 w6", 3),
+                        fit(title, plan.at.pub - 33, "t14 w6", 3),
                         "t14 w6" if on or not known else "t14 ink3",
                     ),
                     label(f"{key}/subject", 0, 13, second, "t11 mono ink2" if on else "t11 mono ink3"),
@@ -377,12 +376,12 @@ def _publishers(
 def _stop(plan: Plan, message: Message) -> float | None:
     """Where on its way into the tree a message ended that nobody got; None if somebody or a stream did."""
     if message.outcome == "refused":
-        return BOX_X
+        return plan.at.box
     if message.outcome == "lost":
         return CARD_R
     if message.deliveries or message.captured:
         return None
-    return plan.entry - 6 if plan.card else max(plan.entry - 34, BOX_X + 16)
+    return plan.entry - 6 if plan.card else max(plan.entry - 34, plan.at.box + 16)
 
 
 def _cut(points: list[Point], x: float) -> list[Point]:
@@ -405,7 +404,7 @@ def _stream_rows(state: State, shown: Shown) -> list[str]:
     return sorted(kept)
 
 
-SLOT, SLOTS = 22, 12
+SLOT, SLOTS, FEW = 22, 12, 3  # from message to message; how many, also in a narrow picture
 
 
 def _streams(
@@ -415,12 +414,14 @@ def _streams(
     here = shown.message.captured if shown.message is not None else []
     if shown.burst is not None:
         here = shown.burst.streams
-    newest = TREE_R - 9
+    newest, left = plan.at.tree - 9, plan.at.box + 13.5
+    narrow = plan.at is SLIM
+    most = FEW if narrow else SLOTS
     for i, name in enumerate(names):
         stream = state.streams.get(name, Stream())
         y = band + 32 + 50 * i
         got = name in here
-        turn = newest - SLOT * SLOTS - 6 if i else newest
+        turn = newest - SLOT * most - 6 if i else newest
         points = plan.into(band + 6, got)
         if i:
             points = [*plan.into(y - 15, got), (newest, y - 15), (newest, y - 9)]
@@ -428,7 +429,7 @@ def _streams(
             points += [(turn, band + 6), (turn, y - 9)]
         layers.way(f"way/store/{name}", points, got)
         count = max(stream.messages, 1)
-        slots = min(SLOTS, count)
+        slots = min(most, count)
         marks: list[Mark] = []
         for k in range(slots):
             x = newest - SLOT * k
@@ -441,13 +442,16 @@ def _streams(
             )  # fmt: skip
         what = ", ".join(stream.subjects)
         tally = count_of(stream.messages, "message")
-        title = fit(name, 144 - wide(tally, "t11"), "t14 w6")
-        runs = beside([(title, "t14 w6" if got else "t14 ink3")], [(tally, "t11 ink3")])
-        marks.append(Text(key=f"stream/{name}/name", x=162, y=1, runs=runs))
-        if what:
+        title = fit(name, 100 if narrow else 144 - wide(tally, "t11"), "t14 w6")
+        runs = [(title, "t14 w6" if got else "t14 ink3")]
+        runs = runs if narrow else beside(runs, [(tally, "t11 ink3")])
+        marks.append(Text(key=f"stream/{name}/name", x=left, y=1, runs=runs))
+        if narrow:
+            marks.append(label(f"stream/{name}/what", left, 17, fit(tally, 110, "t11"), "t11 ink3"))
+        elif what:
             subjects = fit(what, 88, "t11 mono")
             runs = [("stream of ", "t11 ink3"), (subjects, "t11 mono ink3")]
-            marks.append(Text(key=f"stream/{name}/what", x=162, y=17, runs=runs))
+            marks.append(Text(key=f"stream/{name}/what", x=left, y=17, runs=runs))
         layers.things.append(
             Group(
                 key=f"stream/{name}",
@@ -489,11 +493,17 @@ def _flights(state: State, shown: Shown, plan: Plan, pubs: list[tuple[str, float
             if not v.got or v.hop is None:
                 continue
             y = leaf.line_y(i)
-            points, rest = [*leaf.points[:-1], (PORT, leaf.y)], PORT - 20
+            points, rest = [*leaf.points[:-1], (plan.at.port, leaf.y)], plan.at.port - 20
             if leaf.queue:
-                points, rest = [*points, (HULL, leaf.y), (HULL, y), (MEMBER_PORT, y)], MEMBER_PORT - 15
+                points, rest = (
+                    [*points, (plan.at.hull, leaf.y), (plan.at.hull, y), (plan.at.member, y)],
+                    plan.at.member - 15,
+                )
             elif leaf.lines > 1:
-                points, rest = [*points[:-1], (FAN, leaf.y), (FAN, y), (PORT, y)], PORT - 15
+                points, rest = (
+                    [*points[:-1], (plan.at.fan, leaf.y), (plan.at.fan, y), (plan.at.port, y)],
+                    plan.at.port - 15,
+                )
             d = points_path(straight([*way, *points[:-1], (rest, y)]))
             title = f"A copy for {plain(v.sub.client)}."
             copy = Flight(

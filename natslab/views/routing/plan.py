@@ -11,15 +11,35 @@ from natslab.views.layout import Point, columns
 from natslab.views.routing.mapping import CARD_R, card_height
 from natslab.views.routing.state import State, by_name
 from natslab.views.routing.verdicts import Shown, Verdict
+from natslab.views.scene import NARROW, WIDTH
 from natslab.views.wording import wide
 
 ROWS = 14  # subscriptions drawn singly; of more, the busiest twelve
-BOX_X, BOX_R, TOP = 148.5, 616.5, 116.5
-TREE_R = 590.0  # right edge of the last column
-PORT, TEXT, RIGHT = 652.0, 668.0, 876.0
-PUB_PORT = 129.0
+TOP = 116.5
 PITCH = 46  # of rows with two lines
 MEMBER = 24  # of rows with one line
+
+
+@dataclass(frozen=True)
+class Places:
+    """What stands where, from left to right."""
+
+    pub: float  # ports of the publishers
+    box: float  # the server, from here
+    box_r: float  # to there
+    pad: float  # from its side to the first way
+    tree: float  # right edge of the last column
+    fan: float  # trunk of several plain subscriptions to one pattern
+    port: float  # of the rows
+    text: float  # of the rows
+    hull: float  # trunk inside a queue group
+    member: float  # ports of its members
+    member_text: float
+    right: float  # where everything ends
+
+
+WIDE = Places(129.0, 148.5, 616.5, 38.0, 590.0, 624.0, 652.0, 668.0, 678.0, 702.0, 715.0, 876.0)
+SLIM = Places(84.0, 94.5, 314.5, 30.0, 294.0, 318.0, 330.0, 342.0, 343.0, 355.0, 365.0, NARROW - 24.0)
 
 
 @dataclass
@@ -96,6 +116,7 @@ class Node:
 class Plan:
     """Where everything stands."""
 
+    at: Places
     root: Node
     leaves: list[Leaf]
     rest: list[Verdict]  # subscriptions whose pattern is not drawn
@@ -156,8 +177,10 @@ def plan_of(state: State, shown: Shown) -> Plan:
     patterns = [tokens(p) for p, _ in by_leaf]
     depth = max([len(p) for p in patterns] + [deep])
     card = any(state.rules.values()) or bool(state.branches)
-    left = CARD_R + 23 if card else BOX_X + 38
-    room = TREE_R - left
+    # A mapping's card has no room in a narrow picture.
+    at = WIDE if card or state.width == WIDTH else SLIM
+    left = CARD_R + 23 if card else at.box + at.pad
+    room = at.tree - left
     groups = _groups([*patterns, *([given] if given else [])], depth, max(1, int((room + 16) // 60)))
     wants = []
     for a, b in groups:
@@ -167,7 +190,7 @@ def plan_of(state: State, shown: Shown) -> Plan:
         wants.append(min(150.0, max(50.0, pill, min(token, 96.0))))
     widths, gap = columns(wants, room, (16.0, 44.0))
     lefts: list[float] = []
-    x = TREE_R + gap
+    x = at.tree + gap
     for w in reversed(widths):
         x -= gap + w
         lefts.insert(0, x)
@@ -188,12 +211,12 @@ def plan_of(state: State, shown: Shown) -> Plan:
             node = node.nodes[text]
         node.leaves.append(leaf)
 
-    low = lefts[0] - 14 < BOX_X + 120
+    low = lefts[0] - 14 < at.box + 120
     card_h = card_height(state, shown) if card else 0.0
     top = (194.0 if low else 180.0) + 4
     leaves = _stack(root, top)
     for node in walk(root):
-        _place(node, lefts, widths)
+        _place(node, at.tree, lefts, widths)
         node.walked = bool(given) and not lost and _walks(node.prefix, given)
     _height(root)
     if card and root.y - card_h / 2 < top - 2:
@@ -211,7 +234,7 @@ def plan_of(state: State, shown: Shown) -> Plan:
     if card:
         bottom = max(bottom, root.y + card_h / 2 + 6)
     plan = Plan(
-        root, leaves, rest, rest_y, lefts, widths, groups, gap, entry, card, card_h, low, bottom, keys
+        at, root, leaves, rest, rest_y, lefts, widths, groups, gap, entry, card, card_h, low, bottom, keys
     )
     plan.gate = root.y
     _routes(plan)
@@ -242,11 +265,11 @@ def walk(node: Node) -> list[Node]:
     return [node, *(n for child in node.sorted_nodes() for n in walk(child))]
 
 
-def _place(node: Node, lefts: list[float], widths: list[float]) -> None:
+def _place(node: Node, right: float, lefts: list[float], widths: list[float]) -> None:
     if node.kind == "root":
         return
     node.left = lefts[node.col]
-    node.right = TREE_R if node.kind == "rest" else node.left + widths[node.col]
+    node.right = right if node.kind == "rest" else node.left + widths[node.col]
 
 
 def _stack(root: Node, top: float) -> list[Leaf]:
@@ -291,7 +314,7 @@ def _routes(plan: Plan) -> None:
     def go(node: Node, points: list[Point], lights: list[str]) -> bool:
         x = plan.entry if node.kind == "root" else node.right + half_gap(plan, node)
         for leaf in node.leaves:
-            leaf.points = [*points, (x, node.y), (x, leaf.y), (PORT, leaf.y)]
+            leaf.points = [*points, (x, node.y), (x, leaf.y), (plan.at.port, leaf.y)]
             leaf.lights = [*lights, f"way/{leaf.key}"]
             leaf.taken = any(v.got for v in (*leaf.verdicts, *leaf.more))
         taken = any(leaf.taken for leaf in node.leaves)
@@ -306,4 +329,4 @@ def _routes(plan: Plan) -> None:
 
 def half_gap(plan: Plan, node: Node) -> float:
     """How far right of a pill its trunk stands."""
-    return 14.0 if node.right >= TREE_R - 0.01 else plan.gap / 2
+    return 14.0 if node.right >= plan.at.tree - 0.01 else plan.gap / 2

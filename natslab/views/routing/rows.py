@@ -8,14 +8,10 @@ from typing import Any
 from natslab.tape.subject import tokens
 from natslab.views.layout import Point, straight
 from natslab.views.marks import port
-from natslab.views.routing.plan import MEMBER, PITCH, PORT, RIGHT, TEXT, Leaf, Plan
+from natslab.views.routing.plan import MEMBER, PITCH, SLIM, Leaf, Places, Plan
 from natslab.views.routing.verdicts import Run, Shown, Verdict
 from natslab.views.scene import Group, Mark, Path, Rect, Text, label, points_path
 from natslab.views.wording import amount, count_of, fit, isolate, plain, wide
-
-FAN = 624.0  # trunk of several plain subscriptions to one pattern
-HULL = 678.0  # trunk inside a queue group
-MEMBER_PORT, MEMBER_TEXT = 702.0, 715.0
 
 
 @dataclass
@@ -41,40 +37,40 @@ class Layers:
 
 def rows_of(plan: Plan, shown: Shown, layers: Layers) -> None:
     """Draw all subscriptions, each at its port."""
-    known = bool(shown.message or shown.burst)
+    known, at = bool(shown.message or shown.burst), plan.at
     for leaf in plan.leaves:
         if leaf.queue:
-            _hull(leaf, known, layers)
+            _hull(leaf, at, known, layers)
         elif leaf.lines == 1 and leaf.verdicts:
-            layers.things.append(_row(leaf, leaf.verdicts[0], known))
+            layers.things.append(_row(leaf, at, leaf.verdicts[0], known))
         else:
-            layers.things.append(_head(leaf, "", known))
+            layers.things.append(_head(leaf, at, "", known))
             for i in range(leaf.lines):
                 y = leaf.line_y(i)
                 v = leaf.verdicts[i] if i < len(leaf.verdicts) else None
                 got = v.got if v else any(m.got for m in leaf.more)
                 key = v.sub.key if v else f"{leaf.key}/more"
-                points = [(FAN, leaf.y), (FAN, y), (PORT, y)]
+                points = [(at.fan, leaf.y), (at.fan, y), (at.port, y)]
                 layers.way(f"way/{key}", points, got)
-                layers.things.append(_line(leaf, v, y, PORT, TEXT, RIGHT, known))
+                layers.things.append(_line(leaf, v, y, at.port, at.text, at.right, known))
     if plan.rest:
         hits = [v for v in plan.rest if v.got]
         y = plan.rest_y
-        points = [*plan.into(y, bool(hits)), (PORT, y)]
+        points = [*plan.into(y, bool(hits)), (at.port, y)]
         layers.way("way/sub/more", points, bool(hits))
         total = amount(sum(v.sub.received for v in plan.rest))
         words: list[Run] = [(f"×{amount(len(plan.rest))} more", "t13 w6" if hits else "t13 ink3")]
-        if hits:
+        if hits and at is not SLIM:
             words = beside(words, [(f"{amount(len(hits))} reached", "t11 ink2")])
         layers.things.append(
             Group(
                 key="sub/more",
-                x=PORT,
+                x=at.port,
                 y=round(y, 2),
                 marks=[
                     _port("sub/more", bool(hits)),
-                    Text(key="sub/more/name", x=TEXT - PORT, y=4.5, runs=words),
-                    label("sub/more/count", RIGHT - PORT, 4.5, total, "t11 num ink3 end"),
+                    Text(key="sub/more/name", x=at.text - at.port, y=4.5, runs=words),
+                    label("sub/more/count", at.right - at.port, 4.5, total, "t11 num ink3 end"),
                 ],
                 title=f"{count_of(len(plan.rest), 'more subscription')} with other patterns.",
                 light=["way/sub/more"],
@@ -82,7 +78,7 @@ def rows_of(plan: Plan, shown: Shown, layers: Layers) -> None:
         )
 
 
-def _area(key: str, height: float, width: float = RIGHT - PORT) -> Rect:
+def _area(key: str, height: float, width: float) -> Rect:
     """Ground behind a row, so that a pointer finds all of it."""
     return Rect(key=f"{key}/area", x=6, y=1 - height / 2, w=width - 6, h=height - 2, classes="fill ground")
 
@@ -141,34 +137,37 @@ def _pattern(pattern: str, fail: int, room: float, ink: str) -> list[Run]:
             (isolate(plain(parts[fail])), f"{classes} under"),
             (isolate(plain(after)), classes),
         ]
+    if sum(wide(t, c) for t, c in runs) > room + 12:
+        # Marks around what runs from right to left take room too, as it is measured.
+        return [(fit(pattern, room - 16, size), classes)]
     return [(t, c) for t, c in runs if t]
 
 
-def _head(leaf: Leaf, name: str, known: bool) -> Group:
+def _head(leaf: Leaf, at: Places, name: str, known: bool) -> Group:
     """The heading over several subscriptions: the queue's name, the pattern, why it does not match."""
     first = (leaf.verdicts or leaf.more)[0]
     got = leaf.taken
-    right = RIGHT - 12 if leaf.queue else RIGHT
+    right = at.right - 12 if leaf.queue else at.right
     ink = "ink2" if got or not known else "ink3"
     marks: list[Mark] = []
     missed = [v for v in leaf.verdicts if v.fail >= 0]
     why = missed[0] if missed and not got else None
     if name:
         look = "t14 w6" if got or not known else "t14 ink3"
-        text = fit(name, 110 if why else right - TEXT, look)
-        reason = _reason(why, right - TEXT - wide(text, look) - 14) if why else []
+        text = fit(name, min(110.0, right - at.text) if why else right - at.text, look)
+        reason = _reason(why, right - at.text - wide(text, look) - 14) if why else []
         runs: list[Run] = [(text, look)]
-        marks.append(Text(key=f"{leaf.key}/name", x=TEXT, y=leaf.top + 22, runs=beside(runs, reason)))
-        pattern = _pattern(leaf.pattern, first.fail if why else -1, right - TEXT, ink)
-        marks.append(Text(key=f"{leaf.key}/subject", x=TEXT, y=leaf.top + 39, runs=pattern))
+        marks.append(Text(key=f"{leaf.key}/name", x=at.text, y=leaf.top + 22, runs=beside(runs, reason)))
+        pattern = _pattern(leaf.pattern, first.fail if why else -1, right - at.text, ink)
+        marks.append(Text(key=f"{leaf.key}/subject", x=at.text, y=leaf.top + 39, runs=pattern))
     else:
-        room = right - TEXT
+        room = right - at.text
         if why:
             room = max(room - 14 - wide("".join(t for t, _ in why.why), "t11"), 84)
         pattern = _pattern(leaf.pattern, first.fail if why else -1, room, ink)
-        left = right - TEXT - 14 - sum(wide(t, c) for t, c in pattern)
+        left = right - at.text - 14 - sum(wide(t, c) for t, c in pattern)
         runs = beside(pattern, _reason(why, left) if why else [])
-        marks.append(Text(key=f"{leaf.key}/subject", x=TEXT, y=leaf.top + 14, runs=runs))
+        marks.append(Text(key=f"{leaf.key}/subject", x=at.text, y=leaf.top + 14, runs=runs))
     what = f"The queue group {plain(leaf.queue)}" if leaf.queue else "These subscriptions"
     verb = "ask" if not leaf.queue else "asks"
     return Group(
@@ -179,27 +178,27 @@ def _head(leaf: Leaf, name: str, known: bool) -> Group:
     )
 
 
-def _row(leaf: Leaf, v: Verdict, known: bool) -> Group:
+def _row(leaf: Leaf, at: Places, v: Verdict, known: bool) -> Group:
     """One subscription: its name over its subject, and why it was not reached."""
     key = v.sub.key
     strong = v.got or not known
-    marks: list[Mark] = [_area(key, PITCH), _port(key, v.got, known, v.differs)]
-    x0 = TEXT - PORT
-    width = RIGHT - TEXT
+    marks: list[Mark] = [_area(key, PITCH, at.right - at.port), _port(key, v.got, known, v.differs)]
+    x0 = at.text - at.port
+    width = at.right - at.text
     said = bool(v.why or v.note)
     look = "t14 w6" if strong else "t14 ink3"
-    name = fit(v.sub.client, 112 if said and wide(v.sub.client, look) > 90 else width, look, 3)
+    name = fit(v.sub.client, min(112.0, width) if said and wide(v.sub.client, look) > 90 else width, look, 3)
     runs: list[Run] = [(name, look)]
     aside = _reason(v, width - wide(name, look) - 14)
     marks.append(Text(key=f"{key}/name", x=x0, y=-4, runs=beside(runs, aside)))
     count = _tally(v, known)
-    marks.append(label(f"{key}/count", RIGHT - PORT, 13, count, "t11 num ink3 end"))
+    marks.append(label(f"{key}/count", at.right - at.port, 13, count, "t11 num ink3 end"))
     room = width - wide(count, "t11") - 10
     runs = _pattern(v.sub.subject, v.fail, room, "ink2" if strong else "ink3")
     marks.append(Text(key=f"{key}/subject", x=x0, y=13, runs=runs))
     return Group(
         key=key,
-        x=PORT,
+        x=at.port,
         y=round(leaf.y, 2),
         marks=marks,
         title=_told(v, known),
@@ -243,26 +242,26 @@ def _line(
     return Group(key=key, x=port, y=round(y, 2), marks=marks, title=title, state=facts, light=lights)
 
 
-def _hull(leaf: Leaf, known: bool, layers: Layers) -> None:
+def _hull(leaf: Leaf, at: Places, known: bool, layers: Layers) -> None:
     """A queue group: a hull with a port on its edge, and a way to each member of which one is taken."""
     layers.things.append(
         Rect(
-            key=leaf.key, x=PORT + 0.5, y=leaf.top + 0.5, w=RIGHT - PORT - 1, h=leaf.height - 1, r=12,
-            classes="edge line none", light=leaf.lights,
+            key=leaf.key, x=at.port + 0.5, y=leaf.top + 0.5, w=at.right - at.port - 1,
+            h=leaf.height - 1, r=12, classes="edge line none", light=leaf.lights,
             title=f"The queue group {plain(leaf.queue)}: one member gets each message.",
         )
     )  # fmt: skip
-    layers.things.append(_head(leaf, leaf.queue, known))
+    layers.things.append(_head(leaf, at, leaf.queue, known))
     for i in range(leaf.lines):
         y = leaf.line_y(i)
         v = leaf.verdicts[i] if i < len(leaf.verdicts) else None
         got = v.got if v else any(m.got for m in leaf.more)
         key = v.sub.key if v else f"{leaf.key}/more"
-        points = [(PORT, leaf.y), (HULL, leaf.y), (HULL, y), (MEMBER_PORT, y)]
+        points = [(at.port, leaf.y), (at.hull, leaf.y), (at.hull, y), (at.member, y)]
         layers.way(f"way/{key}", points, got)
-        layers.things.append(_line(leaf, v, y, MEMBER_PORT, MEMBER_TEXT, RIGHT - 12, known))
+        layers.things.append(_line(leaf, v, y, at.member, at.member_text, at.right - 12, known))
     port = Group(
-        key=f"{leaf.key}/gate", x=PORT, y=round(leaf.y, 2), marks=[_port(leaf.key, leaf.taken, known)]
+        key=f"{leaf.key}/gate", x=at.port, y=round(leaf.y, 2), marks=[_port(leaf.key, leaf.taken, known)]
     )
     layers.things.append(port)
 

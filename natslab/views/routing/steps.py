@@ -12,7 +12,6 @@ from natslab.views.scene import Circle, Group, Mark, Rect, Text, label
 from natslab.views.wording import amount, fit, plain, wide
 
 ARROWS = {"route": "⇒", "gateway": "⇝", "leafnode": "⤳"}
-WIDTH_END = 876.0
 
 
 @dataclass
@@ -79,8 +78,8 @@ def _micro(seconds: float, first: bool) -> str:
     return f"+{amount(us)} µs" if us < 10_000 else f"+{amount(us // 1000)} ms"
 
 
-def draw_step(step: Step, x: float, y: float, pitch: float, first: float, whole: bool) -> Group:
-    """One step at its place; `whole`: its words may go on to the end of the picture."""
+def draw_step(step: Step, x: float, y: float, pitch: float, first: float, end: float) -> Group:
+    """One step at its place; its words may go on to `end`, if there is one."""
     glyph: Mark
     if step.look == "stored":
         glyph = Rect(key=f"{step.key}/dot", x=-7, y=-7, w=14, h=14, r=3, classes="fill stored halo")
@@ -90,7 +89,7 @@ def draw_step(step: Step, x: float, y: float, pitch: float, first: float, whole:
         glyph = Circle(key=f"{step.key}/dot", x=0, y=0, r=5, classes="edge ink3 base-ground", width=1.5)
     else:
         glyph = Circle(key=f"{step.key}/dot", x=0, y=0, r=5.5, classes="fill flight halo")
-    room = WIDTH_END - x - 10 if whole else pitch - (12 if pitch > 100 else 4)
+    room = end - x - 10 if end else pitch - (12 if pitch > 100 else 4)
     word = fit(step.word, room if not step.detail else room * 0.75, "t12 w6", 3)
     runs: list[Run] = [(word, "t12 w6")]
     left = room - wide(word, "t12 w6") - 8

@@ -5,13 +5,13 @@ from __future__ import annotations
 from natslab.views.routing.journey import journey_of
 from natslab.views.routing.rows import beside
 from natslab.views.routing.state import State
-from natslab.views.routing.steps import WIDTH_END, Step, draw_step, steps_of
+from natslab.views.routing.steps import Step, draw_step, steps_of
 from natslab.views.routing.verdicts import Shown
 from natslab.views.scene import Circle, Mark, Path, Text, label
 from natslab.views.wording import amount, count_of, fit, listed, plain, wide
 
 
-def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], float]:
+def strip_of(state: State, shown: Shown, bottom: float, right: float) -> tuple[list[Mark], float]:
     """The server's trace under the picture, and the height of everything."""
     y = bottom + 30.5
     message = shown.message
@@ -21,7 +21,7 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
         if shown.burst is None:
             words = "appears here with the first message"
         else:
-            name, words = "Not traced", _counted(state, shown)
+            name, words = "Not traced", _counted(state, shown, right - 136)
         runs = beside([(name, "t12 w5")], [(words, "t12 ink3")])
         return [Text(key="trace/title", x=24, y=y, runs=runs)], bottom + 106
     differs = [plain(v.sub.client) for v in shown.differs]
@@ -32,7 +32,9 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
     elif shown.missed:
         verdict = "agrees with the matcher, where it went"
     elif differs:
-        verdict = f"differs from the matcher: {fit(listed(sorted(set(differs))), 240, 't12')}"
+        verdict = (
+            f"differs from the matcher: {fit(listed(sorted(set(differs))), min(240, right - 330), 't12')}"
+        )
     else:
         verdict = "agrees with the matcher"
     marks: list[Mark] = []
@@ -49,18 +51,22 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
 
     if places > 1:
         told = f"{count_of(message.deliveries, 'delivery', 'deliveries')}, {count_of(places, 'server')}"
-        marks.append(label("trace/deliveries", end + 14, y, told, "t11 ink3"))
-        ways, low = journey_of(message, y + 34)
+        if end + 14 + wide(told, "t11") <= right:
+            marks.append(label("trace/deliveries", end + 14, y, told, "t11 ink3"))
+        ways, low = journey_of(message, y + 34, right)
         return [*marks, *ways], low + 60
     steps = steps_of(message)
     if not steps:
         marks.append(label("trace/none", 24, y + 34, "The server reported no step.", "t12 ink3"))
         return marks, bottom + 106
+    most = 2
     per = 6 if len(steps) <= 6 else 9
     pitch = 148.0 if per == 6 else 96.0
-    more = len(steps) - 2 * per
+    if right < 600:
+        per, pitch, most = 4, 108.0, 3
+    more = len(steps) - most * per
     if more > 0:
-        steps = steps[: 2 * per - 1]
+        steps = steps[: most * per - 1]
         more += 1
     lines = [steps[i : i + per] for i in range(0, len(steps), per)]
     first = message.hops[0].t
@@ -69,7 +75,7 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
         ly = base + 66 * line
         last = line == len(lines) - 1
         x_end = 30 + pitch * (len(part) - 1 + (1 if last and more > 0 else 0))
-        x0, x1 = (30.0 if line == 0 else 14.0), (x_end if last else WIDTH_END)
+        x0, x1 = (30.0 if line == 0 else 14.0), (x_end if last else right)
         if x1 > x0:
             look = "dead" if message.error else "flight"
             marks.append(
@@ -78,10 +84,12 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
                 )
             )
         if line == 0:
-            _bracket(marks, part, message.deliveries, pitch, ly, end)
+            _bracket(marks, part, message.deliveries, pitch, ly, end, right)
         for i, step in enumerate(part):
             marks.append(
-                draw_step(step, 30 + pitch * i, ly, pitch, first, step is part[-1] and message.error != "")
+                draw_step(
+                    step, 30 + pitch * i, ly, pitch, first, right if step is part[-1] and message.error else 0
+                )
             )
         if last and more > 0:
             at = 30 + pitch * len(part)
@@ -92,12 +100,14 @@ def strip_of(state: State, shown: Shown, bottom: float) -> tuple[list[Mark], flo
     return marks, base + 66 * (len(lines) - 1) + 60
 
 
-def _bracket(marks: list[Mark], part: list[Step], count: int, pitch: float, y: float, free: float) -> None:
+def _bracket(
+    marks: list[Mark], part: list[Step], count: int, pitch: float, y: float, free: float, right: float
+) -> None:
     """A bracket over the deliveries of the first line of the strip, with how many there are in all."""
     at = [i for i, s in enumerate(part) if s.delivery]
     if len(at) < 2:
         return
-    x0, x1 = 25 + pitch * at[0], min(WIDTH_END, 25 + pitch * at[-1] + min(pitch - 12, 96))
+    x0, x1 = 25 + pitch * at[0], min(right, 25 + pitch * at[-1] + min(pitch - 12, 96))
     words = count_of(count, "delivery", "deliveries")
     half = wide(words, "t11") / 2
     x = max((x0 + x1) / 2, free + 12 + half)
@@ -109,8 +119,8 @@ def _bracket(marks: list[Mark], part: list[Step], count: int, pitch: float, y: f
     marks.append(label("trace/deliveries", x, y - 34, words, "t11 ink3 middle"))
 
 
-def _counted(state: State, shown: Shown) -> str:
-    """A burst in one line."""
+def _counted(state: State, shown: Shown, room: float) -> str:
+    """A burst in one line, about `room` px long."""
     burst = shown.burst
     assert burst is not None
     who = listed([plain(p) for p in sorted(burst.publishers)][:3]) if burst.publishers else "nobody"
@@ -119,10 +129,10 @@ def _counted(state: State, shown: Shown) -> str:
     parts = [f"{amount(v.sub.burst)} received by {plain(v.sub.client)}" for v in got]
     kept = 0
     for part in parts:
-        if wide(f"{words}; {part}, and more", "t12") > 740:
+        if wide(f"{words}; {part}, and more", "t12") > room:
             break
         words += f"; {part}"
         kept += 1
     if kept < len(parts):
         words += ", and more"
-    return fit(words, 760, "t12")
+    return fit(words, room + 20, "t12")
