@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -44,6 +45,11 @@ def test_a_leader_is_cut_off_one_dies_one_freezes(three: Trio) -> None:
     stored = [s for e in group.entries.values() for s in e.seqs]
     assert stored == sorted(stored)
     assert [line.text for line in group.story if line.what == "server"][-1].endswith("goes on")
+    film = parse("natslab picture raft ORDERS --film").run()
+    assert re.match(
+        r"\[raft\] n\d is dead; n\d asks for votes in term \d+, n\d grants, and n\d leads", repr(film)
+    )
+    assert [row.split()[1] for row in repr(film).split("\n")[3:]] == ["healthy", "silence", "votes", "after"]
 
 
 def test_a_step_down_takes_no_time(three: Trio) -> None:

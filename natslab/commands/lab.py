@@ -85,9 +85,11 @@ def view(line: Line, name: str | None, of: tuple[str, ...], dock: str | None) ->
 @NATSLAB.verb("picture", example="%natslab picture routing", mark="")
 @click.argument("name", required=False)
 @click.argument("of", nargs=-1)
-def picture(line: Line, name: str | None, of: tuple[str, ...]) -> Picture:
+@switch("--film", help="what happened last, as a few moments side by side")
+def picture(line: Line, name: str | None, of: tuple[str, ...], film: bool) -> Picture:
     """Show a still of a view, which stays in the notebook."""
-    return _view(name, of).picture()
+    found = _view(name, of)
+    return found.film() if film else found.picture()
 
 
 def _view(name: str | None, of: tuple[str, ...]) -> View:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from natslab.tape.tape import Tape
 from natslab.views import page
 from natslab.views import view as views
+from natslab.views.film import strip
 from natslab.views.frames import Frames
 from natslab.views.player import Player
 from natslab.views.scene import Scene, to_svg
@@ -88,6 +89,13 @@ class View:
         """A still of this moment for a cell's output: picture, sentence and table, no widget."""
         svg = self.svg(patterns=patterns)
         return Picture(self.name, self.text(), svg, page.note(self.player, self.player.tape.head))
+
+    def film(self, *, patterns: bool = True) -> Picture:
+        """A still of what happened last: a few moments side by side. Raises CommandError if there is none."""
+        self._settle()
+        made = strip(self.player)
+        text = f"[{self.name}] {made.sentence}\n\n{made.table.text()}"
+        return Picture(self.name, text, to_svg(made.scene, patterns=patterns))
 
     def dot(self) -> Graph:
         """The view as a graph in Graphviz's DOT language. Raises CommandError if it is none."""

@@ -9,6 +9,7 @@
     def describe(state) -> tuple[str, str]     the sentence, and the note under it ("" if none)
     def table(state) -> Table
     def dot(state) -> str                      optional: the same as a graph in DOT
+    def moments(state), frame(state)           optional: a filmstrip, see film.py
 
 No clock, no randomness, no I/O in any of them: `state.now` is the only time. Every number in the
 sentence occurs in the table, every row of the table has a mark of the same key in the picture or is
@@ -38,7 +39,9 @@ from natslab.views.scene import WIDTH, Scene, shorten
 from natslab.views.wording import short_name
 
 #: Modules of this package that are not views; every other one is.
-_HOUSE = set("view scene layout marks wording player frames deltas track show widget recording page".split())
+_HOUSE = set(
+    "view scene layout marks wording player film frames deltas track show widget recording page".split()
+)
 
 
 class ViewState(msgspec.Struct, kw_only=True):

@@ -21,6 +21,7 @@ For lessons:
     [line.text for line in g.story]     what happened, one sentence each
 """
 
+from natslab.views.raft.film import frame, moments
 from natslab.views.raft.fold import fold
 from natslab.views.raft.graph import dot
 from natslab.views.raft.picture import SOURCES, TITLE, draw
@@ -41,6 +42,8 @@ __all__ = [
     "dot",
     "draw",
     "fold",
+    "frame",
+    "moments",
     "start",
     "table",
 ]
