@@ -6,7 +6,8 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -197,6 +198,76 @@ def test_a_lost_quorum_is_an_alarm_until_it_is_back(hub: Hub, lab: Lab) -> None:
     assert state["servers"]["rows"][0]["meta"] is True
     append(Quorum(group="S-R3F-x", lost=False))
     panel.wait("state", lambda m: not m["alarms"])
+
+
+def test_of_what_is_frozen_it_says_at_once_what_follows(hub: Hub) -> None:
+    def frozen(name: str) -> Callable[[dict[str, Any]], object]:
+        return lambda m: {"kind": "frozen", "of": name} in m["alarms"]
+
+    with natslab.Lab.up(3) as lab:
+        parse("stream add ORDERS --subjects 'orders.>' --replicas 3 --defaults").run()
+        parse("consumer add ORDERS billing --pull --defaults").run()
+        panel = opened(hub)
+        state = panel.wait(
+            "state", lambda m: m["streams"]["rows"] and any(s["meta"] for s in m["servers"]["rows"])
+        )
+        (stream,) = state["streams"]["rows"]
+        assert (stream["reach"], stream["domain"], stream["plain"]) == (3, "", "ORDERS")
+        leader, (first, other) = lab.leader("ORDERS"), lab.followers("ORDERS")
+        lab.server(first).freeze()
+        panel.wait("state", lambda m: frozen(first)(m) and m["streams"]["rows"][0]["reach"] == 2)
+        lab.server(other).freeze()
+        state = panel.wait("state", frozen(other))
+        (stream,) = state["streams"]["rows"]
+        # The servers themselves find out some seconds later: until then it is inferred.
+        assert (stream["leader"], stream["reach"], stream["mute"]) == (leader, 1, False)
+        # Who does not run leads nothing, whatever it said last.
+        assert {s["name"] for s in state["servers"]["rows"] if s["meta"]} <= {leader}
+        for name in (first, other):
+            lab.server(name).thaw()
+        panel.wait("state", lambda m: m["streams"]["rows"][0]["reach"] == 3)
+        lab.cut(leader, first)
+        panel.wait("state", lambda m: m["streams"]["rows"][0]["reach"] == 2)
+
+
+def test_a_meta_leader_that_stops_is_not_called_one(hub: Hub, lab: Lab) -> None:
+    panel = opened(hub)
+    loop().post(lab.tape.append, Leader(group="_meta_", leader="n1"))
+    panel.wait("state", lambda m: m["servers"]["rows"][0]["meta"])
+    lab.server("n1").freeze()
+    panel.wait("state", lambda m: m["servers"]["rows"][0]["state"] == "frozen")
+    assert not panel.of("state")[-1]["servers"]["rows"][0]["meta"]
+    lab.server("n1").thaw()
+    panel.wait("state", lambda m: m["servers"]["rows"][0]["meta"])
+
+
+def test_the_connections_of_leafnodes_are_no_clients(hub: Hub) -> None:
+    with natslab.Lab.leafnodes("hub", ("edge1",)) as lab:
+        panel = opened(hub)
+        joined = panel.wait("state", lambda m: all(li["connected"] for li in m["links"]["rows"]))
+        parse("sub 'news.>' --as office --on hub").run()
+        parse("stream add ORDERS --subjects 'orders.>' --defaults --on hub").run()
+        parse("stream add ORDERS --subjects 'local.>' --defaults --as clerk --on edge1").run()
+        parse("kv add CFG --as clerk --on edge1").run()
+        state = panel.wait("state", lambda m: m["streams"]["total"] == 2 and m["clients"]["total"])
+        assert not joined["clients"]["total"]
+        assert [row["name"] for row in state["clients"]["rows"]] == ["office"]
+        for name, report in lab.monitor.heard.items():
+            assert {one["kind"] for one in report.connections} <= {"Client"}, name
+        counts = {row["name"]: row["connections"] for row in state["servers"]["rows"]}
+        assert counts == {"hub": 1, "edge1": 0}
+        assert lab.view("routing").state.strangers == []
+        assert "1 client" in lab.view("topology").text()
+        # Two domains may use one name; each says whose it is, and what its own domain calls it.
+        kept = panel.wait("state", lambda m: m["buckets"]["total"] == 1)
+        rows = [*kept["streams"]["rows"], *kept["buckets"]["rows"]]
+        assert [(row["name"], row["plain"], row["domain"]) for row in rows] == [
+            ("ORDERS", "ORDERS", "hub"),
+            ("ORDERS@edge1", "ORDERS", "edge1"),
+            ("CFG", "CFG", "edge1"),
+        ]
+        there = parse("stream info ORDERS --js-domain edge1 --json").run()
+        assert "local.>" in repr(there)
 
 
 def test_one_thing_in_detail(hub: Hub, lab: Lab) -> None:

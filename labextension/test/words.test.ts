@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { alarms, bytes, count, grave, missing, status, tone, why } from '../src/panel/words';
+import { alarms, bytes, count, grave, led, missing, old, status, tone, why } from '../src/panel/words';
 
 /** As JupyterLab's bundles do it: the values take the places of %1, %2. */
 const fill = (text: string, values: unknown[]): string => text.replace(/%(\d)/g, (_, i) => String(values[Number(i) - 1]));
@@ -38,6 +38,25 @@ test('alarms: lost quorum and slow consumers are seen from afar', () => {
   assert.deepEqual(text(['odd', 'x']), ['x: odd']);
   assert.equal(grave([{ kind: 'down', of: 'n1' }]), false);
   assert.equal(grave([{ kind: 'down', of: 'n1' }, { kind: 'slow', of: 'n2' }]), true);
+});
+
+test('whose words are old: only of servers that answer for what is shown', () => {
+  const said = (since: string[], ...of: string[]) => old({ all: false, since }, of, trans);
+  assert.equal(said(['n2'], 'n1', 'n2'), 'n2 is frozen: this is what it said last.');
+  assert.equal(said(['n2', 'n3'], 'n2', 'n3'), 'n2 and n3 are frozen: this is what they said last.');
+  assert.equal(said(['n2', 'n3'], 'n1'), '');
+  assert.equal(old({ all: true, since: ['n2'] }, [], trans), 'No server answers: this is what they said last.');
+});
+
+test('a leader without a majority in reach is not said to lead', () => {
+  const row = { leader: 'n1', domain: '', current: 3, reach: 3, mute: false, replicas: 3 };
+  assert.deepEqual(led(row, trans), ['R3, n1 leads']);
+  assert.deepEqual(led({ ...row, current: 2, reach: 2 }, trans), ['R3, n1 leads', '2 of 3 current']);
+  assert.deepEqual(led({ ...row, reach: 1 }, trans), ['R3, n1 says leader', 'reaches 1 of 3: cannot commit (inferred)']);
+  assert.equal(led({ ...row, replicas: 2, reach: 1 }, trans).length, 2);
+  assert.deepEqual(led({ ...row, mute: true, reach: 1 }, trans), ['R3, no leader answers']);
+  assert.deepEqual(led({ ...row, replicas: 1, current: 1, reach: 1, domain: 'edge1' }, trans), ['domain edge1']);
+  assert.deepEqual(led({ ...row, replicas: 1, current: 1, reach: 0, mute: true }, trans), ['n1 is silent']);
 });
 
 test('the status bar counts what is up', () => {

@@ -86,7 +86,7 @@ class Heard(NamedTuple):
 
     at: float  # time.monotonic()
     varz: dict[str, Any]
-    connections: list[dict[str, Any]]  # of the learner's account
+    connections: list[dict[str, Any]]  # of the learner's account; those of leafnodes are left out
 
 
 class _Stranger:
@@ -309,15 +309,17 @@ class Monitor:
         for what, said in zip(whats, links, strict=True):
             if said is not None:
                 self._between.heard(server, what, said, watched=self.watching > 0)
+        # A leafnode's connection binds the account like a client's; it is a server.
+        clients = [one for one in (connz or {}).get("connections") or [] if one.get("kind") != "Leafnode"]
         if varz is not None:
-            self.heard[server] = Heard(time.monotonic(), varz, (connz or {}).get("connections") or [])
+            self.heard[server] = Heard(time.monotonic(), varz, clients)
             self._snap(server, "varz", {key: varz[key] for key in _VARZ if key in varz})
         if accountz is not None:
             self._accounts(server, accountz.get("account_detail") or {})
         if jsz is not None:
             details = self._jetstream(server, jsz)
         if connz is not None:
-            await self._connections(server, connz.get("connections") or [])
+            await self._connections(server, clients)
         if jsz is None:
             return None
         # One that has just started does not know yet that it is in a cluster (measured).
@@ -402,8 +404,6 @@ class Monitor:
         # Our own clients may have come or gone since; what they told is on the tape first.
         self._hub.flush()
         there: set[_Cid] = set()
-        # A leafnode binds the account like a client; it is a server.
-        found = [one for one in found if one.get("kind") != "Leafnode"]
         rows, left, out = [], MOST, 0
         for one in sorted(found, key=lambda one: int(one["cid"])):
             cid, name = int(one["cid"]), str(one.get("name", ""))

@@ -36,18 +36,27 @@ export const wire = {
   heal: (a: string, b: string) => line('natslab', 'heal', a, b)
 };
 
+/** A stream or bucket by the name it has in its JetStream domain; "" where there is one domain only. */
+export interface Kept {
+  plain: string;
+  domain: string;
+}
+
+function inDomain({ domain }: Kept): string[] {
+  return domain ? ['--js-domain', domain] : [];
+}
+
 export const stream = {
-  info: (name: string) => line('js', 'stream', 'info', name),
-  consumers: (name: string) => line('js', 'consumer', 'report', name)
+  info: (of: Kept) => line('js', 'stream', 'info', of.plain, ...inDomain(of))
 };
 
 export const consumer = {
-  info: (stream: string, name: string) => line('js', 'consumer', 'info', stream, name),
-  next: (stream: string, name: string) => line('js', 'consumer', 'next', stream, name, '--hold')
+  info: (of: Kept, name: string) => line('js', 'consumer', 'info', of.plain, name, ...inDomain(of)),
+  next: (of: Kept, name: string) => line('js', 'consumer', 'next', of.plain, name, '--hold', ...inDomain(of))
 };
 
 export const bucket = {
-  list: (kind: string, name: string) => line('js', kind, 'ls', name)
+  list: (kind: string, of: Kept) => line('js', kind, 'ls', of.plain, ...inDomain(of))
 };
 
 export function kill(client: string): string {

@@ -12,7 +12,7 @@ export interface ServerRow {
   name: string;
   state: string;
   version: string;
-  meta: boolean; // it leads JetStream's meta group
+  meta: boolean; // it runs, and leads JetStream's meta group
   in: number; // messages a second
   out: number;
   mem?: number; // MB
@@ -29,11 +29,17 @@ export interface LinkRow {
   connected: boolean;
 }
 
-export interface ConsumerRow {
-  name: string;
+/** Who leads a thing, and with whom. */
+export interface Led {
   leader: string;
-  current: number;
-  mute: boolean;
+  domain: string; // of JetStream; "" where there is one only
+  current: number; // replicas that are up to date, the leader's among them
+  reach: number; // replicas that the leader reaches, its own among them: inferred
+  mute: boolean; // its leader says nothing now
+}
+
+export interface ConsumerRow extends Led {
+  name: string;
   push: boolean;
   pending: number;
   ack_pending: number;
@@ -42,33 +48,29 @@ export interface ConsumerRow {
   paused: boolean;
 }
 
-export interface StreamRow {
+export interface StreamRow extends Led {
   name: string;
+  plain: string; // as its own domain calls it
   subjects: string[];
   more: number;
   storage: string;
   retention: string;
   replicas: number;
-  leader: string;
-  current: number;
-  mute: boolean; // its leader says nothing now
   messages: number;
   bytes: number;
   origin: string;
   consumers: Cut<ConsumerRow>;
 }
 
-export interface BucketRow {
+export interface BucketRow extends Led {
   name: string;
+  plain: string; // as its own domain calls it
   kind: string;
   revisions: number;
   bytes: number;
   history: number;
   storage: string;
   replicas: number;
-  leader: string;
-  current: number;
-  mute: boolean; // its leader says nothing now
 }
 
 export interface ClientRow {

@@ -2,7 +2,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Phase } from './link';
-import type { Alarm, Cut, ServerRow } from './wire';
+import type { Alarm, Cut, Led, ServerRow, Snapshot } from './wire';
 
 type Trans = Pick<TranslationBundle, '__' | '_n'>;
 
@@ -73,6 +73,35 @@ function named(names: string[], trans: Trans): string {
   }
   const last = shown.pop() ?? '';
   return shown.length ? trans.__('%1 and %2', shown.join(', '), last) : last;
+}
+
+/** Where a thing is, and who answers for it. */
+export function led(row: Led & { replicas: number }, trans: Trans): string[] {
+  const { domain, leader, mute, replicas, reach, current } = row;
+  const said = domain ? [trans.__('domain %1', domain)] : [];
+  if (replicas === 1) {
+    return mute ? [...said, trans.__('%1 is silent', leader)] : said;
+  }
+  if (mute || !leader) {
+    return [...said, trans.__('R%1, no leader answers', replicas)];
+  }
+  if (2 * reach <= replicas) {
+    // The leader finds that out by itself after some seconds.
+    const few = trans.__('reaches %1 of %2: cannot commit (inferred)', reach, replicas);
+    return [...said, trans.__('R%1, %2 says leader', replicas, leader), few];
+  }
+  const short = current < replicas ? [trans.__('%1 of %2 current', current, replicas)] : [];
+  return [...said, trans.__('R%1, %2 leads', replicas, leader), ...short];
+}
+
+/** That what is shown is not of now; `of` are the servers whose words it is. "" when it is. */
+export function old({ all, since }: Snapshot['silent'], of: string[], trans: Trans): string {
+  if (all) {
+    return trans.__('No server answers: this is what they said last.');
+  }
+  const frozen = since.filter(name => of.includes(name));
+  const said = named(frozen, trans);
+  return said && trans._n('%2 is frozen: this is what it said last.', '%2 are frozen: this is what they said last.', frozen.length, said);
 }
 
 /** What is wrong, a sentence for each kind of it, the worst first. */

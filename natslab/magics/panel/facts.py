@@ -11,6 +11,7 @@ from typing import Any
 
 from natslab.commands.results import one_line
 from natslab.lab import Lab
+from natslab.servers import reach
 from natslab.sources.merged import Key, Report, Told
 from natslab.sources.monitor import Heard
 from natslab.tape.event import Leader, Quorum, Snap
@@ -100,16 +101,17 @@ class Facts:
 
     def _server(self, name: str, report: Heard | None) -> dict[str, Any]:
         it = self.lab.fleet.servers[name]
+        runs = it.state in ("up", "lame duck")
         rates = self._rates.setdefault(name, _Rates())
         row: dict[str, Any] = {
             "name": name,
             "state": it.state,
             "version": it.version,
-            "meta": self._groups.leader("_meta_") == name,
+            "meta": runs and self._groups.leader("_meta_") == name,
             "in": 0,
             "out": 0,
         }
-        if report is None or it.state not in ("up", "lame duck"):
+        if report is None or not runs:
             rates.forget()
             return row
         varz = report.varz
@@ -140,7 +142,7 @@ class Facts:
     # --- what is kept -----------------------------------------------------------------------
 
     def _kept(self) -> tuple[Rows, Rows]:
-        mute = set(self.lab.monitor.mute())
+        led = _Led(self.lab)
         names = sorted(key[0] for key in self._told if len(key) == 1)
         buckets = [key for key in names if key.startswith(tuple(_BUCKETS))]
         streams = [key for key in names if not key.startswith(tuple(_BUCKETS))]
@@ -150,11 +152,11 @@ class Facts:
                 consumers.setdefault(key[0], []).append(self._told[key])
         return (
             cut(
-                (_stream(self._told[(key,)], consumers.get(key, []), mute) for key in streams),
+                (_stream(self._told[(key,)], consumers.get(key, []), led) for key in streams),
                 STREAMS,
                 len(streams),
             ),
-            cut((_bucket(self._told[(key,)], mute) for key in buckets), BUCKETS, len(buckets)),
+            cut((_bucket(self._told[(key,)], led) for key in buckets), BUCKETS, len(buckets)),
         )
 
     def told(self, *key: str) -> Told | None:
@@ -293,40 +295,57 @@ class _Groups:
         return [self._of.get(group) or name(group) for group in self._lost]
 
 
-def _led(told: Told, mute: set[Key]) -> dict[str, Any]:
-    """Who leads it, how many of its replicas are up to date, and whether that server says nothing now."""
-    peers = (told.said.get("cluster") or {}).get("replicas") or []
-    return {
-        "leader": told.place,
-        "current": 1 + sum(bool(peer.get("current")) for peer in peers),
-        "mute": told.key in mute,
-    }
+class _Led:
+    """Who leads things at this moment, and with whom."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._mute = set(lab.monitor.mute())
+        self._domain_of = lab.fleet.topology.domain_of
+        self._states, self._wires = reach.states(lab.fleet), reach.wires(lab.fleet)
+        self._reached: dict[str, set[str]] = {}  # by a leader
+
+    def of(self, told: Told) -> dict[str, Any]:
+        """Its leader and domain, how many of its replicas are up to date, and how many its leader reaches
+        (itself among them; inferred: no server says so), and whether that server says nothing now.
+        """
+        peers = (told.said.get("cluster") or {}).get("replicas") or []
+        if told.place not in self._reached:
+            self._reached[told.place] = reach.reached(told.place, self._states, self._wires)
+        there = self._reached[told.place]
+        return {
+            "leader": told.place,
+            "domain": self._domain_of(told.place),
+            "current": 1 + sum(bool(peer.get("current")) for peer in peers),
+            "reach": sum(name in there for name in (told.place, *(peer.get("name", "") for peer in peers))),
+            "mute": told.key in self._mute,
+        }
 
 
-def _stream(told: Told, consumers: list[Told], mute: set[Key]) -> dict[str, Any]:
+def _stream(told: Told, consumers: list[Told], led: _Led) -> dict[str, Any]:
     config, state = told.said.get("config") or {}, told.said.get("state") or {}
     subjects = [name(s) for s in config.get("subjects") or []]
     return {
         "name": name(told.key[0]),
+        "plain": name(told.said.get("name", told.key[0])),
         "subjects": subjects[:4],
         "more": max(0, len(subjects) - 4),
         "storage": config.get("storage", ""),
         "retention": config.get("retention", ""),
         "replicas": config.get("num_replicas", 1),
-        **_led(told, mute),
+        **led.of(told),
         "messages": state.get("messages", 0),
         "bytes": state.get("bytes", 0),
         "origin": "mirror" if config.get("mirror") else "sources" if config.get("sources") else "",
-        "consumers": cut((_consumer(one, mute) for one in consumers), CONSUMERS, len(consumers)),
+        "consumers": cut((_consumer(one, led) for one in consumers), CONSUMERS, len(consumers)),
     }
 
 
-def _consumer(told: Told, mute: set[Key]) -> dict[str, Any]:
+def _consumer(told: Told, led: _Led) -> dict[str, Any]:
     one = told.said
     return {
         "name": name(told.key[1]),
         "push": bool((one.get("config") or {}).get("deliver_subject")),
-        **_led(told, mute),
+        **led.of(told),
         "pending": one.get("num_pending", 0),
         "ack_pending": one.get("num_ack_pending", 0),
         "redelivered": one.get("num_redelivered", 0),
@@ -335,18 +354,19 @@ def _consumer(told: Told, mute: set[Key]) -> dict[str, Any]:
     }
 
 
-def _bucket(told: Told, mute: set[Key]) -> dict[str, Any]:
+def _bucket(told: Told, led: _Led) -> dict[str, Any]:
     config, state = told.said.get("config") or {}, told.said.get("state") or {}
     prefix = next(p for p in _BUCKETS if told.key[0].startswith(p))
     return {
         "name": name(told.key[0].removeprefix(prefix)),
+        "plain": name(str(told.said.get("name", told.key[0])).removeprefix(prefix)),
         "kind": _BUCKETS[prefix],
         "revisions": state.get("messages", 0),
         "bytes": state.get("bytes", 0),
         "history": config.get("max_msgs_per_subject", 1),
         "storage": config.get("storage", ""),
         "replicas": config.get("num_replicas", 1),
-        **_led(told, mute),
+        **led.of(told),
     }
 
 

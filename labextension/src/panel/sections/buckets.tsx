@@ -5,13 +5,13 @@ import { Empty, Old } from './empty';
 import { Facts, IconButton, Rest, Row, Section } from '../parts';
 import { useKit } from '../kit';
 import { bucket as lines, magic, view } from '../lines';
-import { bytes, count, missing } from '../words';
+import { bytes, count, led, missing } from '../words';
 import type { BucketRow, Snapshot } from '../wire';
 
 function Bucket({ row }: { row: BucketRow }) {
   const { trans, acts, command, docks } = useKit();
   const kv = row.kind === 'kv';
-  const list = lines.list(row.kind, row.name);
+  const list = lines.list(row.kind, row);
   return (
     <Row
       testid={`bucket-${row.name}`}
@@ -24,7 +24,7 @@ function Bucket({ row }: { row: BucketRow }) {
             kv && bytes(row.bytes),
             kv && row.history > 1 && trans.__('history %1', row.history),
             row.storage === 'memory' && trans.__('in memory'),
-            row.replicas > 1 && (row.leader && !row.mute ? trans.__('R%1, %2 leads', row.replicas, row.leader) : trans.__('R%1, no leader answers', row.replicas))
+            ...led(row, trans)
           ]}
         />
       }
@@ -63,7 +63,7 @@ export function Buckets({ state }: { state: Snapshot }) {
           offer={trans.__('Insert a line that makes one')}
         />
       ) : (
-        <Old state={state} />
+        <Old state={state} of={buckets.rows.map(({ leader }) => leader)} />
       )}
       <ul className="nlp-list">
         {buckets.rows.map(row => (

@@ -21,7 +21,7 @@ export function Clients({ state }: { state: Snapshot }) {
           offer={trans.__('Insert a line that subscribes')}
         />
       ) : (
-        <Old state={state} />
+        <Old state={state} of={clients.rows.map(({ server }) => server)} />
       )}
       <ul className="nlp-list">
         {clients.rows.map(row => (

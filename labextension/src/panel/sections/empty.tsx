@@ -3,6 +3,7 @@
 import * as React from 'react';
 import { Nothing, Rest } from '../parts';
 import { useKit } from '../kit';
+import { old } from '../words';
 import type { Snapshot } from '../wire';
 
 interface EmptyProps {
@@ -32,12 +33,8 @@ export function Empty({ state: { lab, silent }, why, line, offer }: EmptyProps) 
   );
 }
 
-/** That what is shown is not of now. */
-export function Old({ state: { silent } }: { state: Snapshot }) {
+/** That what is shown is not of now; `of` are the servers whose words it is. */
+export function Old({ state: { silent }, of }: { state: Snapshot; of: string[] }) {
   const { trans } = useKit();
-  if (silent.all) {
-    return <Rest text={trans.__('No server answers: this is what they said last.')} />;
-  }
-  const frozen = silent.since.join(', ');
-  return <Rest text={frozen && trans.__('%1 is frozen: this is what it said last.', frozen)} />;
+  return <Rest text={old(silent, of, trans)} />;
 }

@@ -20,8 +20,8 @@ function Server({ row }: { row: ServerRow }) {
         <>
           {name}
           {row.meta && (
-            <abbr className="nlp-chip" title={trans.__('leads JetStream\u2019s meta group')}>
-              {trans.__('leader')}
+            <abbr className="nlp-chip" title={trans.__('It leads the meta group, in which the servers agree which streams and consumers there are, and where. Each stream with replicas has a leader of its own.')}>
+              {trans.__('leads meta')}
             </abbr>
           )}
         </>

@@ -7,10 +7,10 @@ import { Empty, Old } from './empty';
 import { Facts, Glyph, IconButton, LineButton, Rest, Row, Section } from '../parts';
 import { useKit } from '../kit';
 import { consumer as ofConsumer, magic, stream as ofStream, view } from '../lines';
-import { bytes, count, missing } from '../words';
+import { bytes, count, led, missing } from '../words';
 import type { ConsumerRow, Snapshot, StreamRow } from '../wire';
 
-function Consumer({ row, stream }: { row: ConsumerRow; stream: string }) {
+function Consumer({ row, stream }: { row: ConsumerRow; stream: StreamRow }) {
   const { trans, acts } = useKit();
   const [open, setOpen] = useState(false);
   return (
@@ -48,7 +48,7 @@ function Consumer({ row, stream }: { row: ConsumerRow; stream: string }) {
         </>
       }
     >
-      {open && <Details kind="consumer" name={row.name} of={stream} />}
+      {open && <Details kind="consumer" name={row.name} of={stream.name} />}
     </Row>
   );
 }
@@ -66,7 +66,6 @@ export function Opener({ open, text, onToggle }: { open: boolean; text: string; 
 function Stream({ row }: { row: StreamRow }) {
   const { trans, acts, command, docks } = useKit();
   const [open, setOpen] = useState(false);
-  const short = row.replicas > 1 && !row.mute && row.current < row.replicas;
   return (
     <Row
       testid={`stream-${row.name}`}
@@ -83,9 +82,7 @@ function Stream({ row }: { row: StreamRow }) {
               bytes(row.bytes),
               row.storage === 'memory' && trans.__('in memory'),
               row.retention !== 'limits' && row.retention,
-              row.replicas > 1 && (row.leader && !row.mute ? trans.__('R%1, %2 leads', row.replicas, row.leader) : trans.__('R%1, no leader answers', row.replicas)),
-              row.mute && row.replicas === 1 && trans.__('%1 is silent', row.leader),
-              short && trans.__('%1 of %2 current', row.current, row.replicas)
+              ...led(row, trans)
             ]}
           />
         </>
@@ -103,8 +100,8 @@ function Stream({ row }: { row: StreamRow }) {
           <IconButton
             sign="insert"
             label={trans.__('Insert a cell that shows %1', row.name)}
-            line={ofStream.info(row.name)}
-            onClick={() => acts.insert(magic(ofStream.info(row.name)))}
+            line={ofStream.info(row)}
+            onClick={() => acts.insert(magic(ofStream.info(row)))}
           />
         </>
       }
@@ -113,7 +110,7 @@ function Stream({ row }: { row: StreamRow }) {
       {row.consumers.total > 0 && (
         <ul className="nlp-list nlp-inner">
           {row.consumers.rows.map(each => (
-            <Consumer key={each.name} row={each} stream={row.name} />
+            <Consumer key={each.name} row={each} stream={row} />
           ))}
         </ul>
       )}
@@ -135,7 +132,7 @@ export function Streams({ state }: { state: Snapshot }) {
           offer={trans.__('Insert a line that makes one')}
         />
       ) : (
-        <Old state={state} />
+        <Old state={state} of={streams.rows.flatMap(({ leader, consumers }) => [leader, ...consumers.rows.map(each => each.leader)])} />
       )}
       <ul className="nlp-list">
         {streams.rows.map(row => (
