@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from nats.js.api import StreamConfig, StreamSource, SubjectTransform
+from nats.js.api import ExternalStream, StreamConfig, StreamSource, SubjectTransform
 from nats.js.errors import BadRequestError
 
 from natslab.lab import Lab
+from natslab.tape import event as events
 from natslab.tape.event import Drop, Event, Server, Snap, Store
 from natslab.views import mirrors
 from natslab.views.mirrors import Link, State, behind, reached, spared
@@ -56,7 +57,7 @@ class Story:
             data["sources"] = [{**one, **said} for one in reversed(more["sources"])]
         count = last - first + 1 if messages is None else messages
         data["state"] = {"first_seq": first, "last_seq": last, "messages": max(0, count)}
-        self.tell(Snap(what="stream", data=data))
+        self.tell(Snap(what="stream", data=data, place=more.get("place", "")))
 
     def store(self, stream: str, seq: int, subject: str = "", source: str = "", count: int = 1) -> None:
         headers = [("Nats-Stream-Source", source)] if source else []
@@ -269,6 +270,103 @@ def test_streams_that_copy_each_other_are_a_loop() -> None:
     assert "going round" in mirrors.describe(story.state)[1]
 
 
+# --- what the copy's server cannot know ----------------------------------------------------------
+
+EDGE1 = {"name": "EDGE", "external": {"api": "$JS.edge1.API"}}
+
+
+def far(published: int = 5) -> Story:
+    """A hub's source of a leafnode's stream: one message came, the wire is cut, and more are published."""
+    story = Story()
+    for name in ("hub", "edge1", "edge2"):
+        story.tell(Server(name=name, state="up", domain=name))
+    for name in ("edge1", "edge2"):
+        story.tell(events.Link(a=name, b="hub", type="leafnode", connected=True))
+    story.snap("EDGE", last=1, place="edge1")
+    story.store("EDGE", 1, "sensors.a")
+    story.snap("ALL", last=1, sources=[EDGE1], place="hub")
+    story.store("ALL", 1, "sensors.a", source="EDGE:abcdefgh 1 > > sensors.a")
+    story.tell(events.Link(a="edge1", b="hub", type="leafnode", state="cut"))
+    for seq in range(2, 2 + published):
+        story.store("EDGE", seq, "sensors.a")
+    story.snap("EDGE", last=1 + published, place="edge1")
+    return story
+
+
+def test_a_copy_whose_wire_is_cut_is_behind_although_its_server_says_lag_0() -> None:
+    story = far()
+    link = story.link("ALL")
+    assert (link.lag, behind(story.state, link), reached(story.state, link)) == (0, 5, 1)
+    assert mirrors.describe(story.state) == (
+        "ALL has 1 of the 6 messages of EDGE: the wire between edge1 and hub is cut.",
+        "hub still reports lag 0: it cannot know what came into EDGE. It goes on by itself when it can.",
+    )
+    scene = check(mirrors, story.state)
+    assert {"5 behind, cut off", "hub says lag 0"} <= set(texts(scene))
+    assert any(m.key == "link/EDGE>ALL/cross" for m in walk(scene.marks))
+    assert [m.key for m in walk(scene.marks) if m.state.get("what") == "lag"] == [
+        f"msg/EDGE/{n}@ALL" for n in range(2, 7)
+    ]
+    story.tell(events.Link(a="edge1", b="hub", type="leafnode", state="open", connected=True))
+    assert mirrors.describe(story.state)[0] == "ALL is 5 messages behind EDGE."
+    for seq in range(2, 7):
+        story.store("ALL", seq, "sensors.a", source=f"EDGE:abcdefgh {seq} > > sensors.a")
+    assert mirrors.describe(story.state)[0] == "ALL takes from EDGE and is caught up: 6 messages."
+
+
+def test_why_a_copy_gets_nothing() -> None:
+    story = far(0)
+    said = "ALL has all of EDGE and gets nothing now:"
+    assert mirrors.describe(story.state)[0] == f"{said} the wire between edge1 and hub is cut."
+    assert "lag" not in mirrors.describe(story.state)[1]
+    story.tell(events.Link(a="edge1", b="hub", type="leafnode", state="held"))
+    assert mirrors.describe(story.state)[0] == f"{said} the wire between edge1 and hub is held."
+    story.tell(events.Link(a="edge1", b="hub", type="leafnode", state="open"))
+    story.tell(Server(name="edge1", state="down"))
+    assert mirrors.describe(story.state)[0] == f"{said} edge1 is down."
+    check(mirrors, story.state)
+
+
+def test_a_wire_on_the_way_counts_and_another_one_does_not() -> None:
+    story = far()
+    story.tell(events.Link(a="edge1", b="hub", type="leafnode", state="open"))
+    story.tell(events.Link(a="edge2", b="hub", type="leafnode", state="cut"))
+    assert mirrors.describe(story.state)[0] == "ALL is 5 messages behind EDGE."
+    story.snap("ALL", last=1, sources=[EDGE1], place="edge2")
+    assert mirrors.describe(story.state)[0] == (
+        "ALL has 1 of the 6 messages of EDGE: the wire between edge2 and hub is cut."
+    )
+    check(mirrors, story.state)
+
+
+def test_between_servers_of_a_cluster_nobody_relays() -> None:
+    story = mirrored(last=4, copied=4)
+    for name in ("n2", "n3"):
+        story.tell(Server(name=name, state="up", cluster="C1"))
+    for a, b in (("n1", "n2"), ("n1", "n3"), ("n2", "n3")):
+        story.tell(events.Link(a=a, b=b, connected=True))
+    story.snap("ORDERS", last=4, place="n1")
+    story.snap("COPY", last=4, mirror={"name": "ORDERS"}, place="n3")
+    assert "caught up" in mirrors.describe(story.state)[0]
+    story.tell(events.Link(a="n1", b="n3", state="cut"))
+    assert "the wire between n1 and n3 is cut" in mirrors.describe(story.state)[0]
+    check(mirrors, story.state)
+
+
+def test_a_stream_of_that_name_in_another_domain_is_not_the_origin() -> None:
+    story = far()
+    story.tell(Server(name="edge1", state="up", domain="elsewhere"))
+    assert behind(story.state, story.link("ALL")) == 0
+    check(mirrors, story.state)
+
+
+def test_a_row_says_which_number_stands_in_it() -> None:
+    told = texts(check(mirrors, braided().state))
+    assert "a column is one message, with the number that it has in the stream of its row" in told
+    assert "sequence numbers of the origin, for all its copies" not in told
+    assert "sequence numbers of the origin, for all its copies" in texts(check(mirrors, mirrored().state))
+
+
 # --- pictures ---------------------------------------------------------------------------------
 
 
@@ -319,6 +417,7 @@ PICTURES: dict[str, Callable[[], Story]] = {
     "chain": chain,
     "outside": outside,
     "emptied": emptied,
+    "far": far,
 }
 
 
@@ -451,6 +550,37 @@ def until(lab: Lab, of: str, holds: Callable[[State], object], timeout: float = 
 
 async def jetstream(lab: Lab) -> Any:
     return (await lab.client("shop")).jetstream()
+
+
+def test_a_real_source_that_is_cut_off_is_behind_by_what_its_origin_holds() -> None:
+    # Before the first test with the lab of this module: there is one lab at a time.
+    with Lab.leafnodes(edges=("edge1",)) as lab:
+
+        async def sensor() -> Any:
+            return (await lab.connect("sensor", servers=[lab.server("edge1").url])).jetstream()
+
+        async def clerk() -> Any:
+            return (await lab.connect("clerk", servers=[lab.server("hub").url])).jetstream()
+
+        js, hub = lab.do(sensor()), lab.do(clerk())
+        lab.do(js.add_stream(name="EDGE", subjects=["sensors.>"]))
+        lab.do(js.publish("sensors.a", b"1"))
+        edge = StreamSource(name="EDGE", external=ExternalStream(api="$JS.edge1.API"))
+        lab.do(hub.add_stream(StreamConfig(name="ALL", sources=[edge])))
+        until(lab, "ALL", lambda s: s.links[0].carried == 1 and behind(s, s.links[0]) == 0)
+        lab.cut("edge1", "hub")
+        for i in range(5):
+            lab.do(js.publish("sensors.a", b"%d" % i))
+        state = until(lab, "ALL", lambda s: behind(s, s.links[0]) == 5)
+        said = lab.do(hub.stream_info("ALL")).sources
+        assert [source.lag for source in said] == [0], "its server cannot know better"
+        assert mirrors.describe(state) == (
+            "ALL has 1 of the 6 messages of EDGE: the wire between edge1 and hub is cut.",
+            "hub still reports lag 0: it cannot know what came into EDGE. It goes on by itself when it can.",
+        )
+        lab.heal()
+        state = until(lab, "ALL", lambda s: s.streams["ALL"].messages == 6 and not behind(s, s.links[0]), 30)
+        assert mirrors.describe(state)[0] == "ALL takes from EDGE and is caught up: 6 messages."
 
 
 def test_a_real_mirror_survives_deletes_refuses_writes_and_is_promoted(lab: Lab) -> None:

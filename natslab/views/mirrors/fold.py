@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from natslab.tape.event import Drop, Event, Snap, Store
+from natslab.tape import event as events
+from natslab.tape.event import Drop, Event, Server, Snap, Store
 from natslab.views.mirrors.state import (
     BOUNCES,
     MISSING,
     RECENT,
     STREAMS,
+    WIRES,
     Bounce,
     Link,
     State,
     Stream,
+    Wire,
     behind,
 )
 from natslab.views.view import fold_common
@@ -34,6 +37,18 @@ def fold(state: State, event: Event) -> None:
             _drop(state.streams[event.stream], event)
     elif isinstance(event, Snap) and event.what == "stream":
         _snap(state, event.data, event.t, event.place)
+    elif isinstance(event, Server):
+        state.domains[event.name] = event.domain or state.domains.get(event.name, "")
+    elif isinstance(event, events.Link):
+        _wire(state, event)
+
+
+def _wire(state: State, event: events.Link) -> None:
+    key = f"{event.a}>{event.b}"
+    if event.state == "removed":
+        state.wires.pop(key, None)
+    elif key in state.wires or len(state.wires) < WIRES:
+        state.wires[key] = Wire(a=event.a, b=event.b, type=event.type, state=event.state)
 
 
 def _stream(state: State, name: str) -> Stream | None:
@@ -161,6 +176,7 @@ def _links(state: State, stream: Stream, config: dict[str, Any], data: dict[str,
             index=index,
             filter=str(one.get("filter_subject") or ""),
             transforms=_transforms(one),
+            late=bool(one.get("opt_start_seq") or one.get("opt_start_time")),
             external=str((one.get("external") or {}).get("api", "")),
         )
         link = next((li for li in stream.links if _same(li, fresh) and li.cut == math.inf), fresh)

@@ -22,7 +22,17 @@ from natslab.views.mirrors.plan import (
     stream_of,
 )
 from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared, trouble
-from natslab.views.mirrors.words import block_title, describe, kind, pipe, span, standing, totals
+from natslab.views.mirrors.words import (
+    block_title,
+    claim,
+    cut_off,
+    describe,
+    kind,
+    pipe,
+    span,
+    standing,
+    totals,
+)
 from natslab.views.scene import Action, Flight, Legend, Mark, Path, Scene, label, points_path, text_width
 from natslab.views.view import blank
 from natslab.views.wording import amount, count_of, fit, plain, short_name
@@ -45,7 +55,7 @@ def draw(state: State) -> Scene:
         return scene
     scene.marks = [
         label("head/stream", NAMES, 128, "stream", "t11 ink3"),
-        label("head/scale", GRID, 128, "sequence numbers of the origin, for all its copies", "t11 ink3"),
+        label("head/scale", GRID, 128, _scale(shown), "t11 ink3"),
         label("total/", END, 128, totals(state), "t11 ink3 end"),
     ]
     y = TOP
@@ -69,6 +79,13 @@ def draw(state: State) -> Scene:
     scene.legend = _legend(scene.marks)
     scene.controls = _controls(state)
     return scene
+
+
+def _scale(shown: list[Block]) -> str:
+    """Which numbers stand in the rows."""
+    if any(block.slots and any(a != b for li in block.links for a, b in li.pairs) for block in shown):
+        return "a column is one message, with the number that it has in the stream of its row"
+    return "sequence numbers of the origin, for all its copies"
 
 
 def _controls(state: State) -> list[Action]:
@@ -280,6 +297,8 @@ class _Block:
             )
         marks += self.aside(key, link, y, kept)
         title = f"{short_name(link.copy, 40)}, {kind(link, copy)} of {short_name(link.origin, 40)}: {words}."
+        if cut_off(state, link):
+            title = f"{title[:-1]}: {cut_off(state, link)}."
         facts = {"behind": late, "reached": reached(state, link), "kept": kept}
         self.marks.append(sc.Group(key=key, marks=marks, title=title, state=facts))
         if trouble(state, link):
@@ -297,7 +316,9 @@ class _Block:
     def aside(self, key: str, link: Link, y: float, kept: int) -> list[Mark]:
         """The lines under the verdict: what is kept, the worst lag or a loop; and a refused write."""
         words = ""
-        if (link.copy, link.origin) in loops(self.state):
+        if claim(self.state, link):
+            words = claim(self.state, link)
+        elif (link.copy, link.origin) in loops(self.state):
             words = "a loop: both ways"
         elif kept:
             words = f"{amount(kept)} gone upstream"

@@ -11,7 +11,7 @@ from natslab.tape.subject import matches
 from natslab.views.view import ViewState
 
 # Limits of what is remembered singly; counts go on for ever.
-STREAMS, MISSING, RECENT, BOUNCES = 300, 500, 64, 20
+STREAMS, MISSING, RECENT, BOUNCES, WIRES = 300, 500, 64, 20, 400
 
 
 class Link(msgspec.Struct, omit_defaults=True):
@@ -23,6 +23,7 @@ class Link(msgspec.Struct, omit_defaults=True):
     index: int = 0  # of the sources of that copy
     filter: str = ""
     transforms: list[tuple[str, str]] = []  # subject as it was -> as it becomes
+    late: bool = False  # it does not begin with the first message of the origin
     external: str = ""  # the API prefix of another domain or account
     lag: int = 0  # messages it has not copied yet, as the server says
     peak: int = 0  # the most that ever were
@@ -77,6 +78,20 @@ class Stream(msgspec.Struct, omit_defaults=True):
         return 0 < self.first <= seq <= self.last and seq not in self.missing and self.gone == math.inf
 
 
+class Wire(msgspec.Struct, omit_defaults=True):
+    """A wire between two servers of the lab."""
+
+    a: str
+    b: str
+    type: str = "route"  # route | gateway | leafnode
+    state: str = "open"  # open | cut | held | delayed
+
+    @property
+    def blocked(self) -> bool:
+        """Whether somebody has seen to it that nothing passes."""
+        return self.state in ("cut", "held")
+
+
 class Bounce(msgspec.Struct, omit_defaults=True):
     """Somebody tried to write into a copy."""
 
@@ -94,6 +109,8 @@ class State(ViewState, kw_only=True):
     streams: dict[str, Stream] = {}
     bounces: list[Bounce] = []
     bounced: int = 0
+    wires: dict[str, Wire] = {}  # "a>b"
+    domains: dict[str, str] = {}  # server -> its JetStream domain
 
     @property
     def links(self) -> list[Link]:
@@ -114,19 +131,86 @@ def links_of(state: State) -> Iterator[Link]:
                 yield link
 
 
+def origin_of(state: State, link: Link) -> Stream | None:
+    """The stream that is read, where it is one whose own report is heard; else None.
+
+    An `external` one is looked for in its JetStream domain; what another prefix leads to is not known.
+    """
+    if not link.external:
+        return state.streams.get(link.origin)
+    parts = link.external.split(".")
+    origin = state.streams.get(link.origin)
+    if len(parts) != 3 or parts[0] != "$JS" or parts[2] != "API" or origin is None:
+        return None
+    return origin if state.domains.get(origin.place, "") == parts[1] else None
+
+
+def counted(state: State, link: Link) -> bool:
+    """Whether `behind` follows from what both streams hold, and not from the word of the copy's server."""
+    origin, copy = origin_of(state, link), state.streams.get(link.copy)
+    if link.cut < math.inf or origin is None or copy is None or not origin.known or link.patterns:
+        return False
+    if link.mirror:
+        return True
+    return not copy.last if not link.reached else copy.singly == copy.last
+
+
 def behind(state: State, link: Link) -> int:
     """How many messages the copy lacks now.
 
-    The server counts that when something comes through; of a mirror of everything the sequences tell more.
+    The server counts that when something comes through, and cannot while the origin is out of its reach;
+    of a copy of everything the sequences tell more.
     """
-    origin, copy = state.streams.get(link.origin), state.streams.get(link.copy)
-    if link.cut < math.inf or origin is None or copy is None or not origin.known:
-        return link.lag if link.cut == math.inf else 0
-    if link.mirror and not link.patterns and not link.external:
-        return max(0, origin.last - max(copy.last, origin.first - 1))
-    if link.reached and not link.patterns and not link.external and copy.singly == copy.last:
-        return max(link.lag, origin.last - max(link.reached, origin.first - 1))
-    return link.lag
+    if link.cut < math.inf:
+        return 0
+    if not counted(state, link):
+        return link.lag
+    origin, copy = state.streams[link.origin], state.streams[link.copy]
+    have = copy.last if link.mirror else link.reached
+    if not have and link.late:
+        return link.lag
+    have = max(have, origin.first - 1)
+    lacks = max(0, origin.last - have - sum(have < seq <= origin.last for seq in origin.missing))
+    return lacks if link.mirror else max(link.lag, lacks)
+
+
+def parted(state: State, link: Link) -> str:
+    """Why nothing can come from the origin to the copy now, by the wires and servers of the lab; else ""."""
+    origin, copy = origin_of(state, link), state.streams.get(link.copy)
+    if link.cut < math.inf or origin is None or copy is None or not origin.place or not copy.place:
+        return ""
+    if origin.place == copy.place:
+        return ""
+    for server in (origin.place, copy.place):
+        if (is_ := state.servers.get(server, "up")) in ("down", "frozen"):
+            return f"{server} is {is_}"
+    near, ends = _near(state, copy.place), {origin.place, copy.place}
+    shut = [w for w in state.wires.values() if w.blocked]
+    direct = [w for w in shut if {w.a, w.b} == ends]
+    # Between routes nobody relays.
+    if origin.place in near and not any(w.type == "route" for w in direct):
+        return ""
+    shut = direct or [w for w in shut if (w.a in near) != (w.b in near)]
+    if not shut:
+        return ""
+    word = "held" if all(w.state == "held" for w in shut) else "cut"
+    if len(shut) > 1:
+        return f"{len(shut)} wires between {copy.place} and {origin.place} are {word}"
+    return f"the wire between {shut[0].a} and {shut[0].b} is {word}"
+
+
+def _near(state: State, server: str) -> set[str]:
+    """The servers to which a message can get from that one."""
+    found, todo = {server}, [server]
+    while todo:
+        at = todo.pop()
+        for wire in state.wires.values():
+            if at in (wire.a, wire.b) and not wire.blocked:
+                other = wire.b if at == wire.a else wire.a
+                if other not in found and state.servers.get(other, "up") not in ("down", "frozen"):
+                    found.add(other)
+                    todo.append(other)
+    return found
 
 
 def reached(state: State, link: Link) -> int:
@@ -141,8 +225,8 @@ def reached(state: State, link: Link) -> int:
 
 def spared(state: State, link: Link) -> int:
     """How many messages the copy still has although they are gone upstream."""
-    origin, copy = state.streams.get(link.origin), state.streams.get(link.copy)
-    if origin is None or copy is None or not origin.known or link.cut < math.inf or link.external:
+    origin, copy = origin_of(state, link), state.streams.get(link.copy)
+    if origin is None or copy is None or not origin.known or link.cut < math.inf:
         return 0
     if link.mirror and not link.patterns:
         early = max(0, copy.last - origin.last)  # the report of the origin is the older one
@@ -182,7 +266,7 @@ def trouble(state: State, link: Link) -> str:
         return link.error
     if not origin.known and not link.external and link.told and state.now - link.told > 1:
         return "it is not there"
-    return ""
+    return parted(state, link)
 
 
 def urgency(state: State, link: Link) -> tuple[bool, int, int]:

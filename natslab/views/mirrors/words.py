@@ -7,7 +7,19 @@ from collections.abc import Iterator
 
 from natslab.views.mirrors.braid import beside
 from natslab.views.mirrors.plan import Block, blocks, braids, stream_of
-from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared, trouble
+from natslab.views.mirrors.state import (
+    Link,
+    State,
+    Stream,
+    behind,
+    counted,
+    links_of,
+    loops,
+    parted,
+    reached,
+    spared,
+    trouble,
+)
 from natslab.views.view import Table, silent, unheard
 from natslab.views.wording import NOTE, SENTENCE, amount, count_of, listed, plain, short_name
 
@@ -52,9 +64,11 @@ def _sentence(state: State, links: list[Link]) -> str:
     there = [li for li in links if li.cut == math.inf]
     broken = [li for li in there if trouble(state, li)]
     if broken:
-        link = broken[0]
+        link = min(broken, key=lambda li: (bool(cut_off(state, li)), -behind(state, li)))
         more = f" {count_of(len(broken), 'copy', 'copies')} have trouble." if len(broken) > 1 else ""
         start = f"{_name(link.copy)} cannot copy {_name(link.origin)}"
+        if cut_off(state, link):
+            start = _part(state, link)
         return _first(f"{start}: {trouble(state, link)}.{more}", f"{start}.{more}")
     late = sorted((li for li in there if behind(state, li)), key=lambda li: -behind(state, li))
     if late:
@@ -79,6 +93,24 @@ def _sentence(state: State, links: list[Link]) -> str:
     return f"{listed(parts).capitalize()}: every copy is caught up."
 
 
+def cut_off(state: State, link: Link) -> str:
+    """Why nothing can come through, where that is the only trouble; else ""."""
+    why = parted(state, link)
+    return why if why and trouble(state, link) == why else ""
+
+
+def _part(state: State, link: Link) -> str:
+    """How much of its origin a copy has that is cut off from it."""
+    copy, origin = _name(link.copy), _name(link.origin)
+    total = stream_of(state, link.origin).messages
+    late = min(behind(state, link), total)
+    if not counted(state, link):
+        return f"{copy} gets nothing of {origin} now"
+    if not late:
+        return f"{copy} has all of {origin} and gets nothing now"
+    return f"{copy} has {amount(total - late)} of the {count_of(total, 'message')} of {origin}"
+
+
 def _calm(state: State, link: Link) -> str:
     copy = stream_of(state, link.copy)
     have = count_of(copy.messages, "message")
@@ -91,8 +123,13 @@ def _notes(state: State, links: list[Link]) -> Iterator[str]:
     there = [li for li in links if li.cut == math.inf]
     names = [name for li in there for name in (li.copy, li.origin)]
     yield silent(state, [stream_of(state, name).place for name in names], names)
+    blind = [li for li in there if cut_off(state, li) and behind(state, li) > li.lag]
+    if blind:
+        place, what = stream_of(state, blind[0].copy).place, _name(blind[0].origin)
+        yield f"{place} still reports lag {amount(blind[0].lag)}: it cannot know what came into {what}."
     if any(trouble(state, li) for li in there):
-        yield "It goes on by itself when the origin is there."
+        far = any(cut_off(state, li) for li in there)
+        yield "It goes on by itself when it can." if far else "It goes on by itself when the origin is there."
     bounce = state.bounces[-1] if state.bounces else None
     if bounce is not None and stream_of(state, bounce.stream).mirror:
         who = short_name(bounce.client) or "A client"
@@ -141,11 +178,19 @@ def standing(state: State, link: Link) -> str:
     """How far the copy is, in a few words."""
     if link.cut < math.inf:
         return "copies no more"
-    words = trouble(state, link)
+    words, late = trouble(state, link), behind(state, link)
+    if cut_off(state, link):
+        return f"{amount(late)} behind, cut off" if late else "cut off"
     if words:
         return f"its origin{words[2:]}" if words in ("it was deleted", "it is not there") else words
-    late = behind(state, link)
     return f"{amount(late)} behind" if late else "caught up"
+
+
+def claim(state: State, link: Link) -> str:
+    """What the copy's server says of its lag, where that is less than there is; else ""."""
+    if not cut_off(state, link) or behind(state, link) <= link.lag:
+        return ""
+    return f"{plain(stream_of(state, link.copy).place)} says lag {amount(link.lag)}"
 
 
 def span(stream: Stream) -> str:
@@ -192,6 +237,12 @@ def table(state: State) -> Table:
 
 def _facts(state: State, link: Link) -> Iterator[str]:
     yield standing(state, link)
+    if cut_off(state, link):
+        yield cut_off(state, link)
+        total = stream_of(state, link.origin).messages
+        yield f"{amount(total - min(behind(state, link), total))} of {amount(total)}"
+    if claim(state, link):
+        yield claim(state, link)
     if pipe(link):
         yield pipe(link)
     if spared(state, link):
