@@ -539,7 +539,7 @@ def until(lab: Lab, of: str, holds: Callable[[State], object], timeout: float = 
     ends = time.monotonic() + timeout
     while True:
         lab.settle()
-        state = lab.view("mirrors", of).state
+        state = lab.view("mirrors", *filter(None, (of,))).state
         with contextlib.suppress(KeyError, IndexError):
             if holds(state):
                 check(mirrors, state)
@@ -581,6 +581,29 @@ def test_a_real_source_that_is_cut_off_is_behind_by_what_its_origin_holds() -> N
         lab.heal()
         state = until(lab, "ALL", lambda s: s.streams["ALL"].messages == 6 and not behind(s, s.links[0]), 30)
         assert mirrors.describe(state)[0] == "ALL takes from EDGE and is caught up: 6 messages."
+
+
+def test_real_sources_of_one_name_in_two_domains_are_two() -> None:
+    edges = ("edge1", "edge2")
+    with Lab.leafnodes(edges=edges) as lab:
+
+        async def at(server: str) -> Any:
+            return (await lab.connect(f"at {server}", servers=[lab.server(server).url])).jetstream()
+
+        hub = lab.do(at("hub"))
+        sources = [
+            StreamSource(name="EDGE", external=ExternalStream(api=f"$JS.{edge}.API")) for edge in edges
+        ]
+        lab.do(hub.add_stream(StreamConfig(name="ALL", sources=sources)))
+        for edge, count in zip(edges, (2, 3), strict=True):
+            js = lab.do(at(edge))
+            lab.do(js.add_stream(name="EDGE", subjects=[f"{edge}.>"]))
+            for i in range(count):
+                lab.do(js.publish(f"{edge}.new", b"%d" % i))
+        state = until(lab, "", lambda s: [li.carried for li in s.links] == [2, 3], 30)
+        assert [state.streams[li.origin].place for li in state.links] == list(edges)
+        assert [[a for a, _ in li.pairs] for li in state.links] == [[1, 2], [1, 2, 3]]
+        assert sorted(li.origin.partition("@")[0] for li in state.links) == ["EDGE", "EDGE"]
 
 
 def test_a_real_mirror_survives_deletes_refuses_writes_and_is_promoted(lab: Lab) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import string
 from typing import Any
 
 from natslab.tape import event as events
@@ -19,9 +21,12 @@ from natslab.views.mirrors.state import (
     Stream,
     Wire,
     behind,
+    domain_in,
 )
 from natslab.views.view import fold_common
 from natslab.views.wording import plain
+
+_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 def fold(state: State, event: Event) -> None:
@@ -108,8 +113,10 @@ def _carried(stream: Stream, header: str, event: Store) -> None:
     parts = header.split(" ")
     if len(parts) < 2 or not parts[1].isdigit():
         return
-    name, seq = parts[0].split(":")[0], int(parts[1])
-    mine = [li for li in stream.links if li.origin == name]
+    (name, _, mark), seq = parts[0].partition(":"), int(parts[1])
+    mine = [li for li in stream.links if li.origin.partition("@")[0] == name]
+    if len({li.external for li in mine}) > 1:
+        mine = [li for li in mine if (_mark(li.external) if li.external else "") == mark] or mine
     if len(mine) > 1 and len(parts) > 2:
         mine = [li for li in mine if parts[2] in (li.filter, *(a for a, _ in li.transforms))] or mine
     if not mine:
@@ -121,6 +128,11 @@ def _carried(stream: Stream, header: str, event: Store) -> None:
     link.reached = max(link.reached, seq)
     link.carried += 1
     link.moved = max(link.moved, event.t)
+
+
+def _mark(external: str) -> str:
+    """What the server puts behind a stream's name for the API prefix through which it reads it (measured)."""
+    return "".join(_DIGITS[byte % len(_DIGITS)] for byte in hashlib.sha256(external.encode()).digest()[:8])
 
 
 def _drop(stream: Stream, event: Drop) -> None:
@@ -144,6 +156,9 @@ def _snap(state: State, data: dict[str, Any], t: float, place: str) -> None:
         return
     if stream.gone < math.inf:
         stream = state.streams[name] = Stream(name=name)
+    if "@" in name:
+        for link in (li for s in state.streams.values() for li in s.links if li.external):
+            link.origin = _called(state, link.origin, link.external)
     config, now = data.get("config") or {}, data.get("state") or {}
     before = stream.last
     stream.known, stream.place = True, place
@@ -169,20 +184,21 @@ def _links(state: State, stream: Stream, config: dict[str, Any], data: dict[str,
     said = [data.get("mirror") or {}, *(data.get("sources") or [])]
     links = []
     for index, (one, whole) in enumerate(wanted):
+        external = str((one.get("external") or {}).get("api", ""))
         fresh = Link(
             copy=stream.name,
-            origin=str(one.get("name", "")),
+            origin=_called(state, str(one.get("name", "")), external),
             mirror=whole,
             index=index,
             filter=str(one.get("filter_subject") or ""),
             transforms=_transforms(one),
             late=bool(one.get("opt_start_seq") or one.get("opt_start_time")),
-            external=str((one.get("external") or {}).get("api", "")),
+            external=external,
         )
         link = next((li for li in stream.links if _same(li, fresh) and li.cut == math.inf), fresh)
         link.index = index
         for report in said:
-            if _same(_like(fresh, report), fresh):
+            if _same(_like(state, fresh, report), fresh):
                 _report(link, report, t)
                 break
         links.append(link)
@@ -199,19 +215,31 @@ def _transforms(one: dict[str, Any]) -> list[tuple[str, str]]:
     return [(str(t.get("src", "")), str(t.get("dest", ""))) for t in one.get("subject_transforms") or []]
 
 
-def _like(link: Link, report: dict[str, Any]) -> Link:
+def _called(state: State, name: str, external: str) -> str:
+    """What the stream that is read is called here: NAME@DOMAIN where another domain has one of that name."""
+    other = f"{name}@{domain_in(external)}"
+    return other if other in state.streams else name
+
+
+def _like(state: State, link: Link, report: dict[str, Any]) -> Link:
     """The link that the server reports on."""
+    external = str((report.get("external") or {}).get("api", ""))
     return Link(
         copy=link.copy,
-        origin=str(report.get("name", "")),
+        origin=_called(state, str(report.get("name", "")), external),
         mirror=link.mirror,
         filter=str(report.get("filter_subject") or ""),
         transforms=_transforms(report),
+        external=external,
     )
 
 
 def _same(a: Link, b: Link) -> bool:
-    return (a.origin, a.mirror, a.filter, a.transforms) == (b.origin, b.mirror, b.filter, b.transforms)
+    return _identity(a) == _identity(b)
+
+
+def _identity(link: Link) -> tuple[object, ...]:
+    return link.origin, link.mirror, link.filter, link.transforms, link.external
 
 
 def _report(link: Link, report: dict[str, Any], t: float) -> None:

@@ -131,6 +131,12 @@ def links_of(state: State) -> Iterator[Link]:
                 yield link
 
 
+def domain_in(external: str) -> str:
+    """The JetStream domain that an API prefix leads to; "" where it is another prefix."""
+    parts = external.split(".")
+    return parts[1] if len(parts) == 3 and (parts[0], parts[2]) == ("$JS", "API") else ""
+
+
 def origin_of(state: State, link: Link) -> Stream | None:
     """The stream that is read, where it is one whose own report is heard; else None.
 
@@ -138,11 +144,10 @@ def origin_of(state: State, link: Link) -> Stream | None:
     """
     if not link.external:
         return state.streams.get(link.origin)
-    parts = link.external.split(".")
-    origin = state.streams.get(link.origin)
-    if len(parts) != 3 or parts[0] != "$JS" or parts[2] != "API" or origin is None:
+    domain, origin = domain_in(link.external), state.streams.get(link.origin)
+    if not domain or origin is None:
         return None
-    return origin if state.domains.get(origin.place, "") == parts[1] else None
+    return origin if state.domains.get(origin.place, "") == domain else None
 
 
 def counted(state: State, link: Link) -> bool:
