@@ -67,8 +67,9 @@ def moments(state: State) -> Film:
             note=f"Let one: %natslab kill {do}, and look again some seconds later.",
         )
     trouble = _trouble(group, one)
-    began = trouble.t if trouble is not None else one.t - max(0.0, one.silence)
-    out = [Moment("healthy", t=began - 1e-6)]
+    heard = one.t - max(0.0, one.silence)  # all was well when a heartbeat last came
+    began = trouble.t if trouble is not None else heard
+    out = [Moment("healthy", t=min(began - 1e-6, heard))]
     if one.silence >= QUIET:
         out.append(Moment("silence", t=max(began, one.t - one.silence / 2)))
     lead = next((x for x in group.story if x.what == "lead" and x.of == [one.who] and x.n > one.n), None)
