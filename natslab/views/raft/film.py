@@ -61,7 +61,11 @@ def moments(state: State) -> Film:
         return Film(sentence, note=note if state.of else "Name a group: %natslab picture raft STREAM --film")
     one = next((e for e in reversed(group.elections) if e.won and e.before), None)
     if one is None:
-        do = "meta" if group.type == "meta" else f"leader({group.stream})"
+        do = (
+            "meta"
+            if group.type == "meta"
+            else f"leader({','.join(filter(None, (group.stream, group.consumer)))})"
+        )
         return Film(
             f"No other server has taken over {name_of(group)} yet: there is nothing to show in frames.",
             note=f"Let one: %natslab kill {do}, and look again some seconds later.",
