@@ -211,7 +211,7 @@ class Lab:
 
         Raises LabError when another lab is up, ServerError when a server does not start.
         """
-        options |= {"store": Path(store) if store is not None else None, "port": port}
+        options |= {"store": store, "port": port}
         alone = servers == 1 and not clustered
         topology = single(**options) if alone else cluster(servers, wires=wires, **options)
         return cls._up(topology, name, watch)
@@ -226,7 +226,10 @@ class Lab:
         wires: bool = True,
         **options: Any,
     ) -> Lab:
-        """The same with clusters joined by gateways: `Lab.supercluster({"EAST": 3, "WEST": 3})`."""
+        """The same with clusters joined by gateways: `Lab.supercluster({"EAST": 3, "WEST": 3})`.
+
+        `options` are those of `up`, store and port among them.
+        """
         return cls._up(supercluster(sizes, wires=wires, **options), name, watch)
 
     @classmethod
@@ -243,7 +246,8 @@ class Lab:
     ) -> Lab:
         """The same with a hub and leafnodes; each is a JetStream domain of its name.
 
-        With more than one of `servers` the hub is a cluster of that name: n1, n2, ...
+        With more than one of `servers` the hub is a cluster of that name: n1, n2, ... `options` are those
+        of `up`, store and port among them.
         """
         return cls._up(leafnodes(hub, edges, servers=servers, wires=wires, **options), name, watch)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -229,3 +232,60 @@ class TestRemoval:
         error = refusal("js stream add THREE --subjects three --replicas 3 --defaults")
         assert "and JetStream has 2 servers" in error.what
         assert refusal(f"server raft peer-remove {gone} -f").what == f"{gone} is not in the meta group."
+
+
+class TestFlagsOfEveryShape:
+    """What `up` may be told holds for a supercluster and for leafnodes too."""
+
+    @pytest.mark.parametrize("shape", ["super EAST=1 WEST=1", "leaf hub edge1"])
+    def test_they_reach_the_servers(self, shape: str, tmp_path: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        flags = f"--store {tmp_path / 'kept'} --port {port} --http --no-watch --no-wires --max-payload 64k"
+        try:
+            go(f"natslab {shape} {flags}")
+            lab = natslab.current()
+            first, second = lab.servers
+            assert lab.fleet.servers[first].port == port != lab.fleet.servers[second].port
+            for name in (first, second):
+                said = lab.server(name).report("varz")
+                assert said["max_payload"] == 64 * 1024
+                with socket.create_connection(("127.0.0.1", lab.fleet.servers[name].http or 0), 2):
+                    pass
+                assert Path(said["jetstream"]["config"]["store_dir"]).is_relative_to(tmp_path / "kept" / name)
+            assert not lab.fleet.links
+            assert repr(go(f"natslab {shape} {flags}")).startswith("The lab is already up")
+            assert refusal(f"natslab {shape}").what == "Another lab is up in this kernel."
+            go("pub a b")
+            assert not [e for e in lab.tape.between(0, lab.tape.head) if type(e).__name__ != "Mark"]
+        finally:
+            go("natslab down")
+
+    @pytest.mark.parametrize(("shape", "where"), [("super EAST=1 WEST=1", "WEST-n1"), ("leaf hub e", "e")])
+    def test_streams_are_kept(self, shape: str, where: str, tmp_path: Path) -> None:
+        line = f"natslab {shape} --store {tmp_path}"
+        domain = "--js-domain e" if "leaf" in shape else ""
+        place = "" if domain else "--cluster WEST"
+        try:
+            go(line)
+            go(f"js stream add KEPT --subjects kept --defaults {place} {domain}")
+            go(f"pub kept x -J --on {where}")
+            go("natslab down")
+            go(line)
+            end = time.monotonic() + 30
+            while True:  # its servers elect
+                try:
+                    assert go(f"js stream info KEPT {domain} --timeout 2s").state.messages == 1
+                    return
+                except NatslabError:
+                    assert time.monotonic() < end
+                    time.sleep(0.1)
+        finally:
+            go("natslab down")
+
+    @pytest.mark.parametrize("shape", ["up", "super EAST=1 WEST=1", "leaf hub edge1"])
+    def test_what_makes_no_sense(self, shape: str) -> None:
+        assert refusal(f"natslab {shape} --port 99999").what == "99999 is not a port."
+        assert refusal(f"natslab {shape} --max-payload 1G").what.startswith("--max-payload must be")
+        assert natslab.lab._current is None

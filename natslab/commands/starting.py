@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import click
 
 from natslab import lab as labs
 from natslab.commands.connect import Line
-from natslab.commands.flags import COUNT, FILE, NUMBER, flag, switch
+from natslab.commands.flags import COUNT, FILE, NUMBER, flag, switch, together
 from natslab.commands.places import place
 from natslab.commands.results import Rows, Text, one_line
 from natslab.commands.tree import NATSLAB
@@ -34,15 +33,22 @@ class Size(click.ParamType[int]):
         return int(found[1]) * int(unit)
 
 
-_WATCH = switch(
-    "--watch",
-    default=True,
-    help="record what happens (the default); --no-watch: no pictures, nothing added to messages",
-)
-_WIRES = switch(
-    "--wires",
-    default=True,
-    help="join servers by wires that can be cut (the default); --no-wires: directly",
+#: What every lab may have, whatever its shape.
+_ANY_SHAPE = together(
+    flag("--port", type=NUMBER, help="port of the first server; the system picks one otherwise"),
+    flag("--store", type=FILE, help="a folder that keeps streams after the lab"),
+    flag("--max-payload", type=Size(), help="the largest message, e.g. 64k"),
+    switch(
+        "--watch",
+        default=True,
+        help="record what happens (the default); --no-watch: no pictures, nothing added to messages",
+    ),
+    switch(
+        "--wires",
+        default=True,
+        help="join servers by wires that can be cut (the default); --no-wires: directly",
+    ),
+    switch("--http", help="open the unauthenticated monitoring port too"),
 )
 _NAME = flag("--name", help="what the pictures call the lab")
 
@@ -50,58 +56,24 @@ _NAME = flag("--name", help="what the pictures call the lab")
 @NATSLAB.verb("up", example="%natslab up", mark="")
 @click.argument("name", required=False)
 @flag("--servers", type=COUNT, default=1, show_default=True, help="so many servers, as one cluster")
-@flag("--port", type=NUMBER, help="port of the first server; the system picks one otherwise")
-@flag("--store", type=FILE, help="a folder that keeps streams after the lab")
-@flag("--max-payload", type=Size(), help="the largest message, e.g. 64k")
-@_WATCH
-@_WIRES
+@_ANY_SHAPE
 @switch("--cluster", help="one server too is a cluster, so that %natslab add can add others")
-@switch("--http", help="open the unauthenticated monitoring port too")
 @switch("--js", default=True, hidden=True, help="accepted; JetStream is always on")
-def up(
-    line: Line,
-    name: str | None,
-    servers: int,
-    port: int | None,
-    store: Path | None,
-    max_payload: int | None,
-    watch: bool,
-    wires: bool,
-    cluster: bool,
-    http: bool,
-    js: bool,
-) -> Text:
+def up(line: Line, name: str | None, servers: int, cluster: bool, js: bool, **said: Any) -> Text:
     """Start real nats-servers for this notebook."""
-    if port is not None and not 1 <= port <= 65535:
-        raise CommandError(f"{port} is not a port.", "Choose one from 1024 to 65535, or leave out --port.")
-    options: dict[str, Any] = {}
-    if max_payload is not None:
-        if not 1 <= max_payload <= 64 * 1024 * 1024:
-            raise CommandError("--max-payload must be between 1 byte and 64 MiB.", "The usual limit is 1M.")
-        options["max_payload"] = max_payload
-    if http:
-        options["http"] = True
+    options = _checked(**said)
     before = _present()
-    lab = Lab.up(
-        servers,
-        name=_called(name, before),
-        store=store,
-        port=port,
-        watch=watch,
-        wires=wires,
-        clustered=cluster,
-        **options,
-    )
+    lab = Lab.up(servers, name=_called(name, before), clustered=cluster, **options)
     return _is_up(line, lab, before)
 
 
 @NATSLAB.verb("super", example="%natslab super EAST=3 WEST=3", mark="")
 @click.argument("clusters", nargs=-1)
 @_NAME
-@_WATCH
-@_WIRES
-def supercluster(line: Line, clusters: tuple[str, ...], name: str | None, watch: bool, wires: bool) -> Text:
+@_ANY_SHAPE
+def supercluster(line: Line, clusters: tuple[str, ...], name: str | None, **said: Any) -> Text:
     """Start clusters that are joined by gateways: each word says a cluster's name and its servers."""
+    options = _checked(**said)
     sizes: dict[str, int] = {}
     for word in clusters:
         cluster, sign, number = word.partition("=")
@@ -113,7 +85,7 @@ def supercluster(line: Line, clusters: tuple[str, ...], name: str | None, watch:
             raise CommandError(f"The cluster {cluster} is there twice.", "Give each its own name.")
         sizes[cluster] = int(number)
     before = _present()
-    lab = Lab.supercluster(sizes, name=_called(name, before), watch=watch, wires=wires)
+    lab = Lab.supercluster(sizes, name=_called(name, before), **options)
     return _is_up(line, lab, before)
 
 
@@ -122,16 +94,9 @@ def supercluster(line: Line, clusters: tuple[str, ...], name: str | None, watch:
 @click.argument("edges", nargs=-1)
 @flag("--servers", type=COUNT, default=1, show_default=True, help="so many servers of the hub")
 @_NAME
-@_WATCH
-@_WIRES
+@_ANY_SHAPE
 def leaf(
-    line: Line,
-    hub: str | None,
-    edges: tuple[str, ...],
-    servers: int,
-    name: str | None,
-    watch: bool,
-    wires: bool,
+    line: Line, hub: str | None, edges: tuple[str, ...], servers: int, name: str | None, **said: Any
 ) -> Text:
     """Start a hub and leafnodes that connect to it.
 
@@ -139,8 +104,9 @@ def leaf(
     """
     if hub is None:
         raise CommandError("leaf needs a hub and an edge.", "For example: %natslab leaf hub edge1")
+    options = _checked(**said)
     before = _present()
-    lab = Lab.leafnodes(hub, edges, servers=servers, name=_called(name, before), watch=watch, wires=wires)
+    lab = Lab.leafnodes(hub, edges, servers=servers, name=_called(name, before), **options)
     return _is_up(line, lab, before)
 
 
@@ -175,6 +141,17 @@ def remove(line: Line, server: str | None, force: bool) -> Text:
         result.notes.append(f"{joined(short)} {have} fewer replicas now than asked for.")
     result.notes += _cost(lab)
     return result
+
+
+def _checked(port: int | None, max_payload: int | None, **said: Any) -> dict[str, Any]:
+    """What the flags of every shape ask for, as Lab.up takes it."""
+    if port is not None and not 1 <= port <= 65535:
+        raise CommandError(f"{port} is not a port.", "Choose one from 1024 to 65535, or leave out --port.")
+    if max_payload is not None:
+        if not 1 <= max_payload <= 64 * 1024 * 1024:
+            raise CommandError("--max-payload must be between 1 byte and 64 MiB.", "The usual limit is 1M.")
+        said["max_payload"] = max_payload
+    return {"port": port, **said}
 
 
 def _called(name: str | None, before: Lab | None) -> str:

@@ -240,11 +240,13 @@ def _check_name(name: str, of: str) -> None:
 
 
 def _made(names: Iterable[str], common: Mapping[str, object], **own: object) -> Topology:
-    """Of what labs have in common: port, max_payload, store, http, and mappings.
+    """Of what labs have in common: port, max_payload, store (a path), http, and mappings.
 
     A mapping leads to one subject, or to weighted targets.
     """
     mappings: Mapping[str, str | tuple[Target, ...]] = common.get("mappings") or {}  # type: ignore[assignment]
     targets = {source: (Target(to),) if isinstance(to, str) else tuple(to) for source, to in mappings.items()}
     made = Topology(names=tuple(names), **own)  # type: ignore[arg-type]
-    return dataclasses.replace(made, **{**common, "mappings": targets})  # type: ignore[arg-type]
+    store = common.get("store")
+    kept = Path(store) if store is not None else None  # type: ignore[arg-type]
+    return dataclasses.replace(made, **{**common, "store": kept, "mappings": targets})  # type: ignore[arg-type]
