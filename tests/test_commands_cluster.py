@@ -437,6 +437,25 @@ class TestMissing:
         error = refusal(go, "natslab kill leader(ORDERS)")
         assert error.what == "Nobody leads ORDERS now." and "3 to 11 s" in error.hint
 
+    @pytest.mark.parametrize("seen", [True, False])
+    def test_a_stream_that_only_one_server_has(self, lab: Lab, go: Go, seen: bool) -> None:
+        """Nobody else reports it: the lab remembers, also of one that was made a moment ago."""
+        go("js stream add ONE --subjects one --defaults")
+        go("pub one x -J")
+        if seen:
+            lab.settle(3)
+        holder = lab.leader("ONE")
+        lab.server(holder).kill()
+        for line in ("pub one x -J", "js stream info ONE", "js stream get ONE 1", "js stream purge ONE -f"):
+            error = refusal(go, f"{line} --timeout 700ms")
+            assert error.what == f"Stream ONE is only on {holder}: {holder} is down.", line
+            assert error.hint == f"%natslab restart {holder}"
+        error = refusal(go, "natslab kill leader(ONE)")
+        assert error.what == "No server that runs has a stream called 'ONE'."
+        assert error.hint == f"{holder} is down or frozen: %natslab status"
+        error = refusal(go, "pub nowhere x -J --timeout 700ms")
+        assert error.what == "No stream takes messages on nowhere."
+
     def test_cut_off(self, lab: Lab, go: Go) -> None:
         self.stream_on_n1(go)
         lab.isolate("n1")

@@ -83,6 +83,7 @@ lab = natslab.current()
 %nats stream add S --subjects s --replicas 3 --defaults
 %natslab cut n1 n2
 %natslab hold n2 n3
+%natslab freeze n3
 fleet = lab.fleet
 servers, links = fleet.servers.values(), fleet.links.values()
 pids = [s.pid for s in servers]

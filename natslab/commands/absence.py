@@ -29,6 +29,7 @@ from natslab.errors import (
 from natslab.servers.jsapi import JetStreamError
 from natslab.servers.jserrors import named_in
 from natslab.servers.reach import ASLEEP, middle, states
+from natslab.tape.event import Snap, Store
 from natslab.tape.subject import matches
 
 #: JetStream's codes for what servers that are missing cause.
@@ -140,8 +141,8 @@ async def _missing(line: Line, error: NatslabError) -> NatslabError | None:
             "Its servers elect one, which takes up to 10 s after a failure; then do it again.",
         )
     if lost is None and away and isinstance(error, Timeout):
-        # Whom it was for was gone, and somebody has taken over meanwhile.
-        lost = f"{error.what[:-1]}: {reasons(away, away)}.", "The others have a leader: do it again."
+        back = "; ".join(remedies(away, away))
+        lost = f"{error.what[:-1]}: {reasons(away, away)}.", f"Do it again; or first: {back}"
     if lost is None:
         return None
     what, hint = lost
@@ -240,7 +241,29 @@ async def _group(line: Line, stream: str, subject: str, here: str) -> Group:
                 if leader == name:
                     return found  # only the leader says since when it leads
                 known = known or found
-    return known or Group()
+    return known or _remembered(line, stream, subject)
+
+
+def _remembered(line: Line, stream: str, subject: str) -> Group:
+    """The same of a stream whose only server is down or frozen: as the tape has it."""
+    asleep = [name for name, state in states_of(line).items() if state in ASLEEP]
+    if not asleep or not (stream or subject):
+        return Group()
+    tape, newer = line.lab.tape, set()
+    for event in reversed(tape.between(tape.first, tape.head)):
+        if isinstance(event, Snap) and event.what == "stream" and event.data["name"] not in newer:
+            name, config = event.data["name"], event.data.get("config") or {}
+            newer.add(name)
+            alone = event.place in asleep and config.get("num_replicas", 1) == 1
+            takes = subject and any(matches(s, subject) for s in config.get("subjects") or [])
+            if alone and (name == stream or takes) and not event.data.get("gone"):
+                return Group(name, (event.place,), event.place)
+        if not isinstance(event, Store) or event.code or event.stream in newer or len(asleep) > 1:
+            continue
+        # Stored a moment ago, and nobody who is awake has such a stream.
+        if event.stream == stream or event.subject == subject:
+            return Group(event.stream, (asleep[0],), asleep[0])
+    return Group()
 
 
 def _since(cluster: Mapping[str, Any]) -> float:

@@ -20,7 +20,7 @@ from natslab import lab as labs
 from natslab.commands import trouble
 from natslab.commands.places import place
 from natslab.commands.results import one_line
-from natslab.errors import ClientError, CommandError, LabError, NatslabError, ServerError
+from natslab.errors import ClientError, CommandError, LabError, NatslabError, ServerError, joined
 from natslab.servers.jsapi import PREFIX, Api, JetStreamError
 from natslab.servers.reach import middle, reached, states, wires
 
@@ -241,8 +241,11 @@ class Line:
         on = self.common.get("on")
         used = [servers[on]] if on in servers else list(servers.values())
         if used and all(s.state == "down" for s in used):
-            names = " and ".join(s.name for s in used)
-            raise ServerError(f"{names} is down.", f"Start it again: %natslab restart {used[0].name}")
+            names, it = joined(s.name for s in used), "it" if len(used) == 1 else "them"
+            again = "; ".join(f"%natslab restart {s.name}" for s in used[: len(used) // 2 + 1])
+            raise ServerError(
+                f"{names} {'is' if len(used) == 1 else 'are'} down.", f"Start {it} again: {again}"
+            )
 
     def trouble(self) -> NatslabError | None:
         """Why the lab does not answer, when it can be known: its server is down or frozen."""
@@ -270,7 +273,7 @@ class Line:
                 )
             if server.state == "frozen":
                 return ServerError(
-                    f"{server.name} is frozen and did not answer within {self.timeout:g} s.",
+                    f"{server.name} is frozen and does not answer.",
                     f"Let it go on: %natslab thaw {server.name}. What was sent may still arrive then.",
                 )
         return None

@@ -559,9 +559,29 @@ def _sentence(root: Group, error: Exception, said: list[str]) -> CommandError:
         elif param is not None:
             flag = param.name or ""
         return CommandError(f"{flag}: {_plain(error.message)}", hint, _of_value(error, param, said))
+    if isinstance(error, click.BadOptionUsage):  # which says no verb
+        wants = "needs" if "requires" in error.message else "takes no"
+        of = " ".join([root.name or "", *_verb(root, said)])
+        return CommandError(
+            f"{error.option_name} {wants} {'a ' if wants == 'needs' else ''}value.",
+            f"Help: %{of} --help",
+            error.option_name,
+        )
     if isinstance(error, click.ClickException):
         return CommandError(f"{name}: {_plain(error.message)}", hint)
     return CommandError(f"{_quoted(' '.join(said))} cannot be understood.", hint)
+
+
+def _verb(root: Group, said: list[str]) -> list[str]:
+    """The words of the line that lead to its verb."""
+    at: Verb | Group | None = root
+    words = []
+    for word in said:
+        at = at.find(word) if isinstance(at, Group) else None
+        if at is None:
+            break
+        words.append(word)
+    return words
 
 
 def _of_value(error: click.BadParameter, param: click.Parameter | None, said: list[str]) -> str:

@@ -72,6 +72,12 @@ async def group(fleet: Fleet, stream: str, consumer: str | None = None) -> Group
             else:
                 claims.append((-1.0, name, (), domain))
     if stream not in known:
+        silent = [name for name in fleet.servers if name not in running(fleet, list(fleet.servers))]
+        if silent:
+            raise LabError(
+                f"No server that runs has a stream called {stream!r}.",
+                f"{joined(silent)} {'is' if len(silent) == 1 else 'are'} down or frozen: %natslab status",
+            )
         hint = there(sorted(known)) if known else "There is none; make one: %js stream add NAME --replicas 3"
         raise LabError(f"There is no stream called {stream!r}.", hint)
     if not claims:
