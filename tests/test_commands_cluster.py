@@ -18,6 +18,7 @@ from natslab.lab import Lab
 from natslab.loop import run
 from natslab.magics.complete import complete
 from natslab.servers.jsapi import JetStreamError
+from natslab.tape.event import Store
 
 Go = Callable[..., Any]
 NAMES = ("n1", "n2", "n3")
@@ -438,12 +439,16 @@ class TestMissing:
         assert error.what == "Nobody leads ORDERS now." and "3 to 11 s" in error.hint
 
     @pytest.mark.parametrize("seen", [True, False])
-    def test_a_stream_that_only_one_server_has(self, lab: Lab, go: Go, seen: bool) -> None:
+    def test_a_stream_that_only_one_server_has(
+        self, lab: Lab, go: Go, seen: bool, wait_for: Callable[..., float]
+    ) -> None:
         """Nobody else reports it: the lab remembers, also of one that was made a moment ago."""
         go("js stream add ONE --subjects one --defaults")
+        head = lab.tape.head
         go("pub one x -J")
         if seen:
             lab.settle(3)
+        wait_for(lambda: any(isinstance(e, Store) for e in lab.tape.between(head, lab.tape.head)))
         holder = lab.leader("ONE")
         lab.server(holder).kill()
         for line in ("pub one x -J", "js stream info ONE", "js stream get ONE 1", "js stream purge ONE -f"):
