@@ -15,7 +15,7 @@ import pytest
 import natslab
 from natslab import front
 from natslab.commands import parse
-from natslab.errors import NatslabError
+from natslab.errors import NatslabError, Timeout
 from natslab.lab import Lab
 from natslab.magics.complete import complete
 from natslab.tape import event
@@ -144,7 +144,7 @@ def test_wires(lab: Lab, wait_for: WaitFor) -> None:
     assert refusal("natslab hold n1 n2")[0] == "The wire between n1 and n2 is cut already."
     assert ["n1-n2", "wire, cut"] in go("natslab status").rows
     assert says("natslab heal n1 n2") == (
-        "The wire between n1 and n2 is whole again. Who was cut off catches up in up to 18 s."
+        "The wire between n1 and n2 is whole again. Replicas that were cut off catch up in up to 18 s."
     )
     assert says("natslab hold n1 n3") == "The wire between n1 and n3 is held. Heal: %natslab heal n1 n3"
     assert says("natslab delay n1 n3 80ms") == (
@@ -172,6 +172,21 @@ def test_wires(lab: Lab, wait_for: WaitFor) -> None:
     assert "natslab cut n2 n1" in " ".join(faults)
 
 
+def test_who_waits_in_vain_is_told_of_the_wire(lab: Lab) -> None:
+    heard = go("nats sub vain --on n3")
+    try:
+        with pytest.raises(Timeout) as late:
+            heard.wait(count=1, timeout=0.05)
+        assert "%natslab picture routing" in late.value.hint
+        go("natslab cut n1 n3")
+        with pytest.raises(Timeout) as late:
+            heard.wait(count=1, timeout=0.05)
+        assert late.value.hint == "The wire between n1 and n3 is cut: %natslab picture topology"
+    finally:
+        heard.stop()
+        go("natslab heal")
+
+
 def test_isolated_and_healed(lab: Lab) -> None:
     old = lab.leader("ORDERS")
     others = " and ".join(name for name in lab.servers if name != old)
@@ -181,7 +196,8 @@ def test_isolated_and_healed(lab: Lab) -> None:
         f"If it led anything, the others have another leader in 3 to 11 s. Heal: %natslab heal {old}"
     )
     assert passed_over(first) == "SERVER the leader of ORDERS"
-    assert says("natslab heal") == "Every wire is whole again. Who was cut off catches up in up to 18 s."
+    healed = says("natslab heal")
+    assert healed == "Every wire is whole again. Replicas that were cut off catch up in up to 18 s."
     assert says("natslab cut --isolate n1") == (
         "n1 is isolated: its wires to n2 and n3 are cut. "
         "If it led anything, the others have another leader in 3 to 11 s. Heal: %natslab heal n1"

@@ -61,6 +61,15 @@ def next_name(kind: str) -> str:
             return name
 
 
+def _where_to_look() -> str:
+    """A hint for who waits in vain."""
+    with contextlib.suppress(LabError):
+        for link in labs.current().fleet.links.values():
+            if link.state in ("cut", "held"):
+                return f"{link.said[:1].upper()}{link.said[1:]} is {link.state}: %natslab picture topology"
+    return "Did the publisher use that subject? %natslab picture routing shows who published what."
+
+
 class Handle(Result):
     """A subscription of its own connection that goes on in the background.
 
@@ -144,7 +153,7 @@ class Handle(Result):
                 of = f" of {wanted}" if wanted else ""
                 raise Timeout(
                     f"{self.what}: {self.count}{of} messages came within {timeout:g} s.",
-                    "Did the publisher use that subject? %natslab picture routing shows who published what.",
+                    _where_to_look(),
                 ) from None
         if count and self.count < count:
             raise Timeout(

@@ -86,7 +86,7 @@ def heal(line: Line, servers: tuple[str, ...], isolate: str | None) -> Text:
     healed = lab.heal(*(one.name for one in sides))
     made = Wires([lab.fleet.link(a, b) for a, b in healed], sides)
     late = any(before[link.names] == "cut" and link.type == "route" for link in made.links)
-    after = " Who was cut off catches up in up to 18 s." if late else ""
+    after = " Replicas that were cut off catch up in up to 18 s." if late else ""
     return made.text(f"{made.said} whole again.{after}")
 
 
