@@ -631,6 +631,12 @@ def test_what_is_not_there_is_said() -> None:
     gone.healthy()
     gone.tell(Snap(place="n1", what="stream", data={"name": "ORDERS", "gone": True}))
     assert raft.describe(gone.state)[0] == "There is no stream ORDERS."
+    # A line that works as it stands: with a subject, and with as many replicas as there can be.
+    line = "Make one: %js stream add ORDERS --subjects 'orders.>'"
+    assert raft.describe(gone.state)[1] == f"{line} --defaults"
+    meta(gone, 0)
+    assert raft.describe(gone.state)[1] == f"{line} --replicas 3 --defaults"
+    check(raft, gone.state)
 
 
 def test_where_no_messages_are_seen_reports_tell() -> None:

@@ -58,6 +58,21 @@ def desk(shared: Lab, wait_for: Callable[..., float]) -> Iterator[Desk]:
             desk.do(f"js stream rm {name} -f")
 
 
+def offered(text: str) -> str:
+    """The line that a view offers."""
+    return next(part for part in text.splitlines() if "Make one: %" in part).partition("Make one: %")[2]
+
+
+@pytest.mark.parametrize("view", ["acks", "stream"])
+def test_the_line_that_a_view_of_no_stream_offers_makes_one(desk: Desk, view: str) -> None:
+    line = offered(desk.says(view, "NEW"))
+    desk.do(line)
+    assert "Make one" not in desk.until("NEW", view, "NEW")
+    assert desk.do("js stream info NEW").config.subjects == ["new.>"]
+    desk.do("js stream rm NEW -f")
+    assert offered(desk.until("Make one", "stream", "NEW")) == line
+
+
 def test_a_marker_that_is_over_is_no_missing_marker(desk: Desk) -> None:
     desk.do("js kv add SESSIONS --marker-ttl 1s", "js kv create SESSIONS sue in --ttl 1s")
     words = desk.until("; its marker, revision 2, stayed 1 s and went too.", "kv", "SESSIONS")

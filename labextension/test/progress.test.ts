@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { folderOf, isLesson, progressOf, titleOf } from '../src/panel/progress';
+import { folderOf, isLesson, progressOf, ranWell, titleOf } from '../src/panel/progress';
 import { notebook, STARTS } from '../src/starts';
 
 test('a lesson is known by its number', () => {
@@ -13,14 +13,26 @@ test('a lesson is known by its number', () => {
 
 test('progress counts the code cells that ran for this person, not outputs that were stored', () => {
   const cells = [
-    { cell_type: 'code', id: 'a', execution_count: 1 },
-    { cell_type: 'markdown', id: 'b' },
-    { cell_type: 'code', id: 'c', execution_count: 2 }
+    { cell_type: 'code', id: '24-01', execution_count: 1 },
+    { cell_type: 'markdown', id: '24-02' },
+    { cell_type: 'code', id: '24-c-00', execution_count: 2 }
   ];
-  const of = (natslab: unknown) => progressOf({ cells, metadata: { natslab } } as never);
+  const of = (natslab: unknown) => progressOf({ cells, metadata: { natslab } } as never, 'notebooks/24-raft.ipynb');
   assert.deepEqual(of(undefined), { done: 0, of: 2 });
-  assert.deepEqual(of({ ran: ['a', 'b', 'gone'] }), { done: 1, of: 2 });
+  assert.deepEqual(of({ ran: ['24-01', '24-02', '24-77'] }), { done: 1, of: 2 });
   assert.deepEqual(of({ ran: 'nonsense' }), { done: 0, of: 2 });
+});
+
+test('cells that somebody added are no part of the lesson: who tries things out can finish', () => {
+  const cells = ['24-01', '5f0c2a9e', '24', '23-01', undefined].map(id => ({ cell_type: 'code', id }));
+  const ran = ['24-01', '5f0c2a9e', '23-01'];
+  assert.deepEqual(progressOf({ cells, metadata: { natslab: { ran } } } as never, '24-raft-Copy1.ipynb'), { done: 1, of: 1 });
+  assert.deepEqual(progressOf({ cells, metadata: {} } as never, '30-mine.ipynb'), { done: 0, of: 0 });
+});
+
+test('a cell that is there to fail did well when it failed; no other did', () => {
+  assert.ok(ranWell(true, undefined) && ranWell(false, ['check', 'raises-exception']));
+  assert.ok(!ranWell(false, undefined) && !ranWell(false, ['check']) && !ranWell(false, 'raises-exception'));
 });
 
 test('a new notebook is one that Jupyter takes', () => {

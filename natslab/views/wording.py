@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Sequence
 
@@ -71,6 +72,13 @@ def count_of(n: int, one: str, many: str = "") -> str:
 def in_words(n: int) -> str:
     """A small whole number as a word, e.g. "two"; 0 is "no"."""
     return _SMALL[n] if n < len(_SMALL) else str(n)
+
+
+def new_stream(name: str, replicas: int = 1) -> str:
+    """The line that makes a stream of that name, with a subject made from it."""
+    subject = "".join(c for c in name.lower() if c.isalnum() or c in "-_") or "orders"
+    words = ["%js stream add", shlex.quote(plain(name)[:40]), f"--subjects '{subject[:40]}.>'"]
+    return " ".join([*words, *([f"--replicas {replicas}"] if replicas > 1 else []), "--defaults"])
 
 
 def listed(names: Sequence[str]) -> str:

@@ -71,3 +71,5 @@ def test_a_lesson_asks_before_it_shows_and_checks_after(path: Path) -> None:
     assert len(checks) >= 4
     assert all("assert " in c.source for c in checks)
     assert len({c.id for c in notebook.cells}) == len(notebook.cells)
+    # By this the panel tells the lesson's cells from those that a learner adds.
+    assert all(c.id.startswith(f"{path.name[:2]}-") for c in notebook.cells)

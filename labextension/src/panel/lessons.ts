@@ -1,10 +1,10 @@
-// The lessons, and how far somebody has come in each: which of its cells ran well for them.
+// The lessons, and how far somebody has come in each: which of its cells ran as they should for them.
 
 import { NotebookActions, type INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import type { INotebookContent } from '@jupyterlab/nbformat';
 import type { Contents } from '@jupyterlab/services';
 import { Signal, type ISignal } from '@lumino/signaling';
-import { folderOf, isLesson, progressOf, titleOf, type Progress } from './progress';
+import { folderOf, isLesson, progressOf, ranWell, titleOf, type Progress } from './progress';
 
 const FOLDERS = ['', 'notebooks/']; // where JupyterLab was started, or below
 const FIRST = '00-meet-the-lab.ipynb';
@@ -31,7 +31,7 @@ export class Lessons {
   ) {
     NotebookActions.executed.connect((_, { notebook, cell, success }) => {
       const panel = tracker.find(each => each.content === notebook);
-      if (panel && success && cell.model.type === 'code' && isLesson(panel.context.path)) {
+      if (panel && cell.model.type === 'code' && ranWell(success, cell.model.getMetadata('tags')) && isLesson(panel.context.path)) {
         this.ran(panel, cell.model.id);
       }
     });
@@ -88,7 +88,7 @@ export class Lessons {
         ? (open.context.model.toJSON() as unknown)
         : ((await this.contents.get(path).catch(() => null))?.content as unknown);
       if (notebook) {
-        this.read.set(path, { modified: last_modified, progress: progressOf(notebook as INotebookContent) });
+        this.read.set(path, { modified: last_modified, progress: progressOf(notebook as INotebookContent, path) });
       }
     }
     this.show(path, this.read.get(path)?.progress ?? null);
@@ -111,7 +111,7 @@ export class Lessons {
     }
     const folder = folderOf(panel.context.path);
     if (this.folder === null || folder === this.folder) {
-      this.show(panel.context.path, progressOf(model.toJSON() as unknown as INotebookContent));
+      this.show(panel.context.path, progressOf(model.toJSON() as unknown as INotebookContent, panel.context.path));
     }
   }
 }

@@ -1,4 +1,4 @@
-// How far a lesson has come: of its code cells those that ran well, as its own metadata say.
+// How far a lesson has come: of its code cells those that ran as they should, as its own metadata say.
 
 import type { INotebookContent } from '@jupyterlab/nbformat';
 
@@ -23,8 +23,17 @@ export function folderOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1);
 }
 
-export function progressOf(notebook: Pick<INotebookContent, 'cells' | 'metadata'>): Progress {
-  const ids = notebook.cells.filter(cell => cell.cell_type === 'code').map(cell => cell.id);
+/** Whether a cell did what it should: some are there to fail. */
+export function ranWell(success: boolean, tags: unknown): boolean {
+  return success || (Array.isArray(tags) && tags.includes('raises-exception'));
+}
+
+/** Of the cells that came with a lesson, which begin with its number; who tries things out adds others, as Jupyter names them. */
+export function progressOf(notebook: Pick<INotebookContent, 'cells' | 'metadata'>, path: string): Progress {
+  const own = `${path.slice(folderOf(path).length).slice(0, 2)}-`;
+  const ids = notebook.cells
+    .filter(({ cell_type, id }) => cell_type === 'code' && String(id).startsWith(own))
+    .map(cell => cell.id);
   const kept = (notebook.metadata as { natslab?: { ran?: unknown } }).natslab?.ran;
   const ran = new Set(Array.isArray(kept) ? kept : []);
   return { done: ids.filter(id => ran.has(id)).length, of: ids.length };

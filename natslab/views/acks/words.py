@@ -8,7 +8,7 @@ from natslab.views.acks.plan import Plan, plan_of
 from natslab.views.acks.state import Cell, Consumer, State, Totals, totals_of
 from natslab.views.scene import text_width
 from natslab.views.view import Table, silent, unheard
-from natslab.views.wording import amount, count_of, listed, short_name
+from natslab.views.wording import amount, count_of, listed, new_stream, short_name
 
 STATES = {
     "flight": "delivered, not acked",
@@ -254,8 +254,10 @@ def _empty(state: State) -> tuple[str, str]:
         return unheard(state), "What consumers wait for appears here when one is up."
     if not state.streams:
         if state.of:
-            name = short_name(state.of[0], 40)
-            return f"There is no stream {name}.", "Make it: %js stream add " + name
+            return (
+                f"There is no stream {short_name(state.of[0], 40)}.",
+                f"Make one: {new_stream(state.of[0])}",
+            )
         return (
             "There is no stream yet.",
             "A stream keeps messages: %js stream add ORDERS --subjects 'orders.>' --defaults",

@@ -25,7 +25,7 @@ from natslab.views.raft.state import (
 from natslab.views.raft.story import entries
 from natslab.views.scene import text_width
 from natslab.views.view import Table, unheard
-from natslab.views.wording import amount, count_of, in_words, listed, short_name
+from natslab.views.wording import amount, count_of, in_words, listed, new_stream, short_name
 
 Words = tuple[str, str]
 
@@ -343,7 +343,9 @@ def _missing(state: State) -> Words:
     if len(state.of) > 1:
         return f"No RAFT group of a consumer {short_name(state.of[1], 30)} of {name} is known.", ""
     if stream is None:
-        return f"There is no stream {name}.", f"Make one: %js stream add {name} --replicas N"
+        # As many as are usual, where that many agree with each other.
+        most = min(3, max((len(group.peers) for group in state.groups.values()), default=1))
+        return f"There is no stream {name}.", f"Make one: {new_stream(state.of[0], most)}"
     if stream.replicas == 1:
         note = f"Give it more: %js stream edit {name} --replicas N"
         return f"{name} has one replica: nothing to agree on, and nobody to take over.", note

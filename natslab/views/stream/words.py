@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from natslab.views.stream.plan import READERS, SHELVES, Column, shelves_of
 from natslab.views.stream.reasons import LONG, WHOLE, made_room
 from natslab.views.stream.state import Answer, Gone, Reader, Slot, State, Stream
 from natslab.views.view import Table, silent, unheard
-from natslab.views.wording import NOTE, SENTENCE, amount, count_of, in_words, listed, plain, short_name
+from natslab.views.wording import (
+    NOTE,
+    SENTENCE,
+    amount,
+    count_of,
+    in_words,
+    listed,
+    new_stream,
+    plain,
+    short_name,
+)
 
 CARDS = 8  # streams that are drawn when there are several
 KINDS = {"limits": "limits", "workqueue": "work queue", "interest": "interest"}
@@ -93,7 +102,9 @@ def _said(state: State) -> tuple[str, Iterator[str]]:
         return _several(shown), _notes_of_all(state, shown)
     stream = shown[0]
     if not stream.exists:
-        return f"{name_of(stream)} {ended(stream)}, and its messages with it.", iter([_make(stream.name)])
+        return f"{name_of(stream)} {ended(stream)}, and its messages with it.", iter(
+            [f"Make one: {new_stream(stream.name)}"]
+        )
     return _one(stream), _notes(state, stream)
 
 
@@ -102,20 +113,15 @@ def ended(stream: Stream) -> str:
     return "went with the server's memory" if stream.lost else "was deleted"
 
 
-def _make(name: str) -> str:
-    quoted = shlex.quote(plain(name)[:40])
-    return f"Make one: %js stream add {quoted} --subjects '{quoted.lower().strip(chr(39))}.>' --defaults"
-
-
 def _nothing(state: State) -> tuple[str, Iterator[str]]:
     if unheard(state):
         return unheard(state), iter(["Streams appear here when one is up."])
     name = state.of[0] if state.of else "ORDERS"
     if state.of:
         return f"There is no stream called {listed([short_name(o, 24) for o in state.of])}.", iter(
-            [_make(name)]
+            [f"Make one: {new_stream(name)}"]
         )
-    return "No stream yet: nothing that is published is kept.", iter([_make(name)])
+    return "No stream yet: nothing that is published is kept.", iter([f"Make one: {new_stream(name)}"])
 
 
 def _one(stream: Stream) -> str:
