@@ -14,6 +14,7 @@ import pytest
 import natslab
 from natslab import front
 from natslab.commands import parse
+from natslab.errors import NatslabError
 from natslab.lab import Lab
 from natslab.loop import loop, run
 from natslab.magics.panel.hub import Hub
@@ -308,6 +309,51 @@ def test_a_view_is_asked_for_beside_the_notebook_that_ran_the_line(hub: Hub, lab
     assert here.wait("dock") == {"op": "dock", "view": "routing", "of": ["orders.>"], "side": "right"}
     assert not hub.dock(view, "right", "tab-3")
     assert other.of("dock") == []
+
+
+def test_a_click_in_a_view_is_told_to_every_panel_as_its_line(hub: Hub) -> None:
+    here, other = opened(hub, "a", "tab-1"), opened(hub, "b", "tab-2", watch=False)
+    here.wait("state")
+    front.use(front.Front(act=hub.act))
+    try:
+        with natslab.Lab.up() as lab:
+            began = here.wait("state", lambda m: m["lab"])["lab"]["started"]
+            assert here.ask("run", line="nats pub a b")["lab"] == began
+            place = docked(hub, "topology")
+            place.wait("fresh")
+            place.say(op="hello")
+            scene = place.wait("scene", lambda m: "natslab kill n1" in str(m))["scene"]
+            key, i = next(
+                (mark["key"], i)
+                for mark in marks_of(scene)
+                for i, action in enumerate(mark.get("actions", []))
+                if action["line"] == "natslab kill n1"
+            )
+            place.say(op="act", key=key, i=i)
+            for panel in (here, other):
+                told = panel.wait("acted")
+                assert (told["line"], told["lab"], told["error"]) == ("natslab kill n1", began, "")
+                assert told["said"].startswith("n1 is dead")
+            # What could not be done says so there as well, and to the stage.
+            with pytest.raises(NatslabError):
+                front.act("natslab cut n1 n9")
+            assert "n9" in here.wait("acted", lambda m: m["act"] > told["act"])["error"]
+            assert lab.server("n1").state == "down"
+        assert here.ask("run", line="natslab --help")["lab"] == 0
+    finally:
+        front.use(None)
+
+
+def marks_of(one: Any) -> Iterator[dict[str, Any]]:
+    """Everything in a scene that has a key."""
+    if isinstance(one, dict):
+        if "key" in one:
+            yield one
+        for value in one.values():
+            yield from marks_of(value)
+    elif isinstance(one, list):
+        for value in one:
+            yield from marks_of(value)
 
 
 def docked(hub: Hub, view: str, *of: str) -> Comm:

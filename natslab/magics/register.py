@@ -241,8 +241,10 @@ class Loaded:
 
         if _loaded is self:
             words.set_names(lambda: self.ip.user_ns)
-            dock = self._door.dock if self._door is not None else None
-            front.use(front.Front(act=act, dock=dock, tell=Waiting(self.ip)))
+            door = self._door
+            doing = door.act if door is not None else act
+            dock = door.dock if door is not None else None
+            front.use(front.Front(act=doing, dock=dock, tell=Waiting(self.ip)))
 
     def before(self, kind: str, name: str) -> Any:
         """The magic ("line" or "cell") of that name before ours; None when there was none."""

@@ -3,33 +3,36 @@
 import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Signal, type ISignal } from '@lumino/signaling';
+import { kept, type Done } from './done';
 import type { KernelLink } from './link';
 import { Refusal } from './link';
 import { LOAD, magic } from './lines';
 import type { Links } from './links';
 
-const KEPT = 8;
-
-/** A line that a button stood for, and what became of it. */
-export interface Done {
-  n: number;
-  line: string; // as in a cell
-  running: boolean;
-  said: string;
-  hint: string;
-  failed: boolean;
-}
-
 export class Acts {
-  /** The newest first. */
-  readonly done: Done[] = [];
+  private done: Done[] = [];
   private n = 0;
   private _changed = new Signal<this, void>(this);
 
   constructor(
     private links: Links,
     private trans: TranslationBundle
-  ) {}
+  ) {
+    links.acted.connect((_, { kernel, act, line, lab, said, error, hint }) => {
+      // Two notebooks with one kernel hear of it twice.
+      if (!this.done.some(each => each.kernel === kernel && each.act === act)) {
+        const entry = this.note(magic(line), false, kernel);
+        Object.assign(entry, { act, lab });
+        this.settle(entry, error || said, hint, !!error);
+      }
+    });
+  }
+
+  /** What was done in the active notebook's kernel, the newest first. */
+  get shown(): Done[] {
+    const kernel = this.links.active?.kernel.id ?? '';
+    return this.done.filter(each => each.kernel === kernel);
+  }
 
   get changed(): ISignal<this, void> {
     return this._changed;
@@ -37,12 +40,13 @@ export class Acts {
 
   /** Run a line in the active notebook's kernel. Resolves to whether that went well. */
   async run(line: string, link: KernelLink | null = this.links.active): Promise<boolean> {
-    const entry = this.note(magic(line), true);
+    const entry = this.note(magic(line), true, link?.kernel.id, link?.state?.lab?.started);
     try {
       if (!link) {
         throw new Refusal(this.trans.__('There is no kernel.'));
       }
-      const { said } = await link.ask('run', { line });
+      const { said, lab } = await link.ask('run', { line });
+      entry.lab = lab || entry.lab; // a line may end a lab, or begin one
       return this.settle(entry, said, '', false);
     } catch (e) {
       const gone = this.trans.__('The kernel has gone away.');
@@ -53,8 +57,8 @@ export class Acts {
 
   /** Run natslab's first line, which no natslab is there to run yet: as code in the kernel. */
   async load(panel: NotebookPanel | null = this.links.panel): Promise<boolean> {
-    const entry = this.note(LOAD, true);
     const kernel = panel?.sessionContext.session?.kernel;
+    const entry = this.note(LOAD, true, kernel?.id);
     if (!kernel) {
       return this.settle(entry, this.trans.__('There is no kernel.'), '', true);
     }
@@ -67,7 +71,8 @@ export class Acts {
 
   /** A line that something else did, e.g. a view that moved beside the notebook. */
   tell(line: string): void {
-    this.note(magic(line), false);
+    const { active } = this.links;
+    this.note(magic(line), false, active?.kernel.id, active?.state?.lab?.started);
   }
 
   /** Put lines into a new cell below the active one, without running it. */
@@ -93,10 +98,9 @@ export class Acts {
     await navigator.clipboard.writeText(text);
   }
 
-  private note(line: string, running: boolean): Done {
-    const entry = { n: ++this.n, line, running, said: '', hint: '', failed: false };
-    this.done.unshift(entry);
-    this.done.length = Math.min(this.done.length, KEPT);
+  private note(line: string, running: boolean, kernel = '', lab = 0): Done {
+    const entry: Done = { n: ++this.n, line, kernel, lab, running, said: '', hint: '', failed: false };
+    this.done = kept([entry, ...this.done]);
     this._changed.emit();
     return entry;
   }

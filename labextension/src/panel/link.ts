@@ -3,7 +3,7 @@
 import type { Kernel, KernelMessage } from '@jupyterlab/services';
 import type { JSONObject } from '@lumino/coreutils';
 import { Signal, type ISignal } from '@lumino/signaling';
-import { snapshot, VERSION, type Dock, type FromKernel, type Questions, type Snapshot } from './wire';
+import { snapshot, VERSION, type Acted, type Dock, type FromKernel, type Questions, type Snapshot } from './wire';
 
 const TARGET = 'natslab';
 const HELLO = 'natslab.hello'; // the comm that a kernel says hello on: nobody opens it
@@ -68,6 +68,7 @@ export class KernelLink {
   private over = false;
   private _changed = new Signal<this, void>(this);
   private _docked = new Signal<this, Dock>(this);
+  private _acted = new Signal<this, Acted>(this);
 
   /** `client` names this page and notebook; the same one after a reload takes the place of the former. */
   constructor(
@@ -88,6 +89,11 @@ export class KernelLink {
   /** A line of a cell asked for a view beside the notebook. */
   get docked(): ISignal<this, Dock> {
     return this._docked;
+  }
+
+  /** A click in a view was done. */
+  get acted(): ISignal<this, Acted> {
+    return this._acted;
   }
 
   /** Whether this kernel's news are wanted, and how many a second at most. */
@@ -208,6 +214,9 @@ export class KernelLink {
         }
         break;
       }
+      case 'acted':
+        this._acted.emit(message);
+        break;
       case 'dock':
         this._docked.emit(message);
         break;

@@ -5,11 +5,16 @@ import { NotebookActions, type INotebookTracker, type Notebook, type NotebookPan
 import type { Kernel } from '@jupyterlab/services';
 import { Signal, type ISignal } from '@lumino/signaling';
 import { KernelLink } from './link';
-import type { Dock } from './wire';
+import type { Acted, Dock } from './wire';
 
 /** A view was asked for beside this notebook. */
 export interface DockFor extends Dock {
   panel: NotebookPanel;
+}
+
+/** A click in a view was done in this kernel. */
+export interface ActedIn extends Acted {
+  kernel: string;
 }
 
 interface Bound {
@@ -24,6 +29,7 @@ export class Links {
   private running = new Map<Notebook, number>(); // cells that were handed to the kernel and have not ended
   private _changed = new Signal<this, void>(this);
   private _docked = new Signal<this, DockFor>(this);
+  private _acted = new Signal<this, ActedIn>(this);
   private _anyChanged = new Signal<this, void>(this);
   private _phased = new Signal<this, void>(this);
 
@@ -60,6 +66,10 @@ export class Links {
 
   get docked(): ISignal<this, DockFor> {
     return this._docked;
+  }
+
+  get acted(): ISignal<this, ActedIn> {
+    return this._acted;
   }
 
   /** The active notebook. */
@@ -132,6 +142,7 @@ export class Links {
           }
           this._anyChanged.emit();
         });
+        link.acted.connect((_, acted) => this._acted.emit({ ...acted, kernel: kernel.id }));
         link.docked.connect((_, dock) => this._docked.emit({ ...dock, panel }));
       }
       this.show();

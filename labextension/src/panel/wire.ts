@@ -107,7 +107,7 @@ export interface Alarm {
 export interface Lab {
   name: string;
   watched: boolean;
-  started: number;
+  started: number; // unix seconds
   mode: string;
 }
 
@@ -177,7 +177,7 @@ export interface Help {
 
 /** What each question needs and gets. */
 export interface Questions {
-  run: { needs: { line: string }; gets: { said: string } };
+  run: { needs: { line: string }; gets: { said: string; lab: number } };
   inspect: { needs: { kind: string; name: string; of: string }; gets: { facts: [string, string][] } };
   complete: { needs: Place; gets: { items: { text: string; says: string }[]; from: number } };
   help: { needs: Place; gets: { help: Help | null } };
@@ -190,7 +190,18 @@ export interface Dock {
   side: string;
 }
 
+/** A click in a view, as the line that it stands for, and what became of it. */
+export interface Acted {
+  act: number;
+  line: string;
+  lab: number; // when the lab began; 0 when there is none
+  said: string;
+  error: string;
+  hint: string;
+}
+
 export type FromKernel =
   | ({ op: 'state' } & Snapshot)
   | ({ op: 'answer'; id: number; error?: string; hint?: string } & Record<string, unknown>)
+  | ({ op: 'acted' } & Acted)
   | ({ op: 'dock' } & Dock);

@@ -48,6 +48,10 @@ class Door:
         if self._hub is not None:
             self._hub.close()
 
+    def act(self, line: str) -> object:
+        """Run the line behind a click in a view; panels are told of it."""
+        return self._run(line) if self._hub is None else self._hub.act(line)
+
     def dock(self, view: Any, side: str) -> bool:
         """Put a view beside the notebook of the cell that runs; False when nobody there can."""
         return self._hub is not None and self._hub.dock(view, side, self._session())

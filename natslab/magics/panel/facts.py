@@ -42,6 +42,11 @@ def name(text: object, limit: int = 120) -> str:
     return one_line(str(text), limit)
 
 
+def began(lab: Lab) -> float:
+    """When the lab began, unix seconds: no two have the same."""
+    return round(lab.tape.started, 3)
+
+
 class Facts:
     """One lab as the panel shows it. Lives on natslab's loop."""
 
@@ -76,7 +81,7 @@ class Facts:
             "lab": {
                 "name": lab.name,
                 "watched": lab.watched,
-                "started": round(lab.tape.started),
+                "started": began(lab),
                 "mode": lab.tape.cursor.mode,
             },
             "servers": cut(servers, SERVERS, len(servers)),

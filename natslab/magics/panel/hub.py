@@ -8,6 +8,7 @@ Target `natslab`, opened by the browser with `{"version", "client"}`. What trave
                       inspect {id, kind, name, of}
                       complete | help {id, cell, line, column}, check {id, cell}     for the editor
     kernel -> panel   state {seq, ...}         a whole snapshot, when something changed
+                      acted {act, line, ...}   a click in a view was done, as that line
                       answer {id, ...}         to each of the above that has an id
                       dock {view, of, side}    a line asked for a view beside the notebook
 
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -72,6 +74,7 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._facts: facts.Facts | None = None
         self._catalogue: list[dict[str, str]] = []
+        self._acts = itertools.count(1)
         self._stops: list[Callable[[], None]] = []
         self._of_lab: list[Callable[[], None]] = []
 
@@ -106,6 +109,20 @@ class Hub:
             loop().post(self._send, panel, message)
         return bool(pages)
 
+    def act(self, line: str) -> object:
+        """Run the line behind a click in a view, and tell the panels of it."""
+        done = {"said": "", "error": "", "hint": ""}
+        try:
+            result = self._run(line)
+            done["said"] = _said(result)
+            return result
+        except Exception as e:
+            done |= _refused(e)
+            raise
+        finally:
+            message = {"op": "acted", "act": next(self._acts), "line": line, "lab": _began(), **done}
+            loop().post(self._tell, message)
+
     def close(self) -> None:
         """The extension is unloaded: every panel is told so."""
         loop().post(self._close)
@@ -121,6 +138,10 @@ class Hub:
         if not self._stops:
             self._stops = [labs.listen(lambda: loop().post(self._other_lab))]
             self._other_lab()
+
+    def _tell(self, message: Mapping[str, Any]) -> None:
+        for panel in list(self._panels.values()):
+            self._send(panel, message)
 
     def _dock(self, docked: Docked) -> None:
         # The same place after a reload of the page, or one of a page that went without a word.
@@ -247,18 +268,15 @@ class Hub:
         answer: dict[str, Any] = {"op": "answer", "id": data.get("id")}
         try:
             answer |= self._WORK[op](self, data)
-        except NatslabError as e:
-            answer |= {"error": e.what, "hint": e.hint}
         except Exception as e:  # a fault of ours must not leave the panel waiting
-            answer |= {"error": f"This could not be done: {type(e).__name__}.", "hint": ""}
+            answer |= _refused(e)
         loop().post(self._send, panel, answer)
         if op == "run":
             loop().post(self._dirty.set)
 
     def _do(self, data: Mapping[str, Any]) -> dict[str, Any]:
         result = self._run(str(data.get("line", ""))[:10_000])
-        said = "" if result is None else repr(result)
-        return {"said": one_line(said.partition("\n")[0], 300)}
+        return {"said": _said(result), "lab": _began()}
 
     def _look(self, data: Mapping[str, Any]) -> dict[str, Any]:
         kind, name, of = (str(data.get(key, ""))[:300] for key in ("kind", "name", "of"))
@@ -281,6 +299,25 @@ class Hub:
         "help": _help,
         "check": _check,
     }
+
+
+def _said(result: object) -> str:
+    """The first line of what a line gave back."""
+    return "" if result is None else one_line(repr(result).partition("\n")[0], 300)
+
+
+def _refused(e: Exception) -> dict[str, str]:
+    if isinstance(e, NatslabError):
+        return {"error": e.what, "hint": e.hint}
+    return {"error": f"This could not be done: {type(e).__name__}.", "hint": ""}
+
+
+def _began() -> float:
+    """When the lab that there is began; 0 when there is none."""
+    try:
+        return facts.began(labs.current())
+    except LabError:
+        return 0
 
 
 def _place(data: Mapping[str, Any]) -> tuple[str, int, int]:

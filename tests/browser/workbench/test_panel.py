@@ -143,6 +143,52 @@ def test_each_notebook_its_own_lab(bench: Callable[..., Bench], jupyter: Jupyter
     b.up()
 
 
+def test_a_click_in_a_view_is_a_line_at_the_foot_until_another_lab_begins(
+    bench: Callable[..., Bench],
+) -> None:
+    b = bench("foot.ipynb", [f"{START}\n%natslab view topology", "%natslab down\n%natslab up"])
+    b.nb.run(0)
+    b.up()
+    expect(b.panel.locator("[data-testid='done']")).to_have_count(0)
+    stage = b.page.locator(".natslab.nl")
+    stage.locator("[data-key='srv/n1']").click()
+    stage.locator(".nl-menu").get_by_role("menuitem", name="Kill").click()
+    expect(b.done.locator("code")).to_have_text("%natslab kill n1")
+    expect(b.done).to_contain_text("n1 is dead")
+    expect(b.done).not_to_contain_text("of an earlier lab")
+    b.nb.run(1)
+    expect(b.done).to_contain_text("of an earlier lab")
+    b.button("Freeze n1").click()
+    expect(b.done.locator("code")).to_have_text("%natslab freeze n1")
+    expect(b.done).not_to_contain_text("of an earlier lab")
+
+
+def test_a_cell_that_is_there_to_fail_counts_and_one_that_somebody_adds_does_not(
+    bench: Callable[..., Bench],
+) -> None:
+    b = bench("02-subjects-and-wildcards.ipynb")
+    lesson, cells = b.row("lesson-02"), "window.jupyterapp.shell.currentWidget.content.widgets"
+    expect(lesson).to_contain_text("Subjects")
+
+    def run(index: int) -> None:
+        b.page.evaluate(f"i => {{ {cells.removesuffix('.widgets')}.activeCellIndex = i; }}", index)
+        b.nb.command("notebook:run-cell")
+
+    failing = b.page.evaluate(
+        f"() => {cells}.findIndex(c => c.model.getMetadata('tags')?.includes('raises-exception'))"
+    )
+    run(failing)
+    expect(lesson).to_contain_text(re.compile(r"1 of \d+ cells"))
+    of = re.search(r"1 of (\d+) cells", lesson.inner_text())
+    assert of
+    b.nb.command("notebook:insert-cell-below")
+    b.page.evaluate(f"i => {cells}[i].model.sharedModel.setSource('print(1 + 1)')", failing + 1)
+    run(failing + 1)
+    expect(b.page.locator(".jp-OutputArea-output", has_text="2").last).to_be_visible()
+    run(failing + 3 if failing < 3 else 1)
+    expect(lesson).to_contain_text(f"2 of {of[1]} cells")
+
+
 def test_lessons_know_what_has_been_run(bench: Callable[..., Bench]) -> None:
     b = bench("00-meet-the-lab.ipynb")
     lesson = b.row("lesson-00")

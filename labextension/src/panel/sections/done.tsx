@@ -4,9 +4,9 @@ import * as React from 'react';
 import { useState } from 'react';
 import { IconButton } from '../parts';
 import { useKit } from '../kit';
-import type { Done } from '../acts';
+import { past, type Done } from '../done';
 
-function Line({ entry }: { entry: Done }) {
+function Line({ entry, lab }: { entry: Done; lab: number }) {
   const { trans, acts, links } = useKit();
   const [copied, setCopied] = useState(false);
   const copy = (): void => {
@@ -27,6 +27,7 @@ function Line({ entry }: { entry: Done }) {
           onClick={() => acts.insert(entry.line)}
         />
       </div>
+      {past(entry, lab) && <p>{trans.__('of an earlier lab')}</p>}
       {entry.running && <p>{trans.__('runs\u2026')}</p>}
       {entry.said && <p>{entry.said}</p>}
       {entry.hint && <p className="nlp-hint">{entry.hint}</p>}
@@ -35,26 +36,28 @@ function Line({ entry }: { entry: Done }) {
 }
 
 export function DoneLines() {
-  const { trans, acts } = useKit();
+  const { trans, acts, links } = useKit();
   const [all, setAll] = useState(false);
-  const shown = all ? acts.done : acts.done.slice(0, 1);
+  const done = acts.shown;
+  const lab = links.active?.state?.lab?.started ?? 0;
+  const shown = all ? done : done.slice(0, 1);
   return (
     <section className="nlp-footer" aria-label={trans.__('What you clicked, as lines')}>
-      {acts.done.length === 0 ? (
+      {done.length === 0 ? (
         <p className="nlp-rest">{trans.__('What you click appears here as the line that does the same.')}</p>
       ) : (
         <>
           <div className="nlp-footer-head">
             <span>{trans.__('The same as a line')}</span>
-            {acts.done.length > 1 && (
+            {done.length > 1 && (
               <button type="button" className="nlp-link" aria-expanded={all} onClick={() => setAll(!all)}>
-                {all ? trans.__('only the last') : trans._n('%1 earlier', '%1 earlier', acts.done.length - 1)}
+                {all ? trans.__('only the last') : trans._n('%1 earlier', '%1 earlier', done.length - 1)}
               </button>
             )}
           </div>
           <div role="status">
             {shown.map(entry => (
-              <Line key={entry.n} entry={entry} />
+              <Line key={entry.n} entry={entry} lab={lab} />
             ))}
           </div>
         </>

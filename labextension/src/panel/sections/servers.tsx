@@ -16,27 +16,28 @@ function Server({ row }: { row: ServerRow }) {
     <Row
       testid={`server-${name}`}
       sign={<Light tone={tone(row.state)} title={state(row.state, trans)} />}
-      name={
+      name={name}
+      right={running ? undefined : state(row.state, trans)}
+      under={
         <>
-          {name}
+          <Facts
+            of={[
+              row.version,
+              row.mem !== undefined && `${row.mem} MB`,
+              row.connections !== undefined && trans._n('%1 client', '%1 clients', row.connections),
+              running && (row.in || row.out ? trans.__('%1/s in, %2/s out', count(row.in), count(row.out)) : trans.__('idle')),
+              !!row.slow && trans._n('%1 slow consumer', '%1 slow consumers', row.slow)
+            ]}
+          />
           {row.meta && (
-            <abbr className="nlp-chip" title={trans.__('It leads the meta group, in which the servers agree which streams and consumers there are, and where. Each stream with replicas has a leader of its own.')}>
+            <abbr
+              className="nlp-chip"
+              title={trans.__('It leads the meta group, in which the servers agree which streams and consumers there are, and where. A stream with replicas has a leader of its own.')}
+            >
               {trans.__('leads meta')}
             </abbr>
           )}
         </>
-      }
-      right={running ? undefined : state(row.state, trans)}
-      under={
-        <Facts
-          of={[
-            row.version,
-            row.mem !== undefined && `${row.mem} MB`,
-            row.connections !== undefined && trans._n('%1 client', '%1 clients', row.connections),
-            running && (row.in || row.out ? trans.__('%1/s in, %2/s out', count(row.in), count(row.out)) : trans.__('idle')),
-            !!row.slow && trans._n('%1 slow consumer', '%1 slow consumers', row.slow)
-          ]}
-        />
       }
       actions={
         <>
