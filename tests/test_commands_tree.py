@@ -39,7 +39,7 @@ MINE = [
 #: Groups of which natslab has every verb.
 WHOLE = (
     "stream", "consumer", "kv", "object", "counter", "server cluster", "server report", "server request",
-    "server check",
+    "server check", "server account",
 )  # fmt: skip
 MINE += [
     p
@@ -150,6 +150,21 @@ def test_what_is_not_there_says_so() -> None:
                 parse(name)
             if path.split()[0] != "plugins":  # an alias of a plugin says only that it is unknown
                 assert "yet" in str(caught.value), name
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("server watch jetstream", "%natslab view topology"),
+        ("server passwd -g", "bcrypt"),
+        ("server generate x", "%natslab conf n1"),
+        ("account tls", "%nats account --help"),
+    ],
+)
+def test_what_is_not_there_says_what_is(line: str, instead: str) -> None:
+    with pytest.raises(CommandError) as caught:
+        parse(line)
+    assert instead in caught.value.hint
 
 
 def refusal(line: str) -> str:

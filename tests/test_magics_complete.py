@@ -40,7 +40,7 @@ def names(tree: str, text: str) -> list[str]:
 
 
 #: Groups and verbs of `server` that other files declare.
-_LATER = ["check", "report", "request", "cluster", "config", "graph"]
+_LATER = ["account", "check", "report", "request", "cluster", "config", "graph"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,11 @@ WHY = {
     "server info": "A request to the servers in the system account; the answer of the one named is shown.",
     "server graph": "A request to the servers in the system account; the bars are drawn here.",
     "server mappings": "Nothing is sent: the mapping is worked out here, by the server's rules.",
+    "server account info": f"{_ALL} What it knows of the account is shown.",
+    "server account purge": (
+        "The leader of the meta group, or the server that is alone, removes every stream of the account; "
+        "asked in the system account."
+    ),
     "server config reload": "The server reads its file again and changes all of what it says, or nothing.",
     "server cluster step-down": f"{_META}, to let another lead; the others vote at once.",
     "server cluster peer-remove": (
@@ -44,7 +49,8 @@ _ASKS = {
     "request leafnodes": "LEAFZ", "request profile": "PROFILEZ", "request raft": "RAFTZ",
     "request routes": "ROUTEZ", "request subscriptions": "SUBSZ", "request variables": "VARZ",
     "cluster balance": "CONNZ", "cluster step-down": "RAFTZ", "cluster peer-remove": "RAFTZ",
-    "config reload": "STATSZ", "request kick": "CONNZ",
+    "config reload": "STATSZ", "request kick": "CONNZ", "account info": "ACCOUNTZ",
+    "account purge": "ACCOUNTZ",
 }  # fmt: skip
 
 
@@ -82,6 +88,8 @@ def wire(path: str, values: dict[str, Any]) -> list[str]:
         lines += ["(for each connection too many)", *_ask("$SYS.REQ.SERVER.….KICK", {"cid": "…"})]
     elif verb == "config reload":
         lines += _ask("$SYS.REQ.SERVER.….RELOAD")
+    elif verb == "account purge":
+        lines += [*_ask("$SYS.REQ.SERVER.PING.JSZ"), *_ask(f"$JS.API.ACCOUNT.PURGE.{values.get('account')}")]
     elif verb == "request kick":
         lines += _ask("$SYS.REQ.SERVER.….KICK", {"cid": values.get("client")})
     return lines

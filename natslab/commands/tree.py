@@ -27,13 +27,24 @@ NOT_YET = {
 #: The same inside groups that natslab has.
 _NOT_YET_WITHIN = {
     "server": (
-        "account", "acct", "consumer-check", "generate", "gen", "passwd", "mkpasswd", "pass",
-        "password", "stream-check", "watch",
+        "consumer-check", "generate", "gen", "passwd", "mkpasswd", "pass", "password", "stream-check",
+        "watch",
     ),
     "account": ("backup", "snapshot", "report", "rep", "restore", "tls"),
     "check": ("exporter",),
     "errors": ("edit", "vi", "add", "new", "validate"),
 }  # fmt: skip
+
+
+#: Why, or what does something like it.
+_INSTEAD = {
+    "watch": "A cell shows a report once: %nats server report --help; %natslab view topology is live.",
+    **dict.fromkeys(("generate", "gen"), "A configuration to begin with: %natslab conf n1"),
+    **dict.fromkeys(
+        ("passwd", "mkpasswd", "pass", "password"),
+        "Python has no bcrypt of its own, and natslab needs it nowhere else; the nats command line has it.",
+    ),
+}
 
 
 class Help(Exception):
@@ -289,6 +300,7 @@ def load() -> None:
             object,
             publish,
             server,
+            server_account,
             server_check,
             server_check_js,
             server_cluster,
@@ -458,7 +470,7 @@ def _unknown(group: Group, name: str) -> CommandError:
     if name in _NOT_YET_WITHIN.get(group.name or "", ()):
         return CommandError(
             f"natslab does not have `nats {group.name} {name}` yet.",
-            f"What it has: %nats {group.name} --help",
+            _INSTEAD.get(name, f"What it has: %nats {group.name} --help"),
             name,
         )
     if group is NATSLAB and name == "isolate":
