@@ -59,7 +59,7 @@ class Arrows:
         if r.outcome == "timeout":
             y = nodes["end"].y + 0.5
             who = fit(r.requester, 100, "t12")
-            over.append(stroke(f"{key}/deadline", (x0 + 10, y), (876, y), "edge ink3 dash",
+            over.append(stroke(f"{key}/deadline", (x0 + 10, y), (self.lines.at.end - 24, y), "edge ink3 dash",
                               title=f"The deadline, {time_of(r.deadline)} after the request."))  # fmt: skip
             texts.append(
                 label(f"{key}/deadline/words", x0 + 18, y - 6.5, f"deadline: {who} gives up", "t12 ink2 halo")
@@ -116,7 +116,7 @@ class Arrows:
             for left, end in ((x + 12, ""), (x - 12 - size, " end")):
                 box = (left, y + down - 9, left + size, y + down + 3)
                 free = all(box[2] < a or c < box[0] or box[3] < b or d < box[1] for a, b, c, d in self.taken)
-                if free and box[2] <= 880:
+                if free and box[2] <= self.lines.at.end - 20:
                     self.taken.append(box)
                     at = left + size if end else left
                     return [label(key, at, y + down, text, f"t11 ink2{end} halo")]

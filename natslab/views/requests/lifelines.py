@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from natslab.views.requests.state import Request, State
-from natslab.views.scene import Mark, Path, label
+from natslab.views.scene import NARROW, WIDTH, Mark, Path, label
 from natslab.views.wording import fit, isolate, plain, short_name, wide
 
-FIRST, STEP = 308.0, 78.0  # lifeline of the requester; from one to the next
-LAST = 840.0  # lifeline of the last responder
 LINES = 6  # responders with a lifeline of their own
 REST = "\n"  # stands for the responders without a lifeline of their own
+
+
+class Places(NamedTuple):
+    """Where the lifelines may stand."""
+
+    first: float  # of the requester
+    step: float  # from one requester to the next
+    server: tuple[float, float]  # from the last requester to the server, for one and for several
+    asker: float  # room for the name of a requester
+    away: dict[int, tuple[float, float]]  # responders -> from the server to the first, x of the last
+    last: float  # of the last responder
+    end: int  # of all
+
+
+WIDE = Places(
+    308.0,
+    78.0,
+    (172.0, 115.0),
+    150.0,
+    {1: (260.0, 740.0), 2: (180.0, 800.0), 3: (160.0, 840.0)},
+    840.0,
+    WIDTH,
+)
+SLIM = Places(
+    84.0, 66.0, (132.0, 100.0), 112.0, {1: (150.0, 370.0), 2: (110.0, 410.0), 3: (90.0, 420.0)}, 420.0, NARROW
+)
 
 
 class Lifelines:
@@ -17,6 +43,8 @@ class Lifelines:
 
     def __init__(self, state: State, shown: list[Request]) -> None:
         self.shown = shown
+        few = len({r.requester for r in shown}) <= 2
+        self.at = SLIM if few and state.width != WIDTH else WIDE
         self.total = state.total
         self.places: dict[tuple[str, str], float] = {}  # (role, name) -> x
         self.server = self._server_name(state)
@@ -42,14 +70,17 @@ class Lifelines:
     def heads(self, y: float) -> tuple[list[Mark], float]:
         """Names over the lifelines; returns the height of their ports."""
         askers = list(dict.fromkeys(r.requester for r in self.shown))
-        step = STEP if len(askers) < 3 else STEP - 12
+        at = self.at
+        step = at.step if len(askers) < 3 else at.step - 12
         for i, who in enumerate(askers):
-            self.places["requester", who] = FIRST + i * step
-        server = FIRST + (len(askers) - 1) * step + (172 if len(askers) == 1 else 115)
+            self.places["requester", who] = at.first + i * step
+        server = at.first + (len(askers) - 1) * step + at.server[len(askers) > 1]
         self.places["server", self.server] = server
-        people = self.responders(min(LINES, int((LAST - server - 110) / 48) + 1))
+        people = self.responders(
+            min(LINES, max(1, int((at.last - server - (110 if at is WIDE else 70)) / 48) + 1))
+        )
         n = len(people)
-        away, right = {1: (260.0, 740.0), 2: (180.0, 800.0), 3: (160.0, LAST)}.get(n, (110.0, LAST))
+        away, right = at.away.get(n, (110.0 if at is WIDE else 70.0, at.last))
         left = min(server + away, right)
         gap = (right - left) / (n - 1) if n > 1 else 2 * (right - server) - 80
         for i, who in enumerate(people):
@@ -59,15 +90,18 @@ class Lifelines:
         brackets = self.brackets(people)
         base = y + 18 + (16 if stagger and brackets else 0)
         total = f"{self.total} request{'s' if self.total > 1 else ''}"
-        marks: list[Mark] = [label("requests", 24, base + 16, total, "t11 ink3")]
+        low = 16 if at is WIDE else -18  # in a narrow picture the names need the room
+        marks: list[Mark] = [label("requests", 24, base + low, total, "t11 ink3")]
         for who in askers:
-            room = 150 if len(askers) == 1 else step - 8
+            room = at.asker if len(askers) == 1 else step - 8
             marks += self.name("requester", who, fit(who, room, "t14 w6"), "requester", base)
-        marks += self.name("server", self.server, fit(self.server, 120, "t14 w6"), "server", base)
+        marks += self.name(
+            "server", self.server, fit(self.server, 120 if at is WIDE else 90, "t14 w6"), "server", base
+        )
         for i, who in enumerate(people):
             words = f"+{len(self.hidden)} more" if who == REST else who
             x = self.places["responder", who]
-            room = min((2 if stagger else 1) * gap - 8, 2 * (892 - x), 2 * (x - server - 46))
+            room = min((2 if stagger else 1) * gap - 8, 2 * (at.end - 8 - x), 2 * (x - server - 46))
             room -= 0 if isolate(who) == who else 20
             up = 16 if stagger and i % 2 == 0 else 0
             marks += self.name("responder", who, fit(words, room, "t14 w6"), "", base + 16 - up)
@@ -127,7 +161,7 @@ class Lifelines:
         """Over the members of a queue group, from lifeline `a` to lifeline `b`."""
         size = wide(f"queue group {plain(queue)}", "t11")
         over = min(max(30.0, (size + 34 - (b - a)) / 2), reach)
-        a, b = a - over, min(b + over, 880)
+        a, b = a - over, min(b + over, self.at.end - 20)
         named = f"queue group {queue}" if size + 34 <= b - a else queue
         words = fit(named, b - a - 30, "t11")
         if len(words) < min(5, len(queue)):

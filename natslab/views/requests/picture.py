@@ -7,9 +7,9 @@ from collections import Counter
 from typing import Any
 
 from natslab.views import scene as sc
-from natslab.views.marks import RECENTLY, port
+from natslab.views.marks import RECENTLY, port, rect
 from natslab.views.requests.arrows import Arrows
-from natslab.views.requests.lifelines import Lifelines
+from natslab.views.requests.lifelines import SLIM, Lifelines
 from natslab.views.requests.plan import SILENCE, Band, band_of, place, shown_of
 from natslab.views.requests.signs import sign_of, stroke
 from natslab.views.requests.state import OUTCOMES, Request, State
@@ -26,9 +26,10 @@ REASON = 188.0  # pixels for the words at the left
 def draw(state: State) -> Scene:
     """Verdicts at the left, lifelines at the right, time downwards."""
     scene = blank(state, "requests", TITLE, SOURCES, headline_of(state), describe(state)[1])
-    scene.controls = _controls(state)
+    scene.width, scene.controls = state.width, _controls(state)
     if state.total:
         canvas = _Canvas(state)
+        scene.width = canvas.lines.at.end
         scene.marks, scene.height = canvas.everything(), canvas.bottom
         scene.flights, scene.legend = canvas.flights(), canvas.legend()
     return scene
@@ -84,8 +85,8 @@ class _Canvas:
                     y += 38
                 else:
                     y += 12
-            place(band, y)
-            verdict = self.verdict(band)
+            verdict, under = self.verdict(band, y)
+            place(band, y + under)
             drawn = self.arrows.band(band)
             # A part lights up what its request lights up.
             verdict.light = [mark.key for mark in drawn]
@@ -93,8 +94,9 @@ class _Canvas:
                 if mark.title:
                     mark.light = [verdict.key]
             inside += [verdict, *drawn]
-            lines = sum(isinstance(mark, sc.Text) for mark in verdict.marks)
-            band.bottom = max(band.bottom, y + 5 + 17.5 * (lines - 0.5))
+            if not under:
+                lines = sum(isinstance(mark, sc.Text) for mark in verdict.marks)
+                band.bottom = max(band.bottom, y + 5 + 17.5 * (lines - 0.5))
             for i, (height, seconds) in enumerate(band.breaks):
                 gaps.append((f"gap/{r.id}/{i}", height, seconds, r))
             y = band.bottom
@@ -116,7 +118,7 @@ class _Canvas:
             words = {"no responders": "refused"}.get(outcome, OUTCOMES[outcome])
             name = fit(subject, 190, "mono t11") if subject else "others"
             size = 22 + wide(f"{n} {words} ", "t12") + wide(name, "mono t11") + 20
-            if x > 82 and x + size > 876:
+            if x > 82 and x + size > self.lines.at.end - 24:
                 x, y = 82.0, y + 22
             key = f"old/{outcome}/{subject}"
             runs = [(f"{n} {words}  ", "t12 ink2"), (name, "mono t11 ink3")]
@@ -131,19 +133,33 @@ class _Canvas:
             x += size
         return marks, y + 26
 
-    def verdict(self, band: Band) -> sc.Group:
-        """What became of it, in words."""
-        r, y = band.request, band.top
+    def verdict(self, band: Band, y: float) -> tuple[sc.Group, float]:
+        """What became of it, in words beside it; in a narrow picture over it, and how high they are."""
+        r, narrow, under = band.request, self.lines.at is SLIM, 0.0
         key = f"req/{r.id}"
         word, reason = verdict_of(r)
         marks = sign_of(key, r.outcome, 32, y - 0.5)
-        marks.append(label(f"{key}/word", 50, y + 4.5, fit(word, 224, "t14 w6"), "t14 w6"))
-        marks.append(label(f"{key}/subject", 50, y + 23, fit(r.subject, REASON, "mono t12"), "mono t12 ink2"))
-        for i, line in enumerate(_wrap(reason, REASON, "t12") if reason else []):
-            marks.append(label(f"{key}/why{i}", 50, y + 41 + 17 * i, line, "t12 ink3"))
+        if narrow:
+            right = self.lines.at.end - 24
+            word_ = fit(word, 240, "t14 w6")
+            subject = fit(r.subject, right - 66 - wide(word_, "t14 w6"), "mono t12")
+            lines = _wrap(reason, right - 50, "t12") if reason else []
+            ground = rect(f"{key}/floor", 24, y - 13, right - 24, 26 + 17 * len(lines), "fill ground")
+            marks = [ground, *marks, label(f"{key}/word", 50, y + 4.5, word_, "t14 w6")]
+            marks.append(label(f"{key}/subject", right, y + 4.5, subject, "mono t12 ink2 end"))
+            marks += [
+                label(f"{key}/why{i}", 50, y + 22 + 17 * i, line, "t12 ink3") for i, line in enumerate(lines)
+            ]
+            under = 30 + 17.0 * len(lines)
+        else:
+            said = fit(r.subject, REASON, "mono t12")
+            marks.append(label(f"{key}/word", 50, y + 4.5, fit(word, 224, "t14 w6"), "t14 w6"))
+            marks.append(label(f"{key}/subject", 50, y + 23, said, "mono t12 ink2"))
+            for i, line in enumerate(_wrap(reason, REASON, "t12") if reason else []):
+                marks.append(label(f"{key}/why{i}", 50, y + 41 + 17 * i, line, "t12 ink3"))
         title = f"{short_name(r.requester)} asked {short_name(r.subject, 80)}: {word}"
         title += f"; {reason}." if reason else "."
-        return sc.Group(
+        group = sc.Group(
             key=key,
             marks=marks,
             title=title,
@@ -151,6 +167,7 @@ class _Canvas:
                    "answers": r.answers, "late": r.late,
                    "discarded": r.discarded, "took": round(r.took, 6), "deadline": r.deadline},
         )  # fmt: skip
+        return group, under
 
     def flights(self) -> list[Flight]:
         """The newest messages travel once, while they are new: a request first, then its replies."""
