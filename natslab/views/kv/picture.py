@@ -8,13 +8,10 @@ import shlex
 from natslab.views import scene as sc
 from natslab.views.kv import signs
 from natslab.views.kv.plan import (
-    ANSWERS,
+    ANSWER,
     BOARD,
-    END,
     FIRST,
-    GRID,
     LANE,
-    LATEST,
     NAMES,
     SLOT,
     Plan,
@@ -51,6 +48,7 @@ def draw(state: State) -> Scene:
     """One section per bucket: its lanes, the latest values, answers, and its watchers."""
     sentence, note = describe(state)
     scene = blank(state, "kv", TITLE, SOURCES, sentence, note)
+    scene.width = state.width
     if not state.buckets:
         return scene
     sections, others = shown(state)
@@ -133,8 +131,7 @@ class _Section:
             self.heads()
             for key in self.plan.keys:
                 self.places[key.name] = y
-                self.lane(key, y)
-                y += LANE
+                y = self.lane(key, y)
             y += BOARD - LANE + 18
             if self.plan.rest:
                 y = self.rest(y)
@@ -153,7 +150,7 @@ class _Section:
         keys = count_of(max(len(bucket.keys), bucket.told), "key")
         facts = f"{keys} · revision {amount(bucket.rev)}"
         words = f"\u2002{'deleted' if gone else rules(bucket)}"
-        room = END - NAMES - text_width(facts, "t12") - 24
+        room = self.plan.at.end - NAMES - text_width(facts, "t12") - 24
         name = fit(bucket.name, max(60, room - text_width(words, "t12")), "t14 w6")
         words = sc.shorten(words, max(20, room - text_width(name, "t14 w6")), "t12")
         title = f"Bucket {short_name(bucket.name, 60)} {rules(bucket) or 'is there'}; its stream is KV_"
@@ -172,7 +169,7 @@ class _Section:
                         y=self.top + 14,
                         runs=[(name, "t14 ink3 strike" if gone else "t14 w6"), (words, "t12 ink3")],
                     ),
-                    label(f"{key}/facts", END, self.top + 14, facts, "t12 ink3 end num"),
+                    label(f"{key}/facts", self.plan.at.end, self.top + 14, facts, "t12 ink3 end num"),
                 ],
             )
         )
@@ -185,8 +182,10 @@ class _Section:
         elif bucket.counted:
             words = f"{count_of(bucket.counted, 'revision')} came in a rush"
         key = f"none/{bucket.name}"
-        self.marks.append(rect(f"{key}/box", NAMES, self.top + 30, END - NAMES, 44, "ghost", 8))
-        self.marks.append(label(key, 450, self.top + 56.5, words, "t13 ink3 middle"))
+        self.marks.append(rect(f"{key}/box", NAMES, self.top + 30, self.plan.at.end - NAMES, 44, "ghost", 8))
+        self.marks.append(
+            label(key, (NAMES + self.plan.at.end) / 2, self.top + 56.5, words, "t13 ink3 middle")
+        )
         return self.top + 82
 
     def heads(self) -> None:
@@ -197,22 +196,25 @@ class _Section:
             heads.append(("conditional write", plan.answers))
         self.marks += [label(f"head/{name}/{w}", x, y, w, "t11 ink3") for w, x in heads]
         if plan.earlier:
-            self.marks.append(label(f"head/{name}/earlier", GRID, y, "earlier", "t11 ink3"))
+            self.marks.append(label(f"head/{name}/earlier", self.plan.at.grid, y, "earlier", "t11 ink3"))
         taken = math.inf
         for rev in reversed(plan.revs):
             words, newest = amount(rev), rev == plan.revs[-1]
             wide = text_width(words, "t11 w6") / 2 + 2.5
             x = plan.x(rev)
-            if x + wide > taken or x - wide < GRID + (46 if plan.earlier else -30):
+            if x + wide > taken or x - wide < self.plan.at.grid + (46 if plan.earlier else -30):
                 continue
             taken = x - wide
             style = "w6" if newest else "ink3"
             self.marks.append(label(f"column/{name}/{rev}", x, y, words, f"t11 num middle {style}"))
-        if plan.revs and taken - 60 > GRID + (46 if plan.earlier else 0):
-            self.marks.append(label(f"head/{name}/revision", GRID, y, "revision", "t11 ink3"))
+        if plan.revs and taken - 60 > self.plan.at.grid + (46 if plan.earlier else 0):
+            self.marks.append(label(f"head/{name}/revision", self.plan.at.grid, y, "revision", "t11 ink3"))
 
-    def lane(self, key: Key, y: float) -> None:
-        """One key: its name and gauge, its revisions, its latest value, its last conditional write."""
+    def lane(self, key: Key, y: float) -> float:
+        """One key: its name and gauge, its revisions, its latest value, its last conditional write.
+
+        Returns the middle of the next lane.
+        """
         self.board(key, y)
         self.head(key, y)
         left = self.plan.left(key)
@@ -222,7 +224,7 @@ class _Section:
             title = (
                 f"{count_of(left, 'earlier revision')} of {short_name(key.name)} kept, left of the columns."
             )
-            self.marks.append(label(where, GRID, y + 4, words, "t12 ink2 num", title=title))
+            self.marks.append(label(where, self.plan.at.grid, y + 4, words, "t12 ink2 num", title=title))
         entries = self.plan.shown(key)
         for i, entry in enumerate(entries):
             end = self.plan.x(entries[i + 1].rev) - SLOT / 2 - 5 if i + 1 < len(entries) else self.plan.end
@@ -232,16 +234,21 @@ class _Section:
         attempt = newest_try(self.bucket, key.name)
         if attempt is not None:
             self.attempt(key, attempt, y)
+            y += 0.0 if self.plan.at.answers else ANSWER
+        return y + LANE
 
     def board(self, key: Key, y: float) -> None:
         """What the lane stands on: dashed up to a purge, which cut it."""
         plan, where = self.plan, f"board/{self.bucket.name}/{key.name}"
         cuts = [e.rev for e in plan.shown(key) if e.op == "purge" and e.kept]
-        cut = plan.x(cuts[-1]) if cuts else GRID
+        cut = plan.x(cuts[-1]) if cuts else self.plan.at.grid
         level = y + BOARD
         if cuts:
             dashed = Path(
-                key=f"{where}/cut", d=f"M{GRID:g} {level:g}H{cut:g}", dash="2 4", classes="edge line"
+                key=f"{where}/cut",
+                d=f"M{self.plan.at.grid:g} {level:g}H{cut:g}",
+                dash="2 4",
+                classes="edge line",
             )
             self.marks.append(dashed)
         self.marks.append(Path(key=where, d=f"M{cut:g} {level:g}H{plan.end:g}", classes="edge line"))
@@ -257,13 +264,13 @@ class _Section:
                 f"{where}/name",
                 NAMES,
                 y - 1.5,
-                fit(key.name, GRID - NAMES - 14, "mono t12 w5"),
+                fit(key.name, self.plan.at.grid - NAMES - 14, "mono t12 w5"),
                 "mono t12 w5",
             ),
             label(f"{where}/kept", NAMES, y + 14.5, words, f"t11 num {'w6' if full else 'ink3'}"),
         ]
         x = NAMES + text_width(words, "t11 w6") + 8
-        if 1 < depth <= 12 and x + 7 * depth <= GRID - 8:
+        if 1 < depth <= 12 and x + 7 * depth <= self.plan.at.grid - 8:
             for i in range(depth):
                 used = "fill ink" if i < kept else "fill line"
                 marks.append(rect(f"{where}/pip/{i}", x + 7 * i, y + 6, 5, 9, used, 1))
@@ -373,14 +380,14 @@ class _Section:
             return
         assert entry is not None
         style = "mono t14 w6" if entry.size else "t13 ink3"
-        words = fit(said(entry), LATEST, style)
+        words = fit(said(entry), self.plan.at.latest, style)
         self.marks.append(label(where, x, y + 1, words, style, title=self.title_of(key, entry)))
-        runs = [(f"revision {amount(entry.rev)}", "t11 ink3 num")]
+        runs = [(fit(f"revision {amount(entry.rev)}", plan.at.latest + 16, "t11"), "t11 ink3 num")]
         age = age_of(self.bucket, entry)
         if age:
             left = max(0.0, entry.t + age - self.state.now)
             glass = x + text_width(runs[0][0], "t11") + 11
-            if glass + 10 + text_width(_left(left), "t11 w6") <= x + LATEST + 6:
+            if glass + 10 + text_width(_left(left), "t11 w6") <= x + self.plan.at.latest + 6:
                 self.marks.append(signs.hourglass(f"{where}/glass", glass, y + 12.5))
                 self.marks.append(label(f"{where}/left", glass + 9, y + 16.5, _left(left), "t11 w6 num"))
         self.marks.append(Text(key=f"{where}/rev", x=x, y=y + 16.5, runs=runs))
@@ -388,17 +395,20 @@ class _Section:
     def attempt(self, key: Key, attempt: Try, y: float) -> None:
         """A conditional write: an arrow from the revision it expected, and the server's answer."""
         plan, where = self.plan, f"try/{self.bucket.name}/{key.name}"
-        x = plan.answers
+        below = not plan.at.answers
+        x, line = (plan.at.grid, y + BOARD + ANSWER) if below else (plan.answers, y)
         sign = signs.accepted if attempt.ok else signs.refused
         head = "accepted" if attempt.ok else "refused"
         words = verdict(attempt).split(": ", 1)[-1]
         if attempt.code and attempt.code != 10071:
             words = f"error {attempt.code}"
         who = f" by {short_name(attempt.client)}" if attempt.client else ""
+        start = x + 32 + text_width(head, "t13 w6") if below else x + 24
+        room = plan.at.end - start + (0 if below else 4)
         marks: list[Mark] = [
-            *sign(where, x + 8, y - 1),
-            label(f"{where}/head", x + 24, y - 1, head, "t13 w6"),
-            label(f"{where}/words", x + 24, y + 15, fit(words, END - x - 20, "t12"), "t12 ink3"),
+            *sign(where, x + 8, line - 1),
+            label(f"{where}/head", x + 24, line - (-3 if below else 1), head, "t13 w6"),
+            label(f"{where}/words", start, line + (3 if below else 15), fit(words, room, "t12"), "t12 ink3"),
         ]
         title = f"A write of {short_name(key.name, 40)}{who} was {verdict(attempt)}."
         self.marks.append(sc.Group(key=where, marks=marks, title=title,
@@ -428,13 +438,13 @@ class _Section:
         words = f"{amount(len(rest))} more keys"
         title = f"{words}; they changed less often than the ones above."
         marks: list[Mark] = [label(f"{where}/words", NAMES, y + 11, words, "t12 ink2")]
-        room = END - GRID
+        room = self.plan.at.end - self.plan.at.grid
         step = max(1, math.ceil(len(rest) / (room / 3)))
         teeth = [max(k.written for k in rest[i : i + step]) for i in range(0, len(rest), step)]
         most = max(teeth)
         wide = min(7.0, room / len(teeth))
         d = "".join(
-            f"M{GRID + (i + 0.5) * wide:.2f} {y + 13:g}V{y + 13 - 4 - 9 * n / most:.2f}"
+            f"M{self.plan.at.grid + (i + 0.5) * wide:.2f} {y + 13:g}V{y + 13 - 4 - 9 * n / most:.2f}"
             for i, n in enumerate(teeth)
         )
         comb = Path(key=f"{where}/comb", d=d, width=round(wide * 0.6, 2), classes="edge stored")
@@ -445,11 +455,15 @@ class _Section:
         """Watchers under the lanes: each at the column of the last revision it was told."""
         bucket = self.bucket
         self.marks.append(
-            Path(key=f"watch/{bucket.name}/line", d=f"M{NAMES:g} {y:g}H{END:g}", classes="edge hair")
+            Path(
+                key=f"watch/{bucket.name}/line",
+                d=f"M{NAMES:g} {y:g}H{self.plan.at.end:g}",
+                classes="edge hair",
+            )
         )
         self.marks.append(label(f"head/{bucket.name}/watch", NAMES, y + 18, "watchers", "t11 ink3"))
         caption = "each eye stands at the last revision it was told"
-        self.marks.append(label(f"head/{bucket.name}/eyes", GRID, y + 18, caption, "t11 ink3"))
+        self.marks.append(label(f"head/{bucket.name}/eyes", self.plan.at.grid, y + 18, caption, "t11 ink3"))
         y += 40
         for watcher in there:
             self.eye(watcher, y)
@@ -464,15 +478,16 @@ class _Section:
         """One watcher: its name, how far it is, and whether it has what was there when it came."""
         plan, bucket = self.plan, self.bucket
         where, gone = f"watch/{bucket.name}/{watcher.consumer}", watcher.gone < math.inf
-        name, words_at = watcher_name(watcher), min(plan.latest, END - ANSWERS)
-        x = plan.x(watcher.rev) if plan.revs and watcher.rev >= plan.revs[0] else GRID + 10
+        name, words_at = watcher_name(watcher), min(plan.latest, plan.at.end - plan.at.answers)
+        x = plan.x(watcher.rev) if plan.revs and watcher.rev >= plan.revs[0] else self.plan.at.grid + 10
         if watcher.rev not in plan.revs and watcher.rev > (plan.revs[-1] if plan.revs else 0):
             x = min(x + 12, plan.end - 10)
-        way = Path(key=f"{where}/way", d=f"M{GRID:g} {y:g}H{max(GRID, x - 13):g}", classes="edge line way",
+        grid = plan.at.grid
+        way = Path(key=f"{where}/way", d=f"M{grid:g} {y:g}H{max(grid, x - 13):g}", classes="edge line way",
                    dash="4 3" if gone else "")  # fmt: skip
         marks: list[Mark] = [way]
         style = "t13 ink3 strike" if gone else "t13 w6"
-        room, base = GRID - NAMES - 14, y - 1 if watcher.pattern else y + 4.5
+        room, base = self.plan.at.grid - NAMES - 14, y - 1 if watcher.pattern else y + 4.5
         marks.append(label(f"{where}/name", NAMES, base, fit(name, room, style), style))
         if watcher.pattern:
             pattern = fit(watcher.pattern, room, "mono t11")
@@ -490,7 +505,13 @@ class _Section:
             marks.append(label(f"{where}/rev", x + 15, y + 4, rev, "t11 w6 num"))
         words = "gone" if gone else initial(watcher)
         marks.append(
-            label(f"{where}/words", words_at, y + 4.5, fit(words, END - words_at, "t12"), "t12 ink2")
+            label(
+                f"{where}/words",
+                words_at,
+                y + 4.5,
+                fit(words, self.plan.at.end - words_at, "t12"),
+                "t12 ink2",
+            )
         )
         late = ", behind" if behind(bucket, watcher) and not gone else ""
         what = short_name(watcher.pattern, 60) or "all keys"

@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import msgspec
 
 from natslab.views.kv.state import Bucket, Entry, Key, State, Try, Watcher
 from natslab.views.layout import columns
-from natslab.views.scene import text_width
+from natslab.views.scene import NARROW, WIDTH, text_width
 
-NAMES, GRID, END = 24.0, 166.0, 876.0  # names begin, columns begin, answers end
+NAMES = 24.0  # of the keys begin
 LANE, FIRST, BOARD = 58.0, 74.0, 19.0  # lane to lane; title to first lane; lane's middle to its board
 LANES, BUCKETS, EYES = 10, 3, 5  # shown singly
 PITCH, WIDE, MOST = 27.0, 44.0, 96.0  # least and most from column to column; of one with a long value
 SLOT = 22.0
 EARLIER = 58.0  # room for the count of revisions left of the first column
-LATEST, ANSWERS = 128.0, 166.0  # widths of the columns at the right
+ANSWER = 32.0  # a line below a lane, where answers have no column
 RECENT = 3.0  # seconds for which a watcher that is gone stays
+
+
+class Places(NamedTuple):
+    """What stands where, from left to right."""
+
+    grid: float  # columns begin
+    latest: float  # width of the column of latest values
+    answers: float  # of the one of answers; 0 = they stand below their lanes
+    end: float
+
+
+WHOLE, SLIM = Places(166.0, 128.0, 166.0, 876.0), Places(130.0, 84.0, 0.0, NARROW - 24.0)
 
 
 class Plan(msgspec.Struct):
     """The columns of one bucket."""
 
+    at: Places
     keys: list[Key]  # lanes from top to bottom
     rest: list[Key]
     revs: list[int]  # columns from left to right
@@ -72,13 +86,15 @@ def newest_try(bucket: Bucket, name: str) -> Try | None:
 def plan_of(state: State, bucket: Bucket) -> Plan:
     """The newest revisions get columns; fewer are further apart."""
     keys, rest = lanes(state, bucket)
-    answers = END - ANSWERS if any(newest_try(bucket, k.name) for k in keys) else 0.0
-    latest = (answers or END + 14) - LATEST - 14
+    at = WHOLE if state.width == WIDTH else SLIM
+    told = at.answers > 0 and any(newest_try(bucket, k.name) for k in keys)
+    answers = at.end - at.answers if told else 0.0
+    latest = (answers or at.end + 14) - at.latest - 14
     end = latest - 20
     revs = sorted(e.rev for k in keys for e in k.entries)
-    fits = int((end - GRID) / PITCH)
+    fits = int((end - at.grid) / PITCH)
     earlier = len(revs) > fits or any(k.earlier for k in keys)
-    x0 = GRID + (EARLIER if earlier else 0)
+    x0 = at.grid + (EARLIER if earlier else 0)
     revs = revs[-int((end - x0) / PITCH) :]
     # A value may stand over the columns of other keys; only the next revision of its own key limits it.
     lane = {e.rev: (k.name, e) for k in keys for e in k.entries}
@@ -91,7 +107,7 @@ def plan_of(state: State, bucket: Bucket) -> Plan:
     lefts = [x0]
     for width in widths:
         lefts.append(round(lefts[-1] + width + gap, 2))
-    return Plan(keys, rest, revs, earlier, x0, lefts, end, latest, answers)
+    return Plan(at, keys, rest, revs, earlier, x0, lefts, end, latest, answers)
 
 
 def value_room(entry: Entry) -> float:

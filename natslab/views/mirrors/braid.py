@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from natslab.views import scene as sc
 from natslab.views.marks import rect
-from natslab.views.mirrors.plan import END, GAP, GRID, NAMES, SIDE, SLOT, fits, slot_for
+from natslab.views.mirrors.plan import GAP, NAMES, SLOT, Places, fits, slot_for
 from natslab.views.mirrors.state import Link, Stream
 from natslab.views.scene import Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, count_of, fit, short_name
@@ -15,7 +15,7 @@ from natslab.views.wording import amount, count_of, fit, short_name
 STRAND = 34.0  # source to source
 
 
-def braid_of(stream: Stream, top: float) -> tuple[list[Mark], float]:
+def braid_of(stream: Stream, places: Places, top: float) -> tuple[list[Mark], float]:
     """The marks from `top` on, and where they end.
 
     Columns are the stream's own sequence, rows its sources; a thread runs through the messages in order.
@@ -24,18 +24,21 @@ def braid_of(stream: Stream, top: float) -> tuple[list[Mark], float]:
     came = sorted((own, seq, i) for i, li in enumerate(links) for seq, own in li.pairs)
     wide = slot_for([n for own, seq, _ in came for n in (own, seq)])
     pitch = wide + GAP
-    came = came[-fits(wide) :]
+    came = came[-fits(places, wide) :]
     title = f"{short_name(stream.name, 40)}\u2002"
     words = f"{count_of(len(links), 'source')} in one stream: its own numbers above, theirs in the slots"
+    words = fit(words, places.end - NAMES - text_width(title, "t14 w6"), "t12")
     marks: list[Mark] = [
-        Path(key=f"braid/{stream.name}/line", d=f"M{NAMES:g} {top - 12:g}H{END:g}", classes="edge hair"),
+        Path(
+            key=f"braid/{stream.name}/line", d=f"M{NAMES:g} {top - 12:g}H{places.end:g}", classes="edge hair"
+        ),
         Text(key=f"braid/{stream.name}", x=NAMES, y=top + 14, runs=[(title, "t14 w6"), (words, "t12 ink3")]),
     ]
     first = top + 68
     ys = [first + i * STRAND for i in range(len(links))]
     taken = math.inf
     for at in reversed(range(len(came))):
-        number, x = amount(came[at][0]), GRID + at * pitch + wide / 2
+        number, x = amount(came[at][0]), places.grid + at * pitch + wide / 2
         half = text_width(number, "t11") / 2 + 3
         if x + half < taken:
             taken = x - half
@@ -44,19 +47,20 @@ def braid_of(stream: Stream, top: float) -> tuple[list[Mark], float]:
             )
     if len(came) > 1:
         marks.append(
-            _thread(stream.name, [(GRID + i * pitch + wide / 2, ys[c[2]]) for i, c in enumerate(came)])
+            _thread(stream.name, [(places.grid + i * pitch + wide / 2, ys[c[2]]) for i, c in enumerate(came)])
         )
     for at, (own, seq, row) in enumerate(came):
-        marks.append(_slot(stream, links[row], own, seq, GRID + at * pitch, ys[row], wide))
+        marks.append(_slot(stream, links[row], own, seq, places.grid + at * pitch, ys[row], wide))
     for link, y in zip(links, ys, strict=True):
-        marks.append(_strand(stream, link, y))
+        marks.append(_strand(stream, link, places, y))
     if not came:
         words = f"{count_of(stream.messages, 'message')}, told only in sum" if stream.messages else "empty"
-        marks.append(label(f"braid/{stream.name}/none", GRID, first + 4, words, "t12 ink3"))
+        marks.append(label(f"braid/{stream.name}/none", places.grid, first + 4, words, "t12 ink3"))
     bottom = ys[-1] + 26
     rest = beside(stream)
     if rest:
-        marks.append(label(f"braid/{stream.name}/rest", GRID, bottom + 6, rest, "t12 ink3"))
+        rest = fit(rest, places.end - places.grid, "t12")
+        marks.append(label(f"braid/{stream.name}/rest", places.grid, bottom + 6, rest, "t12 ink3"))
         bottom += 20
     return marks, bottom
 
@@ -98,15 +102,15 @@ def _slot(stream: Stream, link: Link, own: int, seq: int, x: float, y: float, wi
     )
 
 
-def _strand(stream: Stream, link: Link, y: float) -> Mark:
+def _strand(stream: Stream, link: Link, places: Places, y: float) -> Mark:
     """A source of the braid: its name, and how many came from it."""
     key = f"braid/{stream.name}/{link.index}"
     inside: list[Mark] = [
-        label(f"{key}/name", NAMES, y + 4, fit(link.origin, GRID - NAMES - 20, "t13"), "t13")
+        label(f"{key}/name", NAMES, y + 4, fit(link.origin, places.grid - NAMES - 20, "t13"), "t13")
     ]
     if link.carried:
-        inside.append(label(f"{key}/count", SIDE, y + 6, amount(link.carried), "t20 w6 num"))
-        x = SIDE + text_width(amount(link.carried), "t20 w6") + 6
+        inside.append(label(f"{key}/count", places.side, y + 6, amount(link.carried), "t20 w6 num"))
+        x = places.side + text_width(amount(link.carried), "t20 w6") + 6
         inside.append(label(f"{key}/word", x, y + 5, "came", "t12 ink3"))
     name = short_name(link.origin, 40)
     title = f"{count_of(link.carried, 'message')} of {short_name(stream.name, 40)} came from {name}."

@@ -9,16 +9,13 @@ from natslab.views import scene as sc
 from natslab.views.marks import RECENTLY, port, rect
 from natslab.views.mirrors.braid import braid_of
 from natslab.views.mirrors.plan import (
-    END,
-    GRID,
     NAMES,
     ROW,
-    SIDE,
     SLOT,
-    TRUNK,
     Block,
     blocks,
     braids,
+    places,
     stream_of,
 )
 from natslab.views.mirrors.state import Link, State, Stream, behind, links_of, loops, reached, spared, trouble
@@ -50,26 +47,28 @@ def draw(state: State) -> Scene:
     """Every origin with its copies on one scale; the gap at the right of a copy is its lag."""
     sentence, note = describe(state)
     scene = blank(state, "mirrors", TITLE_OF_VIEW, SOURCES, sentence, note)
+    scene.width, at = state.width, places(state)
     shown, hidden = blocks(state)
     if not shown:
         return scene
+    room = at.end - at.grid - text_width(totals(state), "t11") - 12
     scene.marks = [
         label("head/stream", NAMES, 128, "stream", "t11 ink3"),
-        label("head/scale", GRID, 128, _scale(shown), "t11 ink3"),
-        label("total/", END, 128, totals(state), "t11 ink3 end"),
+        label("head/scale", at.grid, 128, _scale(shown, room), "t11 ink3"),
+        label("total/", at.end, 128, totals(state), "t11 ink3 end"),
     ]
     y = TOP
     for block in shown:
         if block is not shown[0]:
             y += 16
-            line = f"M{NAMES:g} {y - 46:g}H{END:g}"
+            line = f"M{NAMES:g} {y - 46:g}H{at.end:g}"
             scene.marks.append(Path(key=f"line/{block.origin}", d=line, classes="edge hair"))
         part = _Block(state, block, y)
         scene.marks += part.marks
         scene.flights += part.flights
         y = part.bottom + 34
     for stream in braids(state):
-        marks, y = braid_of(stream, y + 2)
+        marks, y = braid_of(stream, at, y + 2)
         scene.marks += marks
         y += 34
     if hidden:
@@ -81,11 +80,13 @@ def draw(state: State) -> Scene:
     return scene
 
 
-def _scale(shown: list[Block]) -> str:
-    """Which numbers stand in the rows."""
+def _scale(shown: list[Block], room: float) -> str:
+    """Which numbers stand in the rows, in so many words as there is room for."""
+    told = ["sequence numbers of the origin, for all its copies", "sequences of the origin", "sequences"]
     if any(block.slots and any(a != b for li in block.links for a, b in li.pairs) for block in shown):
-        return "a column is one message, with the number that it has in the stream of its row"
-    return "sequence numbers of the origin, for all its copies"
+        told = ["a column is one message, with the number that it has in the stream of its row",
+                "a column is one message", ""]  # fmt: skip
+    return next((words for words in told if text_width(words, "t11") <= room), "")
 
 
 def _controls(state: State) -> list[Action]:
@@ -125,6 +126,7 @@ class _Block:
     def __init__(self, state: State, block: Block, top: float) -> None:
         self.state = state
         self.block = block
+        self.at = block.at
         self.top = top
         self.origin: Stream = stream_of(state, block.origin)
         self.marks: list[Mark] = []
@@ -151,7 +153,7 @@ class _Block:
 
     def points(self, y: float) -> list[tuple[float, float]]:
         """From the origin down the trunk to a copy."""
-        return [(TRUNK, self.top), (TRUNK, y), (GRID - 13, y)]
+        return [(self.at.trunk, self.top), (self.at.trunk, y), (self.at.grid - 13, y)]
 
     def way(self, link: Link, y: float) -> Path:
         """The pipe: thick while something comes through, dashed while nothing can."""
@@ -176,14 +178,14 @@ class _Block:
 
     def head(self) -> None:
         """The origin's row."""
-        origin, y, key = self.origin, self.top, f"origin/{self.block.origin}"
+        at, origin, y, key = self.at, self.origin, self.top, f"origin/{self.block.origin}"
         there = origin.known or bool(origin.last)
         marks: list[Mark] = [
-            label(f"{key}/name", NAMES, y - 1, fit(origin.name, 116, "t14 w6"),
+            label(f"{key}/name", NAMES, y - 1, fit(origin.name, at.name, "t14 w6"),
                   "t14 w6" if there and origin.gone == math.inf else "t14 ink3"),
             label(f"{key}/what", NAMES, y + 14, self.what(),
                   "mono t11 ink2" if origin.subjects else "t11 ink3"),
-            port(f"{key}/port", TRUNK, y, there),
+            port(f"{key}/port", at.trunk, y, there),
         ]  # fmt: skip
         self.marks.append(
             sc.Group(
@@ -196,11 +198,19 @@ class _Block:
         )
         if not there:
             words = "deleted" if origin.gone < math.inf else "there is no such stream here"
-            self.marks.append(rect(f"{key}/none", GRID, y - 14, SIDE - GRID - 24, 28, "ghost", 6))
-            self.marks.append(label(f"{key}/why", (GRID + SIDE - 24) / 2, y + 4.5, words, "t12 ink3 middle"))
+            self.marks.append(rect(f"{key}/none", at.grid, y - 14, at.room, 28, "ghost", 6))
+            self.marks.append(label(f"{key}/why", at.grid + at.room / 2, y + 4.5, words, "t12 ink3 middle"))
             return
         held = "deleted" if origin.gone < math.inf else count_of(origin.messages, "message")
-        self.marks.append(label(f"{key}/count", SIDE, y + 4.5, held, "t12 ink2 num"))
+        self.marks.append(
+            label(
+                f"{key}/count",
+                at.side,
+                y + 4.5,
+                fit(held, at.end - at.side, "t12"),
+                "t12 ink2 num",
+            )
+        )
         if not self.block.slots:
             self.bar(key, origin, y, origin.first, origin.last)
             return
@@ -229,7 +239,7 @@ class _Block:
         """What an origin listens to, or what it is itself."""
         origin = self.origin
         if origin.subjects:
-            return fit(", ".join(origin.subjects), 116, "mono t11")
+            return fit(", ".join(origin.subjects), self.at.name, "mono t11")
         return "itself a mirror" if origin.mirror else "itself a copy" if origin.links else ""
 
     def slot(self, key: str, x: float, y: float, text: str, what: str, title: str, light: str = "") -> None:
@@ -256,7 +266,7 @@ class _Block:
             self.marks.append(rect(f"{key}/bar", x0, y - 8, max(2.0, x1 - x0), 16, "ghost", 3))
             return
         if not stream.messages or last < first:
-            self.marks.append(label(f"{key}/empty", GRID, y + 4.5, "empty", "t12 ink3"))
+            self.marks.append(label(f"{key}/empty", self.at.grid, y + 4.5, "empty", "t12 ink3"))
             return
         x0, x1 = block.x(first), block.x(last + 1)
         title = f"{short_name(stream.name, 40)} holds {count_of(stream.messages, 'message')}, {span(stream)}."
@@ -276,23 +286,27 @@ class _Block:
 
     def copy(self, link: Link, y: float) -> None:
         """A copy's row: its name, what the pipe lets through, what it has, and how far behind it is."""
-        state, copy = self.state, stream_of(self.state, link.copy)
+        at, state, copy = self.at, self.state, stream_of(self.state, link.copy)
         key = f"link/{link.origin}>{link.name}"
         cut = link.cut < math.inf
         late, kept = behind(state, link), spared(state, link)
         words = standing(state, link)
         marks: list[Mark] = [
-            label(f"{key}/name", NAMES, y - 1, fit(link.copy, 116, "t14 w6"), "t14 w6"),
-            label(f"{key}/kind", NAMES, y + 14, kind(link, copy), "t11 ink3"),
-            port(f"{key}/port", GRID - 13, y, not cut, 3.5),
-            label(f"{key}/standing", SIDE, y + 1, fit(words, END - SIDE, "t13 w6"),
+            label(f"{key}/name", NAMES, y - 1, fit(link.copy, at.name, "t14 w6"), "t14 w6"),
+            label(f"{key}/kind", NAMES, y + 14, fit(kind(link, copy), at.name, "t11"), "t11 ink3"),
+            port(f"{key}/port", at.grid - 13, y, not cut, 3.5),
+            label(f"{key}/standing", at.side, y + 1, fit(words, at.end - at.side, "t13 w6"),
                   "t13 w6 num" if late or trouble(state, link) else "t13 ink2"),
         ]  # fmt: skip
         through = pipe(link)
         if through:
             marks.append(
                 label(
-                    f"{key}/pipe", GRID, y - 19, fit(through, SIDE - GRID - 30, "mono t11"), "mono t11 ink2"
+                    f"{key}/pipe",
+                    at.grid,
+                    y - 19,
+                    fit(through, at.side - at.grid - 30, "mono t11"),
+                    "mono t11 ink2",
                 )
             )
         marks += self.aside(key, link, y, kept)
@@ -302,11 +316,11 @@ class _Block:
         facts = {"behind": late, "reached": reached(state, link), "kept": kept}
         self.marks.append(sc.Group(key=key, marks=marks, title=title, state=facts))
         if trouble(state, link):
-            x = TRUNK + 13
+            x = at.trunk + 13
             d = f"M{x - 4:g} {y - 4:g}L{x + 4:g} {y + 4:g}M{x - 4:g} {y + 4:g}L{x + 4:g} {y - 4:g}"
             self.marks.append(Path(key=f"{key}/cross", d=d, width=2.5, classes="edge dead round"))
         if not copy.messages and not late:
-            self.marks.append(label(f"{key}/empty", GRID, y + 4.5, "nothing yet", "t12 ink3"))
+            self.marks.append(label(f"{key}/empty", at.grid, y + 4.5, "nothing yet", "t12 ink3"))
         elif self.block.slots:
             self.slots(link, copy, y)
         else:
@@ -315,7 +329,7 @@ class _Block:
 
     def aside(self, key: str, link: Link, y: float, kept: int) -> list[Mark]:
         """The lines under the verdict: what is kept, the worst lag or a loop; and a refused write."""
-        words = ""
+        at, words = self.at, ""
         if claim(self.state, link):
             words = claim(self.state, link)
         elif (link.copy, link.origin) in loops(self.state):
@@ -326,7 +340,15 @@ class _Block:
             words = f"was up to {amount(link.peak)} behind"
         marks: list[Mark] = []
         if words:
-            marks.append(label(f"{key}/aside", SIDE, y + 17, fit(words, END - SIDE, "t12"), "t12 ink3 num"))
+            marks.append(
+                label(
+                    f"{key}/aside",
+                    at.side,
+                    y + 17,
+                    fit(words, at.end - at.side, "t12"),
+                    "t12 ink3 num",
+                )
+            )
         bounce = next((b for b in reversed(self.state.bounces) if b.stream == link.copy), None)
         if bounce is not None and link.mirror and link.cut == math.inf:
             y += 16 if words else 0
@@ -334,9 +356,9 @@ class _Block:
             error = f"{plain(bounce.error)}, {bounce.code}"
             title = f"{who} published to {to} for {short_name(link.copy, 40)}: {error}."
             facts = {"what": "refused"}
-            box = rect(f"{key}/refused", SIDE, y + 8, 10, 10, "dead fill", 2, state=facts, title=title)
-            words = f"write refused, {bounce.code}"
-            marks += [box, label(f"{key}/bounce", SIDE + 16, y + 17, words, "t12 ink2")]
+            box = rect(f"{key}/refused", at.side, y + 8, 10, 10, "dead fill", 2, state=facts, title=title)
+            words = fit(f"write refused, {bounce.code}", at.end - at.side - 16, "t12")
+            marks += [box, label(f"{key}/bounce", at.side + 16, y + 17, words, "t12 ink2")]
         return marks
 
     def slots(self, link: Link, copy: Stream, y: float) -> None:
@@ -376,7 +398,7 @@ class _Block:
 
     def lengths(self, key: str, link: Link, copy: Stream, y: float, late: int) -> None:
         """The copy as a length; what it lacks as a gap with its number."""
-        block, origin, end = self.block, self.origin, reached(self.state, link)
+        at, block, origin, end = self.at, self.block, self.origin, reached(self.state, link)
         if link.mirror:
             last = min(copy.last, block.high)
             self.bar(key, copy, y, copy.first, last)
@@ -392,9 +414,13 @@ class _Block:
         elif end >= block.low:
             x1 = block.x(end + 1)
             title = f"{short_name(link.copy, 40)} has all it takes up to message {end}."
-            bar = rect(f"{key}/bar", GRID, y - 8, max(2.0, x1 - GRID), 16, "stored fill", 3, title=title,
+            wide = max(2.0, x1 - at.grid)
+            bar = rect(f"{key}/bar", at.grid, y - 8, wide, 16, "stored fill", 3, title=title,
                        opacity=0.6 if link.patterns else 1.0)  # fmt: skip
-            self.marks += [bar, label(f"{key}/last", max(x1, GRID + 40), y + 23, amount(end), "t11 num end")]
+            self.marks += [
+                bar,
+                label(f"{key}/last", max(x1, at.grid + 40), y + 23, amount(end), "t11 num end"),
+            ]
         if late and origin.last > end:
             x0, x1 = block.x(end + 1) + 2, block.x(origin.last + 1)
             self.marks.append(
@@ -411,6 +437,6 @@ class _Block:
             return
         self.flights.append(
             Flight(key=f"fly/{link.origin}>{link.name}/{reached(self.state, link)}", r=5,
-                   d=points_path(self.points(y), 10), x=GRID - 13, y=y, t0=link.moved, t1=link.moved,
+                   d=points_path(self.points(y), 10), x=self.at.grid - 13, y=y, t0=link.moved, t1=link.moved,
                    title=f"{short_name(link.copy, 40)} is at {amount(reached(self.state, link))}.")
         )  # fmt: skip

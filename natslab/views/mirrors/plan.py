@@ -3,21 +3,50 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import msgspec
 
 from natslab.views.mirrors.state import Link, State, Stream, links_of, reached, urgency
-from natslab.views.scene import text_width
+from natslab.views.scene import NARROW, WIDTH, text_width
 
-NAMES, TRUNK, GRID, SIDE, END = 24.0, 152.0, 188.0, 716.0, 876.0  # x: names, pipe, sequences, words, end
+NAMES = 24.0  # begin
 SLOT, GAP = 22.0, 4.25
 TITLE, ROW = 30.0, 66.0  # block's top to origin's middle; row to row
 BLOCKS, COPIES = 5, 5  # shown singly
 
 
+class Places(NamedTuple):
+    """What stands where, from left to right."""
+
+    trunk: float  # the pipe
+    grid: float  # sequences begin
+    side: float  # words at the right begin
+    end: float
+
+    @property
+    def name(self) -> float:
+        """Room for a name."""
+        return self.trunk - NAMES - 12
+
+    @property
+    def room(self) -> float:
+        """Room for the sequences."""
+        return self.side - self.grid - 24
+
+
+WIDE, SLIM = Places(152.0, 188.0, 716.0, 876.0), Places(110.0, 140.0, 346.0, NARROW - 24.0)
+
+
+def places(state: State) -> Places:
+    """The places of a picture of this width."""
+    return WIDE if state.width == WIDTH else SLIM
+
+
 class Block(msgspec.Struct):
     """One origin with its copies, on one scale of its sequences."""
 
+    at: Places
     origin: str
     links: list[Link]
     rest: list[Link]
@@ -29,9 +58,8 @@ class Block(msgspec.Struct):
     def x(self, seq: float) -> float:
         """Where the message of that sequence begins."""
         if self.slots:
-            return round(GRID + (seq - self.low) * (self.slot + GAP), 2)
-        room = SIDE - GRID - 24
-        return round(GRID + room * (seq - self.low) / max(1, self.high + 1 - self.low), 2)
+            return round(self.at.grid + (seq - self.low) * (self.slot + GAP), 2)
+        return round(self.at.grid + self.at.room * (seq - self.low) / max(1, self.high + 1 - self.low), 2)
 
 
 def stream_of(state: State, name: str) -> Stream:
@@ -81,7 +109,8 @@ def _block(state: State, name: str, links: list[Link]) -> Block:
     low, high = max(1, min(firsts or [1])), max([*lasts, 1])
     own = [b for li in shown for _, b in li.pairs]
     slot = slot_for([high, *own])
-    return Block(name, shown, rest, low, high, high - low + 1 <= fits(slot), slot)
+    at = places(state)
+    return Block(at, name, shown, rest, low, high, high - low + 1 <= fits(at, slot), slot)
 
 
 def slot_for(numbers: list[int]) -> float:
@@ -89,9 +118,9 @@ def slot_for(numbers: list[int]) -> float:
     return max(SLOT, round(text_width(str(max(numbers, default=0)), "t11") + 7, 2))
 
 
-def fits(slot: float) -> int:
+def fits(at: Places, slot: float) -> int:
     """How many slots there is room for."""
-    return int((SIDE - GRID - 24) / (slot + GAP))
+    return int(at.room / (slot + GAP))
 
 
 def braids(state: State) -> list[Stream]:
