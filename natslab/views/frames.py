@@ -238,7 +238,7 @@ class Frames:
         elif head != self._player.tape.head:
             loop().asyncio.call_later(TRACK_PERIOD, self._awake.set)
         if self._table_open:
-            table = self._player.table(n, selection=self._cursor.selection)
+            table = self._player.table(n, selection=self._cursor.selection, width=self._width)
             self._send({"op": "table", **msgspec.to_builtins(table)})
 
     def _send(self, frame: dict[str, Any]) -> None:

@@ -89,9 +89,9 @@ class Player:
             words: tuple[str, str] = self.view.describe(self._seek(n))
             return words
 
-    def table(self, n: int | None = None, *, selection: str = "") -> views.Table:
-        """The table right after event `n`."""
-        with self._looked_at(n, None, "live", selection) as state:
+    def table(self, n: int | None = None, *, selection: str = "", width: int = WIDTH) -> views.Table:
+        """The table right after event `n`, of what a picture so wide shows."""
+        with self._looked_at(n, None, "live", selection, width) as state:
             table: views.Table = self.view.table(state)
             return table
 

@@ -9,7 +9,7 @@ from natslab.views import scene as sc
 from natslab.views.marks import rect
 from natslab.views.scene import Action, Mark, label
 from natslab.views.stream import glyphs
-from natslab.views.stream.plan import READERS, Belt, Column, gone_at, spread
+from natslab.views.stream.plan import GAUGE, READERS, Belt, Column, gone_at, spread
 from natslab.views.stream.state import Hand, Reader, Slot, State, Stream
 from natslab.views.stream.words import fate_of, reader_of, slot_words, time_of
 from natslab.views.wording import amount, count_of, fit, short_name, wide
@@ -20,7 +20,9 @@ PARTS = 12  # bars of a histogram
 class Row:
     """Marks of one stream whose columns are already placed."""
 
-    def __init__(self, state: State, stream: Stream, belt: Belt) -> None:
+    def __init__(self, state: State, stream: Stream, belt: Belt, down: float = 0.0) -> None:
+        """`down`: how far below a consumer's row its words stand."""
+        self.down = down
         self.state = state
         self.stream = stream
         self.belt = belt
@@ -151,8 +153,8 @@ class Row:
         inside.append(glyphs.caret(f"{key}/caret", at, y, up=bool(end)))
         words = reader_of(reader)
         if end:
-            near = fit(reader_of(reader, short=True), 189, "t11")
-            inside.append(label(f"{key}/at", end, y + 4, near, "t11 num ink2"))
+            near = fit(reader_of(reader, short=True), GAUGE, "t11")
+            inside.append(label(f"{key}/at", end, y + 4 + self.down, near, "t11 num ink2"))
         return sc.Group(
             key=key, marks=inside, title=f"Consumer {short_name(reader.name, 40)}: {words}.",
             state={"delivered": reader.delivered, "floor": reader.floor, "unacked": reader.out},
@@ -283,11 +285,12 @@ def reader_rows(row: Row, y: float, name_x: float, room: float, end: float) -> t
             marks.append(row.tabs(reader, y, name_x, room))
         elif stream.limits.retention == "interest":
             marks.append(row.tabs(reader, y, name_x, room))
-            words = fit(reader_of(reader, short=True), 189, "t11")
-            marks.append(label(f"reader/{stream.name}/{reader.name}/at", end, y + 4, words, "t11 num ink2"))
+            words = fit(reader_of(reader, short=True), GAUGE, "t11")
+            where = f"reader/{stream.name}/{reader.name}/at"
+            marks.append(label(where, end, y + 4 + row.down, words, "t11 num ink2"))
         else:
             marks.append(row.cursor(reader, y, name_x, room, end))
-        y += 22
+        y += 22 + row.down
     if len(readers) > READERS:
         words = f"and {count_of(len(readers) - READERS, 'more consumer')}"
         marks.append(label(f"reader/{stream.name}", name_x, y + 4, words, "t12 ink3"))

@@ -6,7 +6,7 @@ import shlex
 
 from natslab.views import scene as sc
 from natslab.views.marks import rect
-from natslab.views.scene import Action, Mark, Text, label
+from natslab.views.scene import WIDTH, Action, Mark, Text, label
 from natslab.views.stream import glyphs
 from natslab.views.stream.belt import Row, reader_rows
 from natslab.views.stream.plan import CARD, END, LABEL, READERS, Column, belt_of, columns_of, gone_at
@@ -40,7 +40,10 @@ class Cards:
         found = [columns_of(s, 13, LEAD) for s in self.shown]
         few = all(len(cs) <= 10 and all(c.kind != "rest" for c in cs) for cs in found)
         self.wide = len(self.shown) <= 4 and not few
+        self.narrow = state.width != WIDTH  # one below the other
         self.width = END - LABEL if self.wide else CARD
+        if self.narrow:
+            self.width = state.width - 2 * LABEL
         self.columns: dict[str, list[Column]] = {}
         # One width for all names, so that columns of several cards stand below each other.
         names = [r.name for s in self.shown if s.limits.retention != "workqueue" for r in s.readers.values()]
@@ -57,7 +60,7 @@ class Cards:
         """All marks, in drawing order."""
         # All of them together, for the row of the table.
         marks: list[Mark] = [sc.Group(key="streams", marks=[])] if len(self.state.shown) > 1 else []
-        y, per = TOP, 1 if self.wide else 2
+        y, per = TOP, 1 if self.wide or self.narrow else 2
         for i in range(0, len(self.shown), per):
             pair = self.shown[i : i + per]
             rows = max(self.rows(s) for s in pair)
@@ -71,7 +74,8 @@ class Cards:
         if hidden > 0:
             names = listed([short_name(s.name, 20) for s in self.state.shown[CARDS : CARDS + 6]])
             words = f"{hidden} more: {names}" + (" …" if hidden > 6 else "")
-            marks.append(label("more/streams", LABEL, y + 6, fit(words, END - LABEL, "t12"), "t12 ink3"))
+            room = self.state.width - 2 * LABEL
+            marks.append(label("more/streams", LABEL, y + 6, fit(words, room, "t12"), "t12 ink3"))
             self.height += 24
         return marks
 

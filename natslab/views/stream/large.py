@@ -6,18 +6,17 @@ import shlex
 
 from natslab.views import scene as sc
 from natslab.views.marks import RECENTLY
-from natslab.views.scene import Action, Flight, Mark, Text, label
+from natslab.views.scene import WIDTH, Action, Flight, Mark, Text, label
 from natslab.views.stream import glyphs
 from natslab.views.stream.belt import Row, place_reasons, reader_rows
 from natslab.views.stream.plan import (
-    END,
-    GATE,
+    ASIDE,
+    GAUGE,
     LABEL,
-    NOTES,
-    RIGHT,
     SHELF,
-    STEP,
+    SLIM,
     TOP,
+    WIDE,
     Column,
     belt_of,
     shelves_of,
@@ -48,6 +47,7 @@ class Large:
     def __init__(self, state: State, stream: Stream) -> None:
         self.state = state
         self.stream = stream
+        self.at = WIDE if state.width == WIDTH else SLIM
         self.named, self.rest = shelves_of(stream)
         limits = stream.limits
         self.blades = [("max_age", time_of(limits.age))] if limits.age else []
@@ -58,27 +58,28 @@ class Large:
         # Subjects are foreign text of any length: the labels take from the belt what they need.
         names = [*self.named, f"{len(self.rest)} more"]
         most = max([0, *stream.subjects.values()])
-        need = max([wide(fit(s, 168, "mono t12"), "mono t12") for s in names])
+        need = max([wide(fit(s, self.at.name, "mono t12"), "mono t12") for s in names])
         need = max(need, wide(count_of(most, "message"), "t11"))
-        self.x0 = max(120.0, min(LABEL + 172, LABEL + need + 14))
+        self.x0 = max(120.0, min(LABEL + self.at.name + 4, LABEL + need + 14))
         if limits.per_subject and limits.per_subject <= 10:
             size = wide(f"{limits.per_subject} of {limits.per_subject}", "t11 w6")
-            self.x0 = max(self.x0, min(LABEL + 172, LABEL + size + 8 + 7 * limits.per_subject + 8))
+            pips = LABEL + size + 8 + 7 * limits.per_subject + 8
+            self.x0 = max(self.x0, min(LABEL + self.at.name + 4, pips))
         if self.blades:
             label_room = max(wide(f"{n} {v}", "t12") + 12 for n, v in self.blades) + LABEL
             lead = stream.first > limits.first
             self.x0 = max(self.x0, label_room - (40 if lead else 0))
-        self.belt = belt_of(stream, self.x0, RIGHT, len(self.blades))
-        self.row = Row(state, stream, self.belt)
+        self.belt = belt_of(stream, self.x0, self.at.right, len(self.blades))
+        self.row = Row(state, stream, self.belt, 17.0 if self.at is SLIM else 0.0)
         rows = max(1, len(self.named) + bool(self.rest))
-        self.bottom = SHELF + STEP * (rows - 1) + 34
+        self.bottom = SHELF + self.at.step * (rows - 1) + self.at.under
         self.height = self.bottom
 
     def shelf(self, subject: str) -> float:
         """The centre of the shelf that a subject stands on."""
         if subject in self.named:
-            return SHELF + STEP * self.named.index(subject)
-        return SHELF + STEP * len(self.named) if self.rest else SHELF
+            return SHELF + self.at.step * self.named.index(subject)
+        return SHELF + self.at.step * len(self.named) if self.rest else SHELF
 
     def everything(self) -> list[Mark]:
         """All marks, in drawing order."""
@@ -89,13 +90,18 @@ class Large:
             under = y + 16 * max(0, len(self.blades) - 2)  # the blades' words
             marks += self.window_marks(under + 20)
             low = max(low, under + 30)
-        gauges, gauge_low = self.gauges(y)
+        narrow = self.at is SLIM
+        gauges, gauge_low = ([], 0.0) if narrow else self.gauges(y)
         marks += gauges
         readers: list[Mark] = []
         if self.stream.readers or self.stream.limits.retention == "workqueue":
-            # The cursors' words stand under the gauges.
+            # The cursors' words stand under the gauges, or in a narrow picture under each cursor.
             start = max(low + 30, gauge_low + 10)
-            readers, low = reader_rows(self.row, start, LABEL, self.x0 - LABEL - 8, NOTES)
+            words = self.x0 if narrow else self.at.notes
+            readers, low = reader_rows(self.row, start, LABEL, self.x0 - LABEL - 8, words)
+        if narrow:
+            gauges, gauge_low = self.gauges(low + 30)
+            readers += gauges
         self.height = max(low, gauge_low) + 16
         return marks + readers
 
@@ -128,7 +134,7 @@ class Large:
 
     def discard_end(self) -> float:
         """Where those words end: at the gate, or left of a blade that stands there."""
-        end, size = 661.0, wide("".join(t for t, _ in self.discards()), "t12 w6")
+        end, size = self.at.right + 2, wide("".join(t for t, _ in self.discards()), "t12 w6")
         for x in sorted(self.belt.blades, reverse=True):
             if end - size - 4 < x + 4 and x - 4 < end:
                 end = round(x - 10, 2)
@@ -136,23 +142,23 @@ class Large:
 
     def boards(self) -> list[Mark]:
         """One shelf per subject."""
-        stream, marks = self.stream, []
+        stream, marks, right = self.stream, [], self.at.right + 4
         most = stream.limits.per_subject
         if not self.named and not self.rest:
             waits = stream.limits.subjects[0] if stream.limits.subjects else ""
-            board = glyphs.ways("shelf/none", f"M{self.x0 - 4:g} {SHELF + 17.5:g}H663", "edge line")
+            board = glyphs.ways("shelf/none", f"M{self.x0 - 4:g} {SHELF + 17.5:g}H{right:g}", "edge line")
             name = fit(waits, self.x0 - LABEL - 8, "mono t12")
             return [board, label("shelf/waits", LABEL, SHELF - 1, name, "mono t12 ink3")]
         for subject in [*self.named, *([""] if self.rest else [])]:
             own = subject in self.named
-            y = self.shelf(subject) if own else SHELF + STEP * len(self.named)
+            y = self.shelf(subject) if own else SHELF + self.at.step * len(self.named)
             key = f"shelf/{stream.name}/{subject}" if own else f"shelf/{stream.name}"
             n = stream.subjects.get(subject, 0) if own else sum(stream.subjects.get(s, 0) for s in self.rest)
             words = subject if own else f"×{len(self.rest)} more"
             kind = "mono t12" if own else "t12 ink2"
             inside: list[Mark] = [
                 label(f"{key}/name", LABEL, y - 1, fit(words, self.x0 - LABEL - 8, kind), kind),
-                glyphs.ways(f"{key}/board", f"M{self.x0 - 4:.2f} {y + 17.5:g}H663", "edge line"),
+                glyphs.ways(f"{key}/board", f"M{self.x0 - 4:.2f} {y + 17.5:g}H{right:g}", "edge line"),
             ]
             if most and own:
                 text = f"{amount(n)} of {amount(most)}"
@@ -181,7 +187,8 @@ class Large:
         """Slots, ghosts, gaps and what is not drawn, each on its shelf."""
         stream, row = self.stream, self.row
         marks: list[Mark] = []
-        rows = [self.shelf(s) for s in self.named] + ([SHELF + STEP * len(self.named)] if self.rest else [])
+        rows = [self.shelf(s) for s in self.named]
+        rows += [SHELF + self.at.step * len(self.named)] if self.rest else []
         taken: list[tuple[float, float, float]] = []
         signs: list[tuple[float, float, float]] = []  # over slots
         words = "".join(t for t, _ in self.discards())
@@ -247,7 +254,7 @@ class Large:
             marks += self.row.histogram(column, y, {subject}, f"{key}/{subject}")
         if self.rest:
             marks += self.row.histogram(
-                column, SHELF + STEP * len(self.named) + 17.5, set(self.rest), f"{key}/"
+                column, SHELF + self.at.step * len(self.named) + 17.5, set(self.rest), f"{key}/"
             )
         words = f"{amount(column.first)} to {amount(column.last)} not drawn"
         inside: list[Mark] = [label(f"{key}/words", column.x, 160, words, "t11 ink3 middle")]
@@ -274,14 +281,17 @@ class Large:
         y, x = self.shelf(due.subject), column.x + column.w / 2 + 5
         end = x + wide(words, "t12 w6")
         key = f"{self.row.key(due.seq)}/left"
-        if all(not (cy == y and a < end + 3 and x - 2 < b) for a, b, cy in taken) and end < RIGHT:
+        if all(not (cy == y and a < end + 3 and x - 2 < b) for a, b, cy in taken) and end < self.at.right:
             taken.append((x, end, y))
             return label(key, x, y + 4, words, "t12 num w6")
         x = column.x - column.w / 2
         for a, b, cy in sorted(signs):
             if cy == y and a < x + wide(words, "t11 w6") + 3 and x - 3 < b:
                 x = b + 4  # beside the sign of a duplicate, not over it
-        signs.append((x, x + wide(words, "t11 w6"), y))
+        end = x + wide(words, "t11 w6")
+        if end > self.state.width:
+            return None
+        signs.append((x, end, y))
         return label(key, x, y - 17, words, "t11 num w6")
 
     # --- edges -------------------------------------------------------------------------------
@@ -296,7 +306,7 @@ class Large:
             key, flag = f"blade/{stream.name}/{what}", what.replace("_", "-")
             end = max(belt.blades[0] - 9, LABEL + wide(f"{what} {value}", "t12"))
             if not i and stream.messages:  # "first" stands beside it, and not right of the belt
-                end = min(end, RIGHT - wide(f"first {amount(stream.first)}", "t12 w6") - 10)
+                end = min(end, self.at.right - wide(f"first {amount(stream.first)}", "t12 w6") - 10)
             runs = [(f"{what} ", "t12 ink2 end"), (value, "t12 num w6")]
             wedge = f"M{x - 3:.2f} {TOP:g}H{x + 3:.2f}L{x + 0.4:.2f} {self.bottom:g}Z"
             marks.append(
@@ -317,7 +327,7 @@ class Large:
             first, last = amount(stream.first), amount(stream.last)
             one = f"last/{stream.name}"
             size = wide(f"first {first}", "t12 w6")
-            x = min(belt.left, RIGHT - size)
+            x = min(belt.left, self.at.right - size)
             marks.append(
                 Text(
                     key=f"first/{stream.name}",
@@ -328,13 +338,13 @@ class Large:
             )
             start = x + size + 16 + wide(f"last {last}", "t12 w6")
             end = max(start, belt.right)
-            if stream.first != stream.last and end <= 672:
+            if stream.first != stream.last and end <= self.at.right + 13:
                 marks.append(
                     Text(
                         key=one, x=round(end, 2), y=y, runs=[("last ", "t12 ink2 end"), (last, "t12 num w6")]
                     )
                 )
-        elif stream.came and belt.left + wide(f"next {amount(stream.last + 1)}", "t12 w6") < RIGHT:
+        elif stream.came and belt.left + wide(f"next {amount(stream.last + 1)}", "t12 w6") < self.at.right:
             marks.append(
                 Text(
                     key=f"last/{stream.name}",
@@ -350,13 +360,13 @@ class Large:
         stream, key = self.stream, f"gate/{self.stream.name}"
         rows = [(s, self.shelf(s)) for s in self.named] or [("", SHELF)]
         if self.rest:
-            rows.append(("", SHELF + STEP * len(self.named)))
+            rows.append(("", SHELF + self.at.step * len(self.named)))
         parts, top = [], TOP
         for subject, y in rows:
             if stream.lets_in(subject):
-                parts.append(f"M{GATE:g} {top:g}V{y - 15:g}")
+                parts.append(f"M{self.at.gate:g} {top:g}V{y - 15:g}")
                 top = y + 15
-        parts.append(f"M{GATE:g} {top:g}V{self.bottom:g}")
+        parts.append(f"M{self.at.gate:g} {top:g}V{self.bottom:g}")
         shut = [s for s in self.named if not stream.lets_in(s)]
         words = f"shut for {', '.join(short_name(s, 24) for s in shut[:4])}" if shut else "open"
         return sc.Group(
@@ -383,27 +393,34 @@ class Large:
         marks: list[Mark] = []
         found = self.newest()
         latest = max((a.t for a in found.values()), default=0.0)
+        narrow = self.at is SLIM
         for y, answer in found.items():
             key = f"answer/{self.stream.name}/{answer.subject}"
             inside: list[Mark] = []
+            x, line = (self.x0 + 4, y + ASIDE) if narrow else (self.at.sign, y)
             if answer.what == "stored":
-                inside += glyphs.hand(key, "acked", 695, y, 1, 8)
+                inside += glyphs.hand(key, "acked", x, line, 1, 8)
                 name, why = f"stored as {amount(answer.seq)}", self.stored(answer)
                 fresh = self.state.mode == "live" and answer.t >= self.state.now - RECENTLY
                 shut = self.gated and not self.stream.lets_in(answer.subject)  # it shut behind the message
-                if answer.t == latest and answer.seq in self.stream.slots and not fresh and not shut:
-                    inside.append(
-                        glyphs.ways(f"{key}/way", f"M686 {y:g}H665", "edge ink none", 1.25, arrow=True)
-                    )
+                if (
+                    answer.t == latest and answer.seq in self.stream.slots and not fresh
+                    and not shut and not narrow
+                ):  # fmt: skip
+                    way = f"M{x - 9:g} {y:g}H{self.at.right + 6:g}"
+                    inside.append(glyphs.ways(f"{key}/way", way, "edge ink none", 1.25, arrow=True))
             elif answer.what == "duplicate":
-                inside.append(glyphs.twin(f"{key}/sign", 695, y, 5, 5.2, 2))
+                inside.append(glyphs.twin(f"{key}/sign", x, line, 5, 5.2, 2))
                 name, why = f"duplicate of {amount(answer.seq)}", "same Nats-Msg-Id"
             else:
-                inside += glyphs.cross(key, 695, y)
+                inside += glyphs.cross(key, x, line)
                 name = "refused" if answer.count == 1 else f"refused {amount(answer.count)} times"
                 why = f"error {answer.code}, {limit_of(answer)}"
-            inside.append(label(f"{key}/name", 714, y - 2, fit(name, END - 714, "t13 w6"), "t13 w6"))
-            inside.append(label(f"{key}/why", 714, y + 14, fit(why, END - 714, "t12"), "t12 ink3"))
+            name_, x = fit(name, self.at.end - x - 19, "t13 w6"), x + 19
+            inside.append(label(f"{key}/name", x, line + (4.5 if narrow else -2), name_, "t13 w6"))
+            x += wide(name_, "t13 w6") + 8 if narrow else 0
+            why_ = fit(why, self.at.end - x, "t12")
+            inside.append(label(f"{key}/why", x, line + (4.5 if narrow else 14), why_, "t12 ink3"))
             who = f" to {short_name(answer.client)}" if answer.client else ""
             marks.append(
                 sc.Group(
@@ -442,18 +459,18 @@ class Large:
         title += f"{time_of(stream.limits.window)} is not stored."
         half = wide(words, "t12") / 2 + 8
         if not inside:
-            x = round(min(self.belt.left, RIGHT - wide(f"{words}: over for all", "t12")), 2)
+            x = round(min(self.belt.left, self.at.right - wide(f"{words}: over for all", "t12")), 2)
             over = label(f"{key}/words", x, y + 10, f"{words}: over for all", "t12 ink2")
             return [sc.Group(key=key, title=title, marks=[over])]
         a, b = inside[0].x - inside[0].w / 2, inside[-1].x + inside[-1].w / 2
-        middle = min(max((a + b) / 2, self.belt.left + half), RIGHT - half)
+        middle = min(max((a + b) / 2, self.belt.left + half), self.at.right - half)
         marks: list[Mark]
         if b - a > 2 * half + 16:
             d = f"M{a:.2f} {y:g}V{y + 6:g}H{middle - half:.2f}M{middle + half:.2f} {y + 6:g}H{b:.2f}V{y:g}"
             marks = [label(f"{key}/words", middle, y + 10, words, "t12 ink2 middle")]
         else:
             d = f"M{a:.2f} {y:g}V{y + 6:g}H{b:.2f}V{y:g}"
-            x = b + 8 if b + 8 + 2 * half < RIGHT else a - 8
+            x = b + 8 if b + 8 + 2 * half < self.at.right else a - 8
             marks = [label(f"{key}/words", x, y + 10, words, "t12 ink2" + ("" if x > b else " end"))]
         return [
             sc.Group(
@@ -492,12 +509,12 @@ class Large:
         for what, value, of, share, flag in rows:
             key = f"gauge/{stream.name}/{what}"
             inside: list[Mark] = [
-                label(f"{key}/what", NOTES, y, what, "t12 ink3"),
-                Text(key=f"{key}/value", x=END, y=y,
+                label(f"{key}/what", self.at.notes, y, what, "t12 ink3"),
+                Text(key=f"{key}/value", x=self.at.notes + GAUGE, y=y,
                      runs=[(value, "t12 num w6 end"), *([(of, "t12 num ink2")] if of else [])]),
             ]  # fmt: skip
             if share >= 0:
-                inside += glyphs.bar(f"{key}/bar", NOTES, y + 6, END - NOTES, share)
+                inside += glyphs.bar(f"{key}/bar", self.at.notes, y + 6, GAUGE, share)
             limit = f"{value}{of}" if of else f"{value}, no limit"
             line = f"To change it: %js stream edit {name} --{flag} …"
             marks.append(
@@ -507,13 +524,13 @@ class Large:
         if stream.differs and self.state.now > max(stream.reported, stream.changed) + 1:
             words = f"the slots say {amount(stream.counted)}"
             key = f"differs/{stream.name}"
-            d = f"M{NOTES + 5:g} {y - 9:g}L{NOTES + 10:g} {y:g}H{NOTES:g}Z"
+            d = f"M{self.at.notes + 5:g} {y - 9:g}L{self.at.notes + 10:g} {y:g}H{self.at.notes:g}Z"
             marks.append(
                 sc.Group(
                     key=key, title="The server's count and the messages seen one by one disagree.",
                     marks=[
                         glyphs.ways(f"{key}/sign", d, "dead edge none", 1.5),
-                        label(f"{key}/words", NOTES + 16, y, words, "t12 ink2"),
+                        label(f"{key}/words", self.at.notes + 16, y, words, "t12 ink2"),
                     ],
                 )
             )  # fmt: skip
@@ -535,13 +552,14 @@ class Large:
                 f"fly/{self.stream.name}/{answer.subject}/{answer.seq}/{answer.count}",
             )
             column = next((c for c in self.belt.columns if c.kind == "slot" and c.first == answer.seq), None)
-            flight = Flight(key=key, d="", x=680, y=y, t0=answer.t, t1=answer.t, r=5)
+            flight = Flight(key=key, d="", x=self.at.gate + 9, y=y, t0=answer.t, t1=answer.t, r=5)
             if answer.what == "stored" and column is not None:
                 flight.x = round(column.x + column.w / 2 + 8, 2)
-                flight.d = f"M712 {y:g}H{flight.x:g}"
+                flight.d = f"M{self.at.start:g} {y:g}H{flight.x:g}"
                 flight.title = f"Message {answer.seq} goes into {short_name(name)}."
             elif answer.what == "refused":
-                flight.d, flight.end, flight.classes = f"M712 {y:g}H677", "refused", "dead fill"
+                flight.d = f"M{self.at.start:g} {y:g}H{self.at.gate + 6:g}"
+                flight.end, flight.classes = "refused", "dead fill"
                 flight.title = f"{short_name(answer.subject, 60)} was refused."
             else:
                 continue

@@ -20,7 +20,7 @@ SOURCES = "seen in stream state and publish answers"
 def draw(state: State) -> Scene:
     """What is kept, what went and why."""
     scene = blank(state, "stream", TITLE, SOURCES, headline_of(state), describe(state)[1])
-    scene.controls = _controls(state)
+    scene.width, scene.controls = state.width, _controls(state)
     shown = state.shown
     if not shown:
         return scene

@@ -5,12 +5,12 @@ from __future__ import annotations
 import bisect
 from typing import Literal, NamedTuple
 
-from natslab.views.scene import text_width
+from natslab.views.scene import NARROW, text_width
 from natslab.views.stream.state import Gone, Stream
 
 # The large picture (pixels, design measures).
-LABEL, RIGHT, GATE, NOTES, END = 24.0, 659.0, 671.0, 687.0, 876.0
-TOP, SHELF, STEP = 132.0, 178.0, 48.0  # top of blade and gate, centre of the first shelf, shelf to shelf
+LABEL, END = 24.0, 876.0
+TOP, SHELF = 132.0, 178.0  # top of blade and gate, centre of the first shelf
 SHELVES = 6  # of more subjects the rest shares the last one
 PITCH, TIGHT, BOX = 38.0, 26.25, 26.0
 BLADE = 12.0  # room of a blade
@@ -19,6 +19,26 @@ REST = 3.4  # columns' worth of room for what is not drawn singly
 LEAD = 3  # messages gone at the left that are still drawn
 CARD = 414.0
 COLUMNS = 24
+
+
+class Places(NamedTuple):
+    """What stands where in a picture of one stream; in a narrow one the notes stand below."""
+
+    name: float  # room for a subject
+    right: float  # the shelves end
+    gate: float
+    notes: float  # words at the right begin
+    end: float  # answers end
+    sign: float  # of an answer
+    start: float  # flights begin
+    step: float  # shelf to shelf
+    under: float  # from the last shelf to the ends of blades and gate
+
+
+WIDE = Places(168.0, 659.0, 671.0, 687.0, END, 695.0, 712.0, 48.0, 34.0)
+SLIM = Places(92.0, 430.0, 442.0, LABEL, NARROW - LABEL, 0.0, 466.0, 72.0, 58.0)
+GAUGE = 189.0  # how wide gauges and a consumer's words are
+ASIDE = 37.0  # from a shelf to its answer below it
 
 
 class Column(NamedTuple):
