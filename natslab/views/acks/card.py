@@ -8,11 +8,12 @@ from natslab.views.acks.lanes import answers
 from natslab.views.acks.state import Attempt, Cell, Consumer, State
 from natslab.views.acks.words import STATES, attempt_words
 from natslab.views.marks import rect
-from natslab.views.scene import Group, Mark, Path, Text, label, text_width
+from natslab.views.scene import WIDTH, Group, Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, fit, plain, short_name
 
-LEFT, RIGHT = 24.0, 876.0
-X0, X1 = 44.0, 772.0  # the time line
+LEFT, X0 = 24.0, 44.0  # the card and its words begin
+AFTER = 104.0  # from the end of the time line to that of the card
+DOWN, MORE = 28.0, 40.0  # more in a narrow picture: for the buttons, and for the second half of the subject
 TALL = 30.0  # a tooth that is full
 TOKENS = ("ack subject", "stream", "consumer", "attempt", "sequence", "delivery", "stored at, ns", "to come")
 
@@ -20,30 +21,42 @@ TOKENS = ("ack subject", "stream", "consumer", "attempt", "sequence", "delivery"
 class Card:
     """The card of the selected cell from `top` on; `bottom` is where it ends."""
 
-    def __init__(self, state: State, consumer: Consumer, seq: int, top: float) -> None:
+    def __init__(self, state: State, consumer: Consumer, seq: int, width: int, top: float) -> None:
         self.state = state
+        self.right = width - LEFT
+        self.narrow = width != WIDTH
         self.consumer = consumer
         self.seq = seq
         self.cell = consumer.cells.get(seq)
         self.key = f"card/{consumer.stream}/{seq}@{consumer.name}"
         self.top = top
         has_life = self.cell is not None and any(a.t >= 0 for a in self.cell.attempts)
-        self.bottom = top + (190 if has_life else 76)
+        self.inner = top  # what is below the title counts from here
+        if self.narrow and answers(consumer, self.cell):
+            self.inner += DOWN
+        self.bottom = self.inner + (190 if has_life else 76) + (MORE if has_life and self.narrow else 0)
         self.has_life = has_life
 
-    def marks(self, place: tuple[float, float] | None, below: float = 17) -> list[Mark]:
-        """Everything, with a caret to the cell at `place`, from so many pixels below it."""
-        top, low = self.top, self.bottom
+    def marks(
+        self,
+        place: tuple[float, float] | None,
+        below: float = 17,
+        gap: tuple[float, float] | None = None,
+    ) -> list[Mark]:
+        """Everything, with a caret to the cell at `place`, from so many pixels below it; not in the gap."""
+        top, low, right = self.top, self.bottom, self.right
         caret, line = "", []
         if place is not None:
-            x = min(max(place[0], LEFT + 24), RIGHT - 24)
+            x = min(max(place[0], LEFT + 24), self.right - 24)
             caret = f"H{n(x - 9)}L{n(x)} {n(top - 9)}L{n(x + 9)} {n(top)}"
+            through = f"V{n(gap[0])}M{n(place[0])} {n(gap[1])}" if gap is not None else ""
             line = [
-                Path(key=f"{self.key}/caret", d=f"M{n(place[0])} {n(place[1] + below)}V{n(top - 9)}",
+                Path(key=f"{self.key}/caret", d=f"M{n(place[0])} {n(place[1] + below)}{through}V{n(top - 9)}",
                      classes="edge ink none", width=1.25)
             ]  # fmt: skip
         box = (
-            f"M34 {n(top)}{caret}H866A10 10 0 0 1 876 {n(top + 10)}V{n(low - 10)}A10 10 0 0 1 866 {n(low)}"
+            f"M34 {n(top)}{caret}H{n(right - 10)}A10 10 0 0 1 {n(right)} {n(top + 10)}V{n(low - 10)}"
+            f"A10 10 0 0 1 {n(right - 10)} {n(low)}"
             f"H34A10 10 0 0 1 24 {n(low - 10)}V{n(top + 10)}A10 10 0 0 1 34 {n(top)}Z"
         )
         marks: list[Mark] = [
@@ -51,18 +64,19 @@ class Card:
             Path(key=f"{self.key}/box", d=box, classes="edge line base-raised shadow"),
         ]
         marks += self.head()
+        why = fit(self.why(), self.right - X0 - 12, "t12") if self.narrow else self.why()
         if self.has_life:
             marks += self.life()
             marks += self.subject()
         else:
-            marks.append(label(f"{self.key}/why", X0, top + 58, self.why(), "t12 ink2"))
+            marks.append(label(f"{self.key}/why", X0, self.inner + 58, why, "t12 ink2"))
         return marks
 
     def head(self) -> list[Mark]:
         """The title, and the buttons where the lab holds the message."""
         y, cell = self.top + 30, self.cell
         buttons: list[Mark] = []
-        x = RIGHT - 20.5
+        x, line_ = self.right - 20.5, y + (self.inner - self.top)
         actions = answers(self.consumer, cell)
         for action in reversed(actions):
             wide = text_width(action.label, "mono t11") + 20.5
@@ -74,18 +88,20 @@ class Card:
                     classes="button",
                     actions=[action],
                     marks=[
-                        rect(f"{key}/box", x, y - 17.5, wide, 25, "edge line base-raised", 6),
-                        label(f"{key}/word", x + wide / 2, y - 1, action.label, "mono t11 middle"),
+                        rect(f"{key}/box", x, line_ - 17.5, wide, 25, "edge line base-raised", 6),
+                        label(f"{key}/word", x + wide / 2, line_ - 1, action.label, "mono t11 middle"),
                     ],
                 )
             )
             x -= 8.6
-        if not actions and cell is not None and cell.waits and not self.consumer.push:
+        if self.narrow:
+            x = self.right
+        elif not actions and cell is not None and cell.waits and not self.consumer.push:
             line = f"%js consumer next {plain(self.consumer.stream)} {plain(self.consumer.name)} --hold"
             wide = text_width(line, "mono t11")
             words = text_width("to answer it yourself: ", "t11")
             if wide + words < 420:
-                x = RIGHT - 20 - wide
+                x = self.right - 20 - wide
                 buttons.append(
                     label(f"{self.key}/hint", x - words, y - 1, "to answer it yourself: ", "t11 ink3")
                 )
@@ -123,16 +139,16 @@ class Card:
         cell, consumer = self.cell, self.consumer
         assert cell is not None
         attempts = [a for a in cell.attempts if a.t >= 0]
-        now, base = self.state.now, self.top + 106
+        now, base = self.state.now, self.inner + 106
         spans = [(a, *self.span(a)) for a in attempts]
         end = max(finish for _, _, finish in spans)
         waiting = cell.state == "nak" and cell.last is not None and cell.last.delay > 0
         if waiting and cell.last is not None:
             end = max(end, cell.last.ended + cell.last.delay)
         least = 0.4 * consumer.wait(attempts[-1].n) if len(attempts) == 1 else 0.0
-        scale = _Scale(
-            [(a.t, finish) for a, _, finish in spans], end, max(now, end) if cell.waits else end, least
-        )
+        until = max(now, end) if cell.waits else end
+        held = [(a.t, finish) for a, _, finish in spans]
+        scale = _Scale(held, end, until, least, self.right - AFTER)
         marks: list[Mark] = []
         glyphs = 0.0
         above: list[tuple[float, list[tuple[str, str]], str]] = []
@@ -180,13 +196,13 @@ class Card:
             )  # fmt: skip
             below.append((mx, f"{deadline:.2f}", "t11 ink3 middle num", f"{self.key}/deadline"))
             words = "gives up" if consumer.last_chance(cell) else f"attempt {cell.attempt + 1}"
-            if mx + 12 + text_width(words, "t12") < RIGHT - 8:
+            if mx + 12 + text_width(words, "t12") < self.right - 8:
                 marks.append(label(f"{self.key}/then", mx + 12, base + 4, words, "t12 ink3"))
         if waiting and cell.last is not None:
             due = cell.last.ended + cell.last.delay
             mx = scale(due)
             below.append((mx, f"{due:.2f}", "t11 ink3 middle num", f"{self.key}/due"))
-            if mx + 12 + text_width("again", "t12") < RIGHT - 8:
+            if mx + 12 + text_width("again", "t12") < self.right - 8:
                 marks.append(label(f"{self.key}/then", mx + 12, base + 4, "again", "t12 ink3"))
         if cell.waits:
             x = scale(now)
@@ -202,9 +218,10 @@ class Card:
         if cell.state == "exhausted":
             x = max(scale(end) + 22, X0)
             marks += glyph(f"{self.key}/dead", "exhausted", x, base - 9.5, 7)
-            if x + 14 + text_width("never again", "t12") < RIGHT - 8:
+            if x + 14 + text_width("never again", "t12") < self.right - 8:
                 marks.append(label(f"{self.key}/never", x + 14, base - 5, "never again", "t12 ink3"))
-        return [*marks, *_spread(above, self.top + 66), *_under(below, self.top + 125)]
+        marks += _spread(above, self.inner + 66, self.right)
+        return [*marks, *_under(below, self.inner + 125, self.right)]
 
     def span(self, a: Attempt) -> tuple[float, float]:
         """When an attempt ended, and the latest moment that belongs to it on the line."""
@@ -261,24 +278,34 @@ class Card:
         """The ack subject taken apart, one label per token."""
         cell = self.cell
         assert cell is not None
-        y = self.top + 155
+        y = self.inner + 155
         last = next((a for a in reversed(cell.attempts) if a.reply), None)
         parts = last.reply.split(".") if last is not None else []
         if len(parts) != 9:
             words = "Its ack subject was not seen: it went to a client that is not the lab’s."
+            words = fit(words, self.right - X0, "t12") if self.narrow else words
             return [label(f"{self.key}/unseen", X0, y + 8, words, "t12 ink3")]
         tokens = [f"{parts[0]}.{parts[1]}", *parts[2:]]
-        room = RIGHT - 20 - X0
+        half = 4 if self.narrow else len(tokens)
+        marks: list[Mark] = []
+        for k in range(0, len(tokens), half):
+            marks += self.tokens(tokens, k, k + half, y + MORE * (k > 0))
+        return marks
+
+    def tokens(self, tokens: list[str], first: int, end: int, y: float) -> list[Mark]:
+        """Some of its tokens on one line."""
+        room = self.right - 20 - X0
         marks: list[Mark] = []
         most = 200.0
+        shown = list(zip(tokens, TOKENS, strict=True))[first:end]
         for most in (200.0, 120.0, 80.0, 50.0):
             wide = [max(text_width(f"{fit(t, most, 'mono t12')}.", "mono t12"), text_width(w, "t11"))
-                    for t, w in zip(tokens, TOKENS, strict=True)]  # fmt: skip
-            if sum(wide) + 18 * 7 <= room:
+                    for t, w in shown]  # fmt: skip
+            if sum(wide) + 18 * (len(shown) - 1) <= room:
                 break
-        space = max(6.0, min(20.0, (room - sum(wide)) / 7))
+        space = max(6.0, min(20.0, (room - sum(wide)) / (len(shown) - 1)))
         x = X0
-        for i, (token, word) in enumerate(zip(tokens, TOKENS, strict=True)):
+        for i, (token, word) in enumerate(shown, first):
             key = f"{self.key}/token/{i}"
             bold = (
                 "mono t12 ink3"
@@ -292,14 +319,17 @@ class Card:
                 runs.append((".", "mono t12 ink3"))
             marks.append(Text(key=key, x=round(x, 2), y=y, runs=runs))
             marks.append(label(f"{key}/word", x, y + 16, word, "t11 ink3"))
-            x += wide[i] + space
+            x += wide[i - first] + space
         return marks
 
 
 class _Scale:
     """Tape seconds to pixels; long times in which nobody holds the message are cut short."""
 
-    def __init__(self, spans: list[tuple[float, float]], end: float, now: float, least: float) -> None:
+    def __init__(
+        self, spans: list[tuple[float, float]], end: float, now: float, least: float, right: float
+    ) -> None:
+        self.right = right
         held = sum(b - a for a, b in spans) or 1.0
         self.points: list[tuple[float, float]] = []  # (seconds, units)
         at, units = spans[0][0], 0.0
@@ -326,19 +356,19 @@ class _Scale:
             if t <= point[0]:
                 share = (t - before[0]) / (point[0] - before[0]) if point[0] > before[0] else 0
                 units = before[1] + max(0.0, share) * (point[1] - before[1])
-                return X0 + (X1 - X0) * units / self.whole
+                return X0 + (self.right - X0) * units / self.whole
             before = point
-        return X1
+        return self.right
 
 
-def _spread(wants: list[tuple[float, list[tuple[str, str]], str]], y: float) -> list[Mark]:
+def _spread(wants: list[tuple[float, list[tuple[str, str]], str]], y: float, right: float) -> list[Mark]:
     """Words above the teeth, each where it begins; shortened or left out where the next one begins."""
     marks: list[Mark] = []
     taken: list[tuple[float, float]] = []
     starts = sorted(x for x, _, _ in wants)
     # Deliveries first; a refill has its word where they leave room.
     for x, runs, key in sorted(wants, key=lambda w: ("/wpi/" in w[2], w[0])):
-        limit = min([s - 6 for s in starts if s > x + 60], default=RIGHT - 10)
+        limit = min([s - 6 for s in starts if s > x + 60], default=right - 10)
         for k in range(len(runs), 0, -1):
             end = x + sum(text_width(t, c) for t, c in runs[:k])
             if end <= limit and not any(a < end + 4 and x - 4 < b for a, b in taken):
@@ -348,7 +378,7 @@ def _spread(wants: list[tuple[float, list[tuple[str, str]], str]], y: float) -> 
     return marks
 
 
-def _under(wants: list[tuple[float, str, str, str]], y: float) -> list[Mark]:
+def _under(wants: list[tuple[float, str, str, str]], y: float, right: float) -> list[Mark]:
     """Words under the line, the first ones first, where they do not touch."""
     marks: list[Mark] = []
     taken: list[tuple[float, float]] = []
@@ -367,7 +397,7 @@ def _under(wants: list[tuple[float, str, str, str]], y: float) -> list[Mark]:
                 (q + 10, wide, words) for p, q in taken if p < a + wide + 4 and a - 4 < q and q + 10 - x < 60
             ]
         for at, wide, words in tries:
-            a = min(max(at, X0), RIGHT - 12 - wide)
+            a = min(max(at, X0), right - 12 - wide)
             if not any(p < a + wide + 4 and a - 4 < q for p, q in taken):
                 taken.append((a, a + wide))
                 marks.append(label(key, a, y, words, bare))
@@ -375,12 +405,12 @@ def _under(wants: list[tuple[float, str, str, str]], y: float) -> list[Mark]:
     return marks
 
 
-def card_of(state: State, top: float) -> Card | None:
+def card_of(state: State, width: int, top: float) -> Card | None:
     """The card of the selected cell, if one is selected and its consumer is there."""
     chosen = facts.selected(state)
     if chosen is None or not chosen[2]:
         return None
-    return Card(state, state.consumer(chosen[0], chosen[2]), chosen[1], top)
+    return Card(state, state.consumer(chosen[0], chosen[2]), chosen[1], width, top)
 
 
 __all__ = ["Card", "Cell", "card_of"]

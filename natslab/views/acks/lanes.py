@@ -11,6 +11,7 @@ from natslab.views.acks.mosaic import bars
 from natslab.views.acks.plan import GRID, LEFT, ROWS, Plan, attempts_of
 from natslab.views.acks.state import SETTLED, Attempt, Cell, Consumer, State, totals_of
 from natslab.views.acks.words import STATES, attempt_words, lane_words, left_of, more_words, pins
+from natslab.views.marks import rect
 from natslab.views.scene import WIDTH, Action, Group, Mark, Path, Text, label, text_width
 from natslab.views.wording import amount, fit, short_name
 
@@ -34,6 +35,7 @@ class Lanes:
         self.places: dict[str, tuple[float, float]] = {}  # cell key -> where its current mark is
         self.tops: list[tuple[Consumer, float, float]] = []  # lane, from, to
         self.below: set[str] = set()  # cells with words right under them
+        self.says: dict[str, float] = {}  # consumer key -> where its counters begin, if that is below it
         self.bottom = TOP
         self._lay()
 
@@ -61,9 +63,30 @@ class Lanes:
                 differs = len(facts.disagreements(self.state, consumer))
                 high = max(rows[-1] + 20 - y, HEAD + margin.height(consumer, differs))
             self.rows[consumer.key] = rows
+            if self.plan.width != WIDTH:
+                self.says[consumer.key] = y + max(LANE, rows[-1] + 38 - y)
+                high = self.says[consumer.key] - y + margin.LINE * (consumer is self.plan.lanes[0])
+                high += 8 + margin.high(self.state, consumer, whole=consumer is self.plan.expanded)
             self.tops.append((consumer, y, y + high))
             y += high
         self.bottom = y
+
+    def counters(self) -> list[Mark]:
+        """The server's counters under each lane, where they do not stand beside it."""
+        marks: list[Mark] = []
+        for consumer, _, end in self.tops:
+            y = self.says.get(consumer.key)
+            if y is None:
+                continue
+            width, low = self.plan.width - 24.0, end + (2 if end == self.bottom else 0)
+            key = f"says/{consumer.key}"
+            marks.append(rect(f"{key}/ground", 12, y - 4, width, low - y + 4, "fill ground"))
+            y += 10
+            if consumer is self.plan.lanes[0]:
+                marks += margin.heading(self.state, self.plan.lanes, margin.LEFT, y)
+                y += margin.LINE + 6
+            marks += margin.below(self.state, consumer, y, whole=consumer is self.plan.expanded)
+        return marks
 
     # --- what lies under the cells ---------------------------------------------------------------
 
@@ -106,7 +129,7 @@ class Lanes:
         picked = [c for c in plan.singles if chosen and chosen[1] == c.a and chosen[0] == plan.stream.name]
         order = [*picked, *plan.singles[-1:], *plan.singles[:1], *plan.singles]
         taken = [(c.middle - 7, c.middle + 7) for c in plan.columns if c.a != c.b]
-        taken.append((margin.MARGIN - 2, WIDTH))
+        taken.append((plan.right + 4, plan.width))
         done: set[int] = set()
         for column in order:
             words = amount(column.a)
@@ -270,8 +293,9 @@ class Lanes:
                     marks.append(label(f"{key}/row/{i + 1}", 24, row + 4, words, "t11 ink3"))
             else:
                 marks.append(label(f"{key}/row", 24, rows[0] + 4, "all attempts", "t11 ink3"))
-        lines = 4 if not expanded else 9
-        marks += margin.counters(self.state, consumer, y, lines, whole=expanded)
+        if consumer.key not in self.says:
+            lines = 4 if not expanded else 9
+            marks += margin.counters(self.state, consumer, y, lines, whole=expanded)
         return marks
 
     def lines(self, consumer: Consumer, y: float) -> list[Mark]:

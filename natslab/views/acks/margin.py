@@ -6,24 +6,56 @@ from natslab.views.acks import facts
 from natslab.views.acks.glyphs import n
 from natslab.views.acks.state import Consumer, State
 from natslab.views.marks import rect
-from natslab.views.scene import Group, Mark, Path, label, text_width
+from natslab.views.scene import Group, Mark, Path, Text, label, text_width, walk
 from natslab.views.wording import amount
 
 MARGIN, END, LINE = 748.0, 876.0, 19.0
+ROOM, ACROSS, LEFT = END - MARGIN, 3, 24.0  # of one counter; below a lane so many stand side by side
+APART = 152.0  # from one of those to the next
 _SHORT = {"ack pending": "pending", "unprocessed": "stored", "waiting pulls": "pulls"}
 
 
-def heading(state: State, consumers: list[Consumer]) -> list[Mark]:
+def heading(state: State, consumers: list[Consumer], x: float = MARGIN, y: float = 136.0) -> list[Mark]:
     """Above the counters: whose word they are, and of when."""
     at = max((c.says_t for c in consumers), default=-1.0)
     marks: list[Mark] = [
-        label("says/name", MARGIN, 136, "server says", "t11 w6"),
-        Path(key="says/line", d=f"M{MARGIN:g} 149H{END:g}", classes="edge line"),
+        label("says/name", x, y, "server says", "t11 w6"),
+        Path(key="says/line", d=f"M{x:g} {y + 13:g}H{x + ROOM:g}", classes="edge line"),
     ]
     if at >= 0:
         words = f"at {at:.1f} s" if at < 100 else f"at {at:.0f} s" if at < 1000 else f"{at:.0f} s"
-        marks.append(label("says/at", END, 136, words, "t11 ink3 end num"))
+        marks.append(label("says/at", x + ROOM, y, words, "t11 ink3 end num"))
     return marks
+
+
+def below(state: State, consumer: Consumer, y: float, *, whole: bool) -> list[Mark]:
+    """The same counters, and settings, in lines of several from `y` on: under a lane."""
+    marks: list[Mark] = []
+    for i, part in enumerate(_parts(state, consumer, whole)):
+        base = next(m.y for one in part for m in walk([one]) if isinstance(m, Text))
+        x, at = LEFT + APART * (i % ACROSS) - MARGIN, y + LINE * (i // ACROSS) - base
+        marks.append(Group(key=f"{part[0].key}/at", x=x, y=at, marks=part))
+    return marks
+
+
+def high(state: State, consumer: Consumer, *, whole: bool) -> float:
+    """How much room they take there."""
+    return LINE * -(-len(_parts(state, consumer, whole)) // ACROSS)
+
+
+def _parts(state: State, consumer: Consumer, whole: bool) -> list[list[Mark]]:
+    """The counters one by one, with the marks of each."""
+    parts: list[list[Mark]] = []
+    before = ""
+    for mark in counters(state, consumer, 0.0, 9, whole=whole):
+        of = mark.key.rpartition("/")[0] if "/delta/" in mark.key else mark.key
+        if not mark.key.endswith(f"{consumer.key}/line"):
+            if of == before:
+                parts[-1].append(mark)
+            else:
+                parts.append([mark])
+        before = of
+    return parts
 
 
 def counters(state: State, consumer: Consumer, y: float, lines: int, *, whole: bool) -> list[Mark]:

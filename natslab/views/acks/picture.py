@@ -9,7 +9,7 @@ from natslab.views.acks.once import drawn
 from natslab.views.acks.plan import Plan, plan_of
 from natslab.views.acks.state import State, totals_of
 from natslab.views.acks.words import bare, describe, other_words, others, timed
-from natslab.views.scene import Group, Legend, Mark, Scene, label, shorten
+from natslab.views.scene import WIDTH, Group, Legend, Mark, Scene, label, shorten
 from natslab.views.view import blank
 from natslab.views.wording import amount, count_of, short_name
 
@@ -26,6 +26,7 @@ def draw(state: State) -> Scene:
     rebuilt = plan is not None and all(c.reconstructed for c in [*plan.lanes, *plan.bands])
     sources = "reconstructed from events: a memory consumer has no state file" if rebuilt else SOURCES
     scene = blank(state, "acks", TITLE, sources, sentence, note)
+    scene.width = state.width if plan is None else plan.width
     if plan is None:
         scene.marks = [_bare(state, name, 142 + 22 * i) for i, name in enumerate(bare(state))]
         scene.height += 22 * len(scene.marks)
@@ -34,20 +35,26 @@ def draw(state: State) -> Scene:
     drawn = [*plan.bands, *plan.lanes]
     content, lines = lanes.everything(), lanes.boundaries()
     over = [*content, *lines] if plan.how == "mosaic" else [*lines, *content]
-    marks = [lanes.ground(), *lanes.axis(), *over, *margin.heading(state, drawn)]
+    beside = plan.width == WIDTH
+    said = margin.heading(state, drawn) if beside else lanes.counters()
+    marks = [lanes.ground(), *lanes.axis(), *over, *said]
     bottom = lanes.bottom
     left = left_out(state, plan)
-    card = card_of(state, bottom + 24)
+    card = card_of(state, plan.width, bottom + 24)
     if card is not None:
         key = f"msg/{card.consumer.stream}/{card.seq}@{card.consumer.name}"
-        marks += card.marks(lanes.places.get(key), 28 if key in lanes.below else 17)
+        # Its line does not go through the counters below a lane.
+        says = lanes.says.get(card.consumer.key)
+        gap = (says - 6, bottom + 2) if says is not None else None
+        marks += card.marks(lanes.places.get(key), 28 if key in lanes.below else 17, gap)
         bottom = card.bottom
     if left:
         bottom += 22
-        marks.append(label("left-out", 24, bottom, shorten(left, 700, "t12"), "t12 ink3"))
+        left = shorten(left, min(700, plan.width - 48), "t12")
+        marks.append(label("left-out", 24, bottom, left, "t12 ink3"))
     for name in others(state, plan.stream.name):
         bottom += 22
-        marks.append(_other(state, name, bottom))
+        marks.append(_other(state, plan.width, name, bottom))
     scene.marks, scene.height, scene.legend = marks, bottom + 22, legend(state, plan)
     return scene
 
@@ -56,7 +63,8 @@ def _bare(state: State, name: str, y: float) -> Mark:
     """A stream of which no consumer has anything to show."""
     key, stream = f"stream/{name}", state.streams[name]
     words = f"{short_name(name, 40)}: {count_of(stream.messages, 'message')}, {other_words(state, name)}"
-    return Group(key=key, title=f"{words}.", marks=[label(f"{key}/words", 24, y, words, "t12 ink3")])
+    cut = shorten(words, state.width - 48, "t12")
+    return Group(key=key, title=f"{words}.", marks=[label(f"{key}/words", 24, y, cut, "t12 ink3")])
 
 
 def left_out(state: State, plan: Plan) -> str:
@@ -79,13 +87,13 @@ def left_out(state: State, plan: Plan) -> str:
     return "; ".join(parts)
 
 
-def _other(state: State, name: str, y: float) -> Mark:
+def _other(state: State, width: int, name: str, y: float) -> Mark:
     key = f"stream/{name}"
     words = f"Also {short_name(name, 30)}: {other_words(state, name)}"
     return Group(
         key=key,
         title=f"{words}. See it: %natslab view acks {short_name(name, 60)}",
-        marks=[label(f"{key}/words", 24, y, shorten(words, 700, "t12"), "t12 ink3")],
+        marks=[label(f"{key}/words", 24, y, shorten(words, min(700, width - 48), "t12"), "t12 ink3")],
     )
 
 

@@ -11,10 +11,11 @@ import msgspec
 from natslab.views.acks.facts import blocking, exhausted, focus, selected, trouble
 from natslab.views.acks.once import once
 from natslab.views.acks.state import KNOWN, Consumer, State, Stream
-from natslab.views.scene import text_width
+from natslab.views.scene import NARROW, WIDTH, text_width
 from natslab.views.wording import amount
 
-LEFT, GRID, RIGHT = 112.0, 118.0, 742.0  # the settled ground, the first column, the end of the last
+LEFT, GRID = 112.0, 118.0  # the settled ground, the first column
+RIGHT, SLIM = 742.0, NARROW - 30.0  # the end of the last column, also in a narrow picture
 PITCHES = (25.0, 21.0, 17.0, 14.0, 12.0, 10.0)  # from column to column
 GAP = 30.0  # a column that stands for sequences left out
 CONTEXT = 6  # settled columns before the lowest floor
@@ -47,6 +48,7 @@ class Plan(msgspec.Struct):
     columns: list[Column]
     pitch: float
     how: str  # cells | mosaic
+    right: float  # where the columns end
     size: int = 1  # mosaic: sequences of one column
     before: int = 0  # sequences up to this one stand left of the first column
 
@@ -54,6 +56,11 @@ class Plan(msgspec.Struct):
     def expanded(self) -> Consumer | None:
         """The consumer whose attempts have rows."""
         return self.lanes[-1] if self.lanes else None
+
+    @property
+    def width(self) -> int:
+        """Of the picture: narrow for as few consumers as have a lane each."""
+        return WIDTH if self.right == RIGHT else NARROW
 
     @property
     def r(self) -> float:
@@ -92,15 +99,16 @@ def plan_of(state: State) -> Plan | None:
     if not lanes:
         return None
     drawn = [*bands, *lanes]
+    right = RIGHT if bands or state.width == WIDTH else SLIM
     top = max([stream.last, *(c.delivered for c in drawn)])
     if not top:
         return None
     known = sum(len(c.cells) for c in drawn)
     if not any(c.runs or c.beyond for c in drawn) and known <= KNOWN:
-        plan = _cells(state, stream, lanes, bands, more, top)
+        plan = _cells(state, stream, lanes, bands, more, top, right)
         if plan is not None:
             return plan
-    return _mosaic(stream, lanes, bands, more, top)
+    return _mosaic(stream, lanes, bands, more, top, right)
 
 
 def _lanes(state: State, name: str) -> tuple[list[Consumer], list[Consumer], list[Consumer]]:
@@ -138,8 +146,9 @@ def _interesting(state: State, stream: Stream, drawn: list[Consumer], top: int) 
 
 
 def _cells(
-    state: State, stream: Stream, lanes: list[Consumer], bands: list[Consumer], more: list[Consumer], top: int
-) -> Plan | None:
+    state: State, stream: Stream, lanes: list[Consumer], bands: list[Consumer], more: list[Consumer],
+    top: int, right: float,
+) -> Plan | None:  # fmt: skip
     seqs = _interesting(state, stream, [*bands, *lanes], top)
     if seqs is None:
         return None
@@ -154,7 +163,7 @@ def _cells(
         nonlocal plan
         if not columns or len(columns) > MOST:
             return False
-        tried = Plan(stream, lanes, bands, more, columns, pitch, "cells")
+        tried = Plan(stream, lanes, bands, more, columns, pitch, "cells", right)
         tried.before = columns[0].a - 1 if columns[0].a > bottom else 0
         if _place(tried):
             plan = tried
@@ -202,9 +211,9 @@ def _place(plan: Plan) -> bool:
         shift += max(0.0, floor_room(plan, consumer) - room)
     for column in plan.columns:
         column.x = round(column.x + shift, 2)
-    end = RIGHT + 2
+    end = plan.right + 2
     lines = [plan.edge(c.delivered) + delivered_room(c) for c in plan.lanes]
-    return x + shift <= RIGHT + 1 and all(line <= end for line in lines)
+    return x + shift <= plan.right + 1 and all(line <= end for line in lines)
 
 
 def floor_room(plan: Plan, consumer: Consumer) -> float:
@@ -225,8 +234,9 @@ def delivered_room(consumer: Consumer) -> float:
 
 
 def _mosaic(
-    stream: Stream, lanes: list[Consumer], bands: list[Consumer], more: list[Consumer], top: int
-) -> Plan:
+    stream: Stream, lanes: list[Consumer], bands: list[Consumer], more: list[Consumer],
+    top: int, end: float,
+) -> Plan:  # fmt: skip
     """So many sequences that each column stands for a number of them."""
     drawn = [*bands, *lanes]
     held = [
@@ -235,7 +245,7 @@ def _mosaic(
     low = max(0, min([c.floor for c in drawn] + held + [top]))
     first = max(1, min(stream.first, low + 1))
     start = max(first, low + 1 - max(1, (top - low) // 8)) if low > first else first
-    tried = Plan(stream, lanes, bands, more, [], 10.0, "mosaic")
+    tried = Plan(stream, lanes, bands, more, [], 10.0, "mosaic", end)
     left = max(floor_room(tried, c) for c in lanes) - (GRID - LEFT)
     right = max(delivered_room(c) for c in lanes)
     # Without room beside the bars if the words at the lines find it over them, else with it.
@@ -243,7 +253,7 @@ def _mosaic(
         plan = _bars(tried, start, top, *pads)
         fits = all(
             plan.edge(c.floor) - LEFT >= floor_room(plan, c)
-            and plan.edge(c.delivered) + delivered_room(c) <= RIGHT + 2
+            and plan.edge(c.delivered) + delivered_room(c) <= end + 2
             for c in lanes
         )
         if fits:
@@ -254,7 +264,7 @@ def _mosaic(
 
 def _bars(plan: Plan, start: int, top: int, left: float, right: float) -> Plan:
     """The columns of a mosaic with so many pixels left free at both sides."""
-    room = RIGHT - GRID - left - right
+    room = plan.right - GRID - left - right
     size = _nice((top - start + 1) / max(1, int(room / 9)))
     a = (start - 1) // size * size + 1
     pitch = min(25.0, math.floor(room / math.ceil((top - a + 1) / size) * 4) / 4)
