@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natslab.tape.event import Event, Leader, Link, Pub, Quorum, Raft, Server, Snap
+from natslab.tape.event import End, Event, Leader, Link, Pub, Quorum, Raft, Server, Snap
 from natslab.tape.tape import Tape
 from natslab.views import raft
 from natslab.views.deltas import FRAME, FULL, Deltas
@@ -137,7 +137,7 @@ def test_who_wins_leads_and_the_old_leader_is_of_an_old_term() -> None:
     assert group.elections[-1].settled > group.elections[-1].end > group.elections[-1].n
     assert words(rig) == (
         "Two servers say leader. Only n2 counts: term 2 is higher, and 2 of 3 can commit. "
-        "7 and 8 on n1 were never committed. They go when n1 hears of term 2."
+        "7 and 8 of term 1 on n1 were never committed. They go when n1 hears of term 2."
     )
     assert (cells(rig, "n1")[7], cells(rig, "n1")[8], cells(rig, "n2")[7]) == (
         "divergent", "divergent", "committed",
@@ -149,7 +149,7 @@ def test_who_wins_leads_and_the_old_leader_is_of_an_old_term() -> None:
     ]
     assert told(rig)[-4:] == [
         "n2 asks for votes in term 2, after 6.0 s of silence", "n3 grants",
-        "n2 leads term 2 with 2 of 3 votes", "7 is committed",
+        "n2 leads term 2 with 2 of 3 votes", "7 of term 2 is committed",
     ]  # fmt: skip
     rig.link("n1", "n2", "open")
     rig.link("n1", "n3", "open")
@@ -157,7 +157,7 @@ def test_who_wins_leads_and_the_old_leader_is_of_an_old_term() -> None:
     rig.catch_up("n1")
     assert "the wires of n1 are whole again" in told(rig)
     assert [t for t in told(rig)[-6:] if t.startswith("n1")] == [
-        "n1 hears of term 2 and follows n2", "n1 drops 7 and 8", "n1 has caught up",
+        "n1 hears of term 2 and follows n2", "n1 drops 7 and 8 of term 1", "n1 has caught up",
     ]  # fmt: skip
     assert cells(rig, "n1")[7] == "committed"
     look(rig)
@@ -290,6 +290,60 @@ def test_what_is_not_committed_for_a_while_is_news() -> None:
     rig.heartbeat()
     assert told(rig)[-2:] == ["7 is not committed: it is on n1 only", "8 too"]
     assert mark(look(rig), "entry/8/1/q")
+
+
+def test_the_story_goes_forward_in_time_whenever_it_becomes_known() -> None:
+    rig = Rig().healthy()
+    rig.server("n1", "down", "kill")
+    rig.refused()
+    rig.wait(6)
+    asked = rig.t
+    rig.elect("n2", 2)
+    rig.publish()
+    rig.asked += 1
+    id_ = f"c/1/{rig.asked}"
+    rig.tell(Pub(id=id_, client="shop", subject="orders.new", reply="_INBOX.1", t=asked - 0.03))
+    rig.tell(End(of="request", id=id_, client="shop", outcome="no responders", t=asked - 0.02))
+    story = rig.group.story
+    assert [line.t for line in story] == sorted(line.t for line in story)
+    assert told(rig)[-6:] == [
+        "n1 is dead",
+        "2 publishes are refused",
+        "n2 asks for votes in term 2, after 6.0 s of silence",
+        "n3 grants",
+        "n2 leads term 2 with 2 of 3 votes",
+        "7 and 8 are committed",
+    ]
+    many = story[-5]
+    assert many.until == pytest.approx(asked - 0.02)
+    assert many.n < story[-4].n, "a click on it does not lead to what came after"
+    time = mark(look(rig), f"line/{many.id}/t")
+    assert isinstance(time, Text)
+    assert time.runs[0][0] == f"{many.t:.3f}–{many.until:.1f}", "it was a while"
+
+
+def test_one_index_of_two_entries_has_its_term_in_the_story() -> None:
+    rig = Rig().healthy()
+    rig.isolate("n1")
+    rig.publish()
+    rig.wait(1.2)
+    rig.heartbeat()
+    assert told(rig)[-1] == "7 is not committed: it is on n1 only", "there is one 7"
+    rig.wait(6)
+    rig.elect("n2", 2)
+    assert "7 of term 1 is not committed: it is on n1 only" in told(rig)
+    assert told(rig)[-1] == "7 of term 2 is committed"
+    assert "1 to 6 are committed" in told(rig)
+    rig.isolate("n1", state="open")
+    rig.catch_up("n1")
+    assert "n1 drops 7 of term 1" in told(rig)
+
+
+def test_a_silent_server_was_heard_so_long_ago() -> None:
+    rig = Rig().healthy()
+    rig.server("n3", "down", "kill")
+    rig.wait(1.4)
+    assert "last heard 1.4 s ago" in texts(look(rig))
 
 
 def test_what_a_leader_without_wires_stored_is_in_its_report() -> None:

@@ -69,6 +69,11 @@ def count_of(n: int, one: str, many: str = "") -> str:
     return f"{amount(n)} {one if n == 1 else many or one + 's'}"
 
 
+def ago(seconds: float) -> str:
+    """How long since, e.g. "6.3 s ago"."""
+    return f"{max(0.0, seconds):.1f} s ago" if seconds < 120 else f"{seconds / 60:.0f} min ago"
+
+
 def in_words(n: int) -> str:
     """A small whole number as a word, e.g. "two"; 0 is "no"."""
     return _SMALL[n] if n < len(_SMALL) else str(n)

@@ -6,10 +6,12 @@ from natslab.views.marks import rect
 from natslab.views.raft import focus as facts
 from natslab.views.raft.plan import LINE, Plan
 from natslab.views.raft.room import short_names
-from natslab.views.raft.state import Group, State, leader_of
+from natslab.views.raft.state import Group, Line, State, leader_of
 from natslab.views.scene import Group as Marks
 from natslab.views.scene import Mark, Path, label, text_width
 from natslab.views.wording import fit
+
+LASTS = 0.1  # seconds from which on a sentence tells of a while
 
 
 def quorum(state: State, group: Group, plan: Plan) -> list[Mark]:
@@ -75,10 +77,17 @@ def verdict(state: State, group: Group, side: facts.Side) -> str:
     return f"{n}: can elect and commit"
 
 
+def when(line: Line) -> str:
+    """The time of a sentence; the last digits of an end do not matter."""
+    return f"{line.t:.3f}" + (f"–{line.until:.1f}" if line.until - line.t >= LASTS else "")
+
+
 def lines(group: Group, plan: Plan) -> list[Mark]:
     """The newest sentences of the story; the last one is what just happened."""
     out: list[Mark] = []
     shown = group.story[-plan.lines :]
+    times = [when(line) for line in shown]
+    x = plan.names + max([66.0, *(text_width(t, "mono t11") + 12 for t in times)])
     for i, line in enumerate(shown):
         y = plan.story + LINE * i
         now = i == len(shown) - 1
@@ -90,10 +99,7 @@ def lines(group: Group, plan: Plan) -> list[Mark]:
                     f"{key}/ground", plan.names - 12, y - 15, plan.end - plan.names + 12, 21, "fill panel2", 5
                 )
             )
-        marks.append(
-            label(f"{key}/t", plan.names, y, f"{line.t:.3f}", "mono t11 ink2" if now else "mono t11 ink3")
-        )
-        x = plan.names + 66
+        marks.append(label(f"{key}/t", plan.names, y, times[i], "mono t11 ink2" if now else "mono t11 ink3"))
         classes = "t12 w5" if now else "t12 ink2"
         marks.append(label(f"{key}/words", x, y, fit(line.text, plan.end - x - 8, classes), classes))
         out.append(Marks(key=key, marks=marks, title=f"{line.text}.", at=line.n))

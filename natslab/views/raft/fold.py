@@ -59,7 +59,7 @@ def _commits(group: Group, event: Event) -> None:
         return
     who = max(group.members.values(), key=lambda m: m.commit)
     first, group.told = group.told + 1, now
-    story.committed(group, event, first, now)
+    story.committed(group, event, first, now, who.log)
     group.lost = False
     for entry in group.entries.values():
         if first <= entry.index <= now and who.log.term(entry.index) == entry.term:

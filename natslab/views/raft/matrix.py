@@ -10,7 +10,7 @@ from natslab.views.raft.plan import CELL, GAP, PITCH, WIDEST, Plan, heading
 from natslab.views.raft.state import Ask, Entry, Group, Member, State, known_by_leader, leader_of, up
 from natslab.views.scene import Group as Marks
 from natslab.views.scene import Mark, Path, Rect, label, text_width
-from natslab.views.wording import amount, count_of, fit, listed
+from natslab.views.wording import ago, amount, count_of, fit, listed
 
 FRESH = 1.0  # seconds for which an entry is said to be on its way
 RECENT = 30.0  # seconds for which a publish that was not stored is shown
@@ -183,7 +183,11 @@ class Matrix:
         ]
         room = self.plan.end - self.plan.verdict
         if not up(self.state, name):
-            words = f"as of {one.seen:.1f} s" if one.seen >= 0 else "not known"
+            words = "not known"
+            if one.seen >= 0:
+                past = ago(self.state.now - one.seen)
+                tried = (f"last heard {past}", f"heard {past}")
+                words = next((t for t in tried if text_width(t, "t12") <= room), past)
             out.append(label(f"{key}/of", self.plan.verdict, y + 4, words, "t12 ink3"))
         elif one.log.last or one.commit:
             number = (amount(one.commit), "t12 w6 num")

@@ -308,6 +308,7 @@ def _entry(state: State, group: Group, event: Raft, guess: Entry | None = None) 
     group.entries[f"{entry.index}/{entry.term}"] = entry
     while len(group.entries) > ENTRIES:
         del group.entries[next(iter(group.entries))]
+    story.again(group, entry.index, entry.index + max(0, entry.count - 1))
     if "leader transfer" in event.ops:
         group.handed = event.t
         member(group, event.a).role = "follower"
@@ -323,7 +324,7 @@ def _appended(group: Group, event: Raft, a: Member, b: Member, comes: float) -> 
     if (b.role == "leader" or b.name == group.leader) and b.term >= a.term and event.index <= b.log.last:
         same, last = a.log.agrees(b.log), a.log.last
         if same < min(last, event.index):
-            story.dropped(group, event, a.name, same + 1, last)
+            story.dropped(group, event, a.name, same + 1, last, a.log.term(last))
         if (same, last) != (event.index, event.index):
             a.moved = event.t
         a.log.like(b.log, event.index)

@@ -6,7 +6,6 @@ from natslab.tape.event import Conn, End, Event, Pub, Snap, Store
 from natslab.tape.subject import matches as subject_matches
 from natslab.views.raft import story
 from natslab.views.raft.state import ASKS, ENTRIES, Ask, Entry, Group, Line, State, matches
-from natslab.views.wording import listed
 
 SOON = 2.0  # seconds within which a publish becomes an entry
 LOOK = 30  # entries behind the newest committed one that are looked at
@@ -77,6 +76,7 @@ def reported(state: State, group: Group, leader: str, first: int, last: int, eve
     for index in range(max(first, last - 50), last + 1):
         key = f"{index}/{term}"
         if key not in group.entries:
+            story.again(group, index, index)
             group.entries[key] = Entry(index=index, term=term, by=leader, t=event.t, count=0, guess=True)
     while len(group.entries) > ENTRIES:
         del group.entries[next(iter(group.entries))]
@@ -106,9 +106,9 @@ def ended(state: State, event: End) -> None:
         return
     if event.outcome == "timeout":
         ask.outcome, ask.ended = "timeout", event.t
-        more = story.before(group, "timeout")
-        many = f"{_many(more)} publishes got no answer" if more else f"a publish{at(ask)} got no answer"
-        story.tell_with(group, event, "timeout", [*(more.of if more else []), ask.id], many)
+        many = _many(story.before(group, event, "timeout"))
+        text = f"{many} publishes got no answer" if many > 1 else f"a publish{at(ask)} got no answer"
+        story.tell_with(group, event, "timeout", [str(many)], text)
     elif event.outcome == "no responders":
         _refused(group, ask, event, "no leader")
     elif event.outcome == "answered":
@@ -128,16 +128,14 @@ def late(group: Group, event: Event) -> None:
         if not have:
             continue
         entry.late = True
-        more = story.before(group, "late")
-        if more is not None and more.of == [*have, str(entry.index - 1)]:
-            text = f"{entry.index} too"
-        else:
-            text = f"{entry.index} is not committed: it is on {listed(have)} only"
-        story.tell(group, event, text, "late", [*have, str(entry.index)])
+        more, of = story.before(group, event, "late"), [*have, str(entry.index)]
+        too = more is not None and more.of == [*have, str(entry.index - 1)]
+        story.tell(group, event, story.late(group, of, entry.term, too), "late", of, entry.term)
 
 
-def _many(line: Line) -> str:
-    return str(len(line.of) + 1)
+def _many(line: Line | None) -> int:
+    """Of how many a line tells together with one more."""
+    return 1 if line is None else int(line.of[0]) + 1
 
 
 def at(ask: Ask) -> str:
@@ -147,6 +145,6 @@ def at(ask: Ask) -> str:
 
 def _refused(group: Group, ask: Ask, event: Store | End, why: str) -> None:
     ask.outcome, ask.ended, ask.why = "refused", event.t, why
-    line = story.before(group, "refused")
-    text = f"a publish{at(ask)} is refused: {why}" if line is None else f"{_many(line)} publishes are refused"
-    story.tell_with(group, event, "refused", [*(line.of if line else []), ask.id], text)
+    many = _many(story.before(group, event, "refused"))
+    text = f"{many} publishes are refused" if many > 1 else f"a publish{at(ask)} is refused: {why}"
+    story.tell_with(group, event, "refused", [str(many)], text)

@@ -121,12 +121,12 @@ def _log(one: Group, event: Snap) -> None:
         log.put(index, term)
     elif index == log.last and term and log.term(index) != term:
         if log.term(index) and mine.commit < index:
-            story.dropped(one, event, mine.name, index, index)
+            story.dropped(one, event, mine.name, index, index, log.term(index))
         log.put(index, term)
     elif index < log.last:
         if mine.shorter or not older:
             if mine.commit <= index:
-                story.dropped(one, event, mine.name, index + 1, log.last)
+                story.dropped(one, event, mine.name, index + 1, log.last, log.term(log.last))
             log.put(index, term)
         mine.shorter = not mine.shorter
     else:

@@ -16,6 +16,8 @@ ENTRIES = 120  # entries of a log that are known singly
 RUNS = 40  # stretches of a log with one term each
 ELECTIONS = 8  # of one group
 STORY = 14  # sentences
+STOPS = 60  # of them, for who goes back step by step
+TWICE = 40  # indexes that two entries had
 FLOWN = 40  # messages of a group that are kept to be drawn
 ASKS = 40  # publishes that may still be answered, or were not stored
 EARLIEST, LATEST = 4.0, 9.0  # seconds of silence after which a follower asks for votes (2.15)
@@ -204,11 +206,13 @@ class Line(msgspec.Struct, omit_defaults=True):
     """One sentence of the story."""
 
     id: int  # counts them
-    n: int
+    n: int  # event with which all of it had happened
     t: float
     text: str
+    until: float = 0.0  # tape seconds of the newest that it tells of
     what: str = ""  # lines of one kind that follow each other may become one
     of: list[str] = []  # what it tells of: servers, wires, numbers
+    term: int = 0  # of the entries that it tells of
 
 
 class Group(msgspec.Struct, omit_defaults=True):
@@ -234,8 +238,10 @@ class Group(msgspec.Struct, omit_defaults=True):
     told: int = -1  # up to where the story tells that entries are committed; -1: it has not begun
     flown: list[Message] = []
     gone: dict[str, Lost] = {}  # "n1>n2" -> what did not arrive
-    story: list[Line] = []
+    twice: list[int] = []  # indexes that two entries had, of two terms
+    story: list[Line] = []  # in the order of time
     lines: int = 0  # sentences that there were
+    stops: list[tuple[int, int, bool]] = []  # event and line of each, and whether it is a turn of the story
     active: float = 0.0  # tape seconds of the last news
 
     @property

@@ -13,7 +13,7 @@ from natslab.views.raft.room import Room, Spot
 from natslab.views.raft.state import Group, Lost, Message, State, Wire, candidate, pair_of, parted, up, wire
 from natslab.views.scene import Action, Flight, Mark, Path, path_points
 from natslab.views.scene import Group as Marks
-from natslab.views.wording import count_of, listed
+from natslab.views.wording import ago, count_of, listed
 
 SHOWN = 0.5  # seconds for which a message is in the picture
 APART = 5.0  # px by which a message goes beside the middle of its wire
@@ -245,7 +245,7 @@ class Wires:
         held = all(w.state == "held" for w in wall.wires)
         word = "held" if held else "cut"
         age = self.state.now - max(w.since for w in wall.wires)
-        words = f"{age:.1f} s ago" if age < 120 else f"{age / 60:.0f} min ago"
+        words = ago(age)
         (x0, y0), *_, (x1, y1) = sorted(wall.points)
         spots: list[Spot] = []
         for x, y, how, dx in ((x1, y1, "", 8), (x0, y0, "end", -8)):

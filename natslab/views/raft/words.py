@@ -22,7 +22,7 @@ from natslab.views.raft.state import (
     reach,
     up,
 )
-from natslab.views.raft.story import entries
+from natslab.views.raft.story import entries, named
 from natslab.views.scene import text_width
 from natslab.views.view import Table, unheard
 from natslab.views.wording import amount, count_of, in_words, listed, new_stream, short_name
@@ -158,7 +158,8 @@ def _two(state: State, group: Group, timed: bool) -> Words | None:
     if first:
         some = range(first, last + 1)
         were, go = verb(some, "was", "were"), verb(some, "It goes", "They go")
-        note = f"{entries(first, last)} on {name} {were} never committed. "
+        what = named(group, first, last, old[0].log.term(last))
+        note = f"{what} on {name} {were} never committed. "
         note += f"{go} when {name} hears of term {right.term}."
     else:
         note = f"{name} does not know that term {old[0].term} is over: nobody told it."
