@@ -16,6 +16,7 @@ from natslab.views.frames import PERIOD, Frames
 from natslab.views.player import Player
 from natslab.views.scene import NARROW, WIDTH, Scene
 from natslab.views.track import BINS, Track
+from tests.rafts import Rig
 
 
 class Wire:
@@ -117,6 +118,23 @@ def test_a_stage_gets_the_picture_that_it_has_room_for(wait_for: Callable[..., f
         assert player.at().width == WIDTH, "the room is one person's, and not of the state"
         assert player.scene().width == WIDTH
         frames.end()
+    tape.close()
+
+
+def test_a_step_ends_where_the_view_has_something_to_show(wait_for: Callable[..., float]) -> None:
+    rig = Rig().healthy()
+    rig.server("n1", "down", "kill")
+    tape = Tape()
+    for event in rig.events:
+        tape.append(event)
+    died = tape.head
+    for _ in range(9):
+        tape.append(Sub(client="w1", sid=1, subject="orders.*"))
+    for view, ends in (("raft", died), ("routing", tape.head - 1)):
+        frames = Frames(Player(tape, view), lambda frame: None)
+        tape.cursor.live()
+        frames.heard({"op": "step", "by": -1, "burst": False})
+        wait_for(lambda ends=ends: tape.cursor.n == ends and tape.cursor.mode == "paused")
     tape.close()
 
 

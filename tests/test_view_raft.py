@@ -529,6 +529,46 @@ def test_a_line_of_the_story_leads_back_to_its_moment() -> None:
     assert moment.what == "append"
 
 
+def test_an_election_is_walked_through_in_a_few_steps() -> None:
+    rig = Rig().healthy()
+    rig.server("n1", "down", "kill")
+    for _ in range(81):
+        rig.wait(0.05)
+        rig.refused()
+    rig.wait(2)
+    rig.elect("n2", 2)
+    rig.beat(10)
+    tape = Tape()
+    for event in rig.events:
+        tape.append(event)
+    player = Player(tape, "raft", ("ORDERS",))
+
+    def way(n: int, by: int, far: bool = False) -> list[str]:
+        """The newest sentence at each step, until nothing new comes."""
+        out = []
+        while len(out) < 99:
+            n, before = player.stop(n, by, far) or 0, n
+            if n == before:
+                return out
+            group = player.at(n).groups.get(rig.name)
+            out.append(group.story[-1].text if group and group.story else "")
+        return out
+
+    every = [line.text for line in rig.group.story]
+    dead = every.index("n1 is dead")
+    assert every[dead + 1 : dead + 5] == [
+        "81 publishes are refused", every[dead + 2], "n3 grants", "n2 leads term 2 with 2 of 3 votes",
+    ]  # fmt: skip
+    forward = way(0, 1)
+    assert forward[: len(every)] == every
+    assert len(forward) == len(every) + 1, "and then the end of the tape"
+    back = way(tape.head, -1)
+    assert back == [*reversed(every), ""]
+    turns = ["n1 is dead", every[dead + 2], "n2 leads term 2 with 2 of 3 votes"]
+    assert way(0, 1, far=True)[-4:-1] == turns, "no election is leapt over"
+    assert way(tape.head, -1, far=True)[:3] == turns[::-1]
+
+
 # --- which group --------------------------------------------------------------------------------
 
 

@@ -101,7 +101,7 @@ class Frames:
         elif op == "seek":
             cursor.seek(int(message.get("n", 0)))
         elif op == "step":
-            cursor.step(1 if message.get("by", 1) > 0 else -1, bool(message.get("burst")))
+            self._step(1 if message.get("by", 1) > 0 else -1, bool(message.get("burst")))
         elif op == "mode":
             {"live": cursor.live, "paused": cursor.pause, "replay": cursor.replay}.get(
                 str(message.get("mode")), cursor.live
@@ -119,6 +119,14 @@ class Frames:
         elif op == "painted":
             return  # only for who measures
         self._awake.set()
+
+    def _step(self, by: int, far: bool) -> None:
+        """To where something else is to be seen in this view."""
+        n = self._player.stop(self._cursor.n, by, far)
+        if n is None:
+            self._cursor.step(by, far)
+        else:
+            self._cursor.seek(n)
 
     def _slow(self, auto: bool) -> None:
         """Slow motion of what our own scene offers; `auto`: nobody asked for it."""

@@ -26,6 +26,7 @@ WORTH = 0.008  # seconds of folding between two keyframes, at first
 RATIO = 6  # so much longer than the making of a keyframe the folding must be that it spares,
 MOST = 2 * WORTH  # up to here
 KEPT = 24_000_000  # bytes of keyframes; above that every other one goes, and later ones lie further apart
+AHEAD = 100  # events between two looks for where a step ends
 SQUEEZED = KEPT // 2  # bytes above which old ones are compressed
 
 
@@ -100,6 +101,28 @@ class Player:
         with self._lock:
             draw = getattr(self.view, "dot", None)
             return None if draw is None else str(draw(self._seek(n)))
+
+    def stop(self, n: int, by: int, far: bool = False) -> int | None:
+        """The event where a step on from `n` ends, or back from it (`by` < 0); a `far` one ends at a turn.
+
+        None where the view goes from event to event.
+        """
+        stops = getattr(self.view, "stops", None)
+        if stops is None:
+            return None
+        known: list[tuple[int, bool]]
+        with self._lock:
+            if by < 0:
+                known = [(at, turn) for at, turn in stops(self._seek(n)) if at < n]
+                oldest = known[0][0] if known else self.tape.first
+                return max((at for at, turn in known if turn or not far), default=oldest)
+            head, found = self.tape.head, None
+            for place in itertools.chain(range(n + AHEAD, head, AHEAD), [head]):
+                known = [(at, turn) for at, turn in stops(self._seek(place)) if at > n]
+                found = next((at for at, turn in known if turn or not far), None)
+                if found is not None and found < known[-1][0]:
+                    return found  # what comes after it is another
+            return head if found is None else found
 
     @contextlib.contextmanager
     def _looked_at(

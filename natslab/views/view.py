@@ -10,10 +10,15 @@
     def table(state) -> Table
     def dot(state) -> str                      optional: the same as a graph in DOT
     def moments(state), frame(state)           optional: a filmstrip, see film.py
+    def stops(state) -> list[tuple[int, bool]] optional: where a step of the arrow keys ends
 
 No clock, no randomness, no I/O in any of them: `state.now` is the only time. Every number in the
 sentence occurs in the table, every row of the table has a mark of the same key in the picture or is
 counted in one.
+
+A step goes from one event to the next. A view in which most of them change little names those after
+which something is to be seen: the newest that it knows, in order, each with whether it is a turn, where
+a far step ends too. Of many of one kind in a row only the last is a stop.
 
 `state.width` is the room that there is: WIDTH, or NARROW where less than 720 pixels are shown. A view
 that can draw itself so says it in `Scene.width`; the picture of one that cannot is as wide as ever,

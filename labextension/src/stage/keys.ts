@@ -105,8 +105,8 @@ export class KeyRow {
   constructor() {
     const rows: [keys: string[], does: string, held?: string][] = [
       [['Space'], 'pause', 'go on'],
-      [['←', '→'], 'event'],
-      [['⇧ ←', '⇧ →'], 'burst'],
+      [['←', '→'], 'step'],
+      [['⇧ ←', '⇧ →'], 'far step'],
       [['[', ']'], 'speed'],
       [['B'], 'slow motion'],
       [['L'], 'live'],

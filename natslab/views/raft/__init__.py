@@ -26,6 +26,7 @@ from natslab.views.raft.fold import fold
 from natslab.views.raft.graph import dot
 from natslab.views.raft.picture import SOURCES, TITLE, draw
 from natslab.views.raft.state import Election, Entry, Group, Log, Member, State, Wire, start
+from natslab.views.raft.story import stops
 from natslab.views.raft.words import describe, table
 
 __all__ = [
@@ -45,5 +46,6 @@ __all__ = [
     "frame",
     "moments",
     "start",
+    "stops",
     "table",
 ]

@@ -6,6 +6,7 @@ import bisect
 from collections.abc import Sequence
 
 from natslab.tape.event import Event
+from natslab.views.raft import focus as facts
 from natslab.views.raft.state import STOPS, STORY, TWICE, Group, Line, Log, State, parted
 from natslab.views.wording import amount, in_words, listed
 
@@ -151,6 +152,17 @@ def late(group: Group, of: list[str], term: int, too: bool) -> str:
     """That an entry is not committed, and who has it."""
     who = named(group, int(of[-1]), int(of[-1]), term)
     return f"{who} too" if too else f"{who} is not committed: it is on {listed(of[:-1])} only"
+
+
+def stops(state: State) -> list[tuple[int, bool]]:
+    """Where somebody who goes through the story step by step stops, and whether it is a turn of it."""
+    shown = facts.focus(state)
+    groups = list(state.groups.values()) if shown is None else [shown]
+    turns: dict[int, bool] = {}
+    for group in groups:
+        for n, _, turn in group.stops:
+            turns[n] = turn or turns.get(n, False)
+    return sorted(turns.items())
 
 
 def span(first: int, last: int) -> str:
