@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 WORKERS ?= 2
+BROWSER_PART := $(shell find labextension/src labextension/style labextension/schema -type f)
 SERVER_TESTS := tests --ignore=tests/browser --ignore=tests/benchmarks --ignore=tests/notebooks
 
 # Kernels start three times as fast from compiled files.
@@ -16,7 +17,7 @@ lab: $(STAMP)
 
 test: lint unit notebooks browser
 
-$(STAMP): pyproject.toml hatch_build.py labextension/package-lock.json
+$(STAMP): pyproject.toml hatch_build.py labextension/package-lock.json $(BROWSER_PART)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "natslab needs Python 3.11 or newer; say which: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
