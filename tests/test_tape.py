@@ -140,8 +140,9 @@ def test_slow_motion_shows_a_part_and_then_what_is_now(monkeypatch: pytest.Monke
         tape.append(Mark(what="run", t=t))
     cursor = tape.cursor
     cursor.speed = 0.5
-    cursor.slow(1, 6, once="election/4")
+    cursor.slow(1, 6, "the election of term 4", once="election/4")
     assert (cursor.mode, cursor.n, cursor.speed) == ("replay", 1, 0.001)
+    assert cursor.shows == "the election of term 4"
     seen, last = [], 0.0
     while cursor.mode == "replay":
         clock[0] += 0.1
@@ -151,7 +152,7 @@ def test_slow_motion_shows_a_part_and_then_what_is_now(monkeypatch: pytest.Monke
         last = cursor.t if cursor.mode == "replay" else last
     assert sorted(set(seen[:-1])) == [1, 2, 3, 4, 5, 6]
     assert 40 < len(seen) < 80, "about five seconds, and a rest at its end"
-    assert (cursor.mode, cursor.n, cursor.speed) == ("live", 8, 0.5)
+    assert (cursor.mode, cursor.n, cursor.speed, cursor.shows) == ("live", 8, 0.5, "")
     cursor.slow(1, 6, once="election/4")
     assert cursor.mode == "live", "by itself only once"
     cursor.slow(1, 6)

@@ -36,6 +36,7 @@ class Cursor:
         self._t = 0.0  # tape seconds that the replay has reached
         self._end: tuple[int, float] | None = None  # event at which slow motion ends, and the speed before it
         self._slowed: set[str] = set()  # what was shown in slow motion by itself
+        self.shows = ""  # what slow motion shows now, in words
 
     @property
     def n(self) -> int:
@@ -64,9 +65,10 @@ class Cursor:
         self.mode = "paused"
         self._changed()
 
-    def slow(self, first: int, last: int, once: str = "") -> None:
+    def slow(self, first: int, last: int, words: str = "", once: str = "") -> None:
         """Show the events after `first` up to `last` in slow motion, then be live again.
 
+        `words` say what that is, e.g. "the election of term 4", to all who look.
         With `once`, a name, only if nothing of that name was shown so, and only to who is live.
         """
         if once:
@@ -76,7 +78,7 @@ class Cursor:
         self._stop()
         first, last = self._within(first), self._within(last)
         lasts = max(0.0, self._time(last) - self._time(first + 1))
-        self._end = (last, self.speed)
+        self._end, self.shows = (last, self.speed), words
         self.speed = min(PACES, key=lambda pace: abs(pace - lasts / SLOW))
         self._n, self.mode = first, "paused"
         self.replay()
@@ -84,7 +86,7 @@ class Cursor:
     def _stop(self) -> None:
         """Slow motion is over."""
         if self._end is not None:
-            self.speed, self._end = self._end[1], None
+            self.speed, self._end, self.shows = self._end[1], None, ""
 
     def seek(self, n: int) -> None:
         """Show the moment right after event `n`."""

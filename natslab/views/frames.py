@@ -132,7 +132,7 @@ class Frames:
         """Slow motion of what our own scene offers; `auto`: nobody asked for it."""
         burst = self._deltas.scene.burst if self._deltas.scene is not None else None
         if burst is not None and (burst.auto or not auto):
-            self._cursor.slow(burst.first, burst.last, burst.key if auto else "")
+            self._cursor.slow(burst.first, burst.last, burst.words, burst.key if auto else "")
 
     def _do(self, key: str, i: int) -> None:
         """Run an action of our own scene; the stage only points at it."""
@@ -231,7 +231,7 @@ class Frames:
         frame["cursor"] = {
             "mode": cursor.mode, "n": n, "first": tape.first, "head": tape.head, "t": round(cursor.t, 3),
             "now": round(tape.now(), 3), "speed": cursor.speed, "selection": cursor.selection,
-            "over": tape.over, "recorded": tape.recorded,
+            "shows": cursor.shows, "over": tape.over, "recorded": tape.recorded,
         }  # fmt: skip
         self._over = bool(frame["cursor"]["over"])
         self._send(frame)

@@ -59,15 +59,26 @@ export class Banner {
   }
 
   /** `behind` in seconds; 0 when the picture does not show the past. */
-  show(behind: number, { over = false, recorded = false }: Partial<Cursor> = {}): void {
+  show(behind: number, { over = false, recorded = false, shows = '', mode, speed = 1 }: Partial<Cursor> = {}): void {
     this.el.hidden = behind < 0.05;
-    if (!this.el.hidden) {
-      const past = behind < 120 ? `${behind.toFixed(1)} s` : duration(behind);
-      say(this.text, `Showing ${past} ${over ? 'before the end' : 'ago'}.`);
-      say(this.rest, recorded ? ' This is a recording.' : over ? ' The lab has ended.' : ' The servers are live.');
-      say(this.where, over ? 'To the end' : 'Back to live');
+    if (this.el.hidden) {
+      return;
     }
+    if (shows && mode === 'replay') {
+      say(this.text, `${sentence(plain(shows))}, ${speed < 1 ? `${Math.round(1 / speed)} times slower` : 'once more'}.`);
+      say(this.rest, ' Then all views are back at now.');
+      say(this.where, 'Back to now');
+      return;
+    }
+    const past = behind < 120 ? `${behind.toFixed(1)} s` : duration(behind);
+    say(this.text, `Showing ${past} ${over ? 'before the end' : 'ago'}.`);
+    say(this.rest, recorded ? ' This is a recording.' : over ? ' The lab has ended.' : ' The servers are live.');
+    say(this.where, over ? 'To the end' : 'Back to live');
   }
+}
+
+function sentence(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 const PATIENCE = 250; // ms until it is said that a line still runs

@@ -28,6 +28,7 @@ const BACK = 744; // from here on a wide picture is asked for again
 const WIDEST = 1400;
 const MOST = 1.25; // the bars of a narrow picture grow up to here
 const PATIENCE = 1500; // ms until a missing picture is explained
+const MOSTLY = 0.6; // of a view, or of the screen, that must be seen for slow motion to start by itself
 const AGAIN = 1000; // ms until an unanswered hello is said again
 const BEHIND = 0.25; // seconds that frames may wait here before the kernel is told
 const NEWS = 0.5; // seconds between two such messages
@@ -67,6 +68,7 @@ export class Stage {
   private doubting = 0; // timer: whether the kernel still answers
   private told = -Infinity; // seconds; when the kernel was last told that we are behind
   private onScreen = true;
+  private looked = true; // most of the view is on the screen
   private narrow = false; // the picture that was asked for
   private wishes: Wishes;
   private pointed: Item | null = null; // under the pointer, or under the keyboard's focus
@@ -346,14 +348,14 @@ export class Stage {
     this.legend.resize(this.head);
   }
 
-  /** What has just been over too soon to be seen is shown slowly, once, unless somebody is about something. */
+  /** What has just been over too soon is shown slowly, once, to who has it before them and is about nothing else. */
   private slowly(): void {
     const { burst } = this.head;
     if (!burst?.auto || this.offered.has(burst.key)) {
       return;
     }
     this.offered.add(burst.key);
-    if (this.live && this.seen && !this.wishes.calm && !this.inspector.open && !this.menu.open) {
+    if (this.live && this.seen && this.looked && !this.wishes.calm && !this.inspector.open && !this.menu.open) {
       this.send({ op: 'slow', auto: true });
     }
   }
@@ -734,12 +736,16 @@ export class Stage {
     const resized = new ResizeObserver(() => this.resize());
     resized.observe(el);
     resized.observe(this.scrubber.el);
+    const parts = { threshold: Array.from({ length: 11 }, (_, i) => i / 10) };
     const seen = new IntersectionObserver(entries => {
-      this.onScreen = entries[entries.length - 1].isIntersecting;
+      const { isIntersecting, boundingClientRect: whole, intersectionRect: part } = entries[entries.length - 1];
+      this.onScreen = isIntersecting;
+      this.looked =
+        part.height > MOSTLY * Math.min(whole.height, innerHeight) && part.width > MOSTLY * Math.min(whole.width, innerWidth);
       if (!this.onScreen) {
         picture.clock.settle();
       }
-    });
+    }, parts);
     seen.observe(el);
     document.addEventListener('visibilitychange', () => document.hidden && picture.clock.settle(), { signal });
     signal.addEventListener(

@@ -97,6 +97,7 @@ export interface Cursor {
   now: number;
   speed: number;
   selection: string;
+  shows?: string; // what slow motion shows, for all who look
   over?: boolean; // the lab is gone: nothing more will happen
   recorded?: boolean; // it never was there: this is a saved tape, or a block of one
 }

@@ -195,6 +195,31 @@ def test_slow_motion_disturbs_nobody(open_stage):
     assert stage.sent("slow") == [], "somebody looks at the past"
 
 
+def test_slow_motion_starts_by_itself_only_before_somebody(open_stage):
+    stage = open_stage(told(scene(NODE)))
+    frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    hide = "share => document.querySelector('.nl').style.marginTop = `${innerHeight * share}px`"
+    stage.page.evaluate(hide, 0.9)
+    stage.page.evaluate(frames)
+    stage.emit(offer(2, BURST))
+    assert stage.sent("slow") == [], "most of it is below the screen"
+    stage.page.evaluate(hide, 0)
+    stage.page.evaluate(frames)
+    stage.emit(offer(3, msgspec.structs.replace(BURST, key="election/5")))
+    assert stage.sent("slow") == [{"op": "slow", "auto": True}]
+
+
+def test_slow_motion_is_said_to_be_that_in_every_view(open_stage):
+    at = cursor("replay", n=15, t=47.0, speed=0.002, shows="the election of term 4 of <ORDERS>")
+    stage = open_stage(full(scene(NODE), at=at))
+    banner = stage.page.locator(".nl-banner")
+    assert banner.inner_text().startswith("The election of term 4 of <ORDERS>, 500 times slower.")
+    banner.get_by_role("button", name="Back to now").click()
+    assert stage.sent("mode") == [{"op": "mode", "mode": "live"}]
+    stage.emit(delta(2, at={**at, "mode": "paused"}))
+    assert banner.inner_text().startswith("Showing 60.4 s ago."), "somebody stopped it"
+
+
 # --- who led ------------------------------------------------------------------------------------
 
 
