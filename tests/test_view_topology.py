@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from nats.js import JetStreamContext
 
 from natslab.lab import Lab
-from natslab.tape.event import Conn, Event, Hop, Leader, Link, Server, Snap
+from natslab.tape.event import Conn, Event, Hop, Leader, Link, Server, Snap, Store
 from natslab.views import topology
 from natslab.views.scene import Path, Scene, Text, to_svg, walk
+from natslab.views.topology.sides import groups_of, shown_of
 from natslab.views.topology.state import FLOWN, SAMPLES, SERVERS, State
 from tests.pictures import check, keyed
 
@@ -442,9 +444,95 @@ def test_a_leafnode_that_is_cut_off_says_what_no_longer_reaches_its_hub() -> Non
     assert {"31 stored", "edge1", "EDGE1 domain"} <= set(texts(scene))
     assert ("sensors.1.>", "mono") in scene.sentence
     struck = [t for m in walk(scene.marks) if isinstance(m, Text) for t, c in m.runs if "strike" in c]
-    assert struck == ["alarms", "orders.eu.*"]
+    assert struck == ["alarms, sensors.1.>", "orders.eu.*"]
     story.link("edge1", "hub", kind="leafnode")
     assert topology.describe(story.state)[0] == "edge1 and edge2 reach hub; 6 clients are connected."
+
+
+def test_what_was_stored_before_the_cut_is_not_counted_however_late_it_is_told() -> None:
+    story = leafs(1)
+    before = story.t
+    story.link("edge1", "hub", "cut", "leafnode")
+
+    def store(seq: int, t: float) -> None:
+        story.t = max(story.t, t)
+        topology.fold(story.state, Store(stream="S", seq=seq, place="edge1", t=t))
+
+    store(101, before)
+    for seq in range(102, 107):
+        store(seq, story.t + 0.01)
+    story.tell(Snap(what="jsz", place="edge1", data={"streams": [{"name": "S", "last_seq": 106}]}))
+    assert topology.describe(story.state)[1] == "Its own JetStream goes on storing: 5 messages since then."
+    check(topology, story.state)
+    story.link("edge1", "hub", "open", "leafnode").link("edge1", "hub", "held", "leafnode")
+    assert topology.describe(story.state)[1] == "Its own JetStream goes on storing."
+
+
+def test_a_leafnode_says_whom_it_dials_and_its_wire_shows_the_subjects_there_is_room_for() -> None:
+    story = leafs(1)
+    scene = check(topology, story.state)
+    told = texts(scene)
+    assert {"leafnode, dials hub", "alarms, sensors.1.> →", "orders.eu.* ←"} <= set(told)
+    assert "under the wires: what passes, → towards who asks for it" in told
+    assert "edge1 dials hub" in keyed(scene)["wire/edge1>hub"].title
+    subjects = [f"meters.{i}.>" for i in range(9)]
+    data = {"links": [{"to": "hub", "type": "leafnode", "subjects": subjects, "account": "A"}]}
+    story.tell(Snap(what="leafz", place="edge1", data=data))
+    lines = [t for t in texts(check(topology, story.state)) if t.startswith("meters.")]
+    assert len(lines) == 2 and lines[1].endswith("+7 →")
+    assert "orders.eu.* ←" in texts(topology.draw(story.state))
+    assert not any("under the wires" in t for t in texts(topology.draw(busy().state)))
+
+
+def test_a_server_that_says_another_cluster_stands_outside() -> None:
+    story = cluster()
+    for name in ("n1", "n2", "n3"):
+        says = "CI" if name == "n3" else "C1"
+        story.tell(Snap(what="varz", place=name, data={"cluster": {"name": says}}))
+    assert [g.name for g in groups_of(*shown_of(story.state))] == ["C1"], "its routes are still there"
+    for other in ("n1", "n2"):
+        story.link(other, "n3", connected=False)
+    assert topology.describe(story.state) == (
+        "n3 says that it is in cluster CI, not in C1: there are two clusters.",
+        "Only servers that give one name of their cluster make routes: look into %natslab conf n3",
+    )
+    scene = check(topology, story.state)
+    assert "n3 says cluster CI" in texts(scene)
+    boxes = {k: m for k, m in keyed(scene).items() if k in ("group/C1/box", "group/CI/box")}
+    x = keyed(scene)["srv/n3"].x
+    assert boxes["group/CI/box"].x < x < boxes["group/CI/box"].x + boxes["group/CI/box"].w
+    assert x > boxes["group/C1/box"].x + boxes["group/C1/box"].w
+    story.tell(Snap(what="varz", place="n3", data={"cluster": {"name": "C1"}}))
+    assert [g.name for g in groups_of(*shown_of(story.state))] == ["C1"]
+
+
+def test_before_the_first_leader_of_the_meta_group_there_is_an_election_and_no_alarm() -> None:
+    story = Story().server("n1", "n2", "n3", cluster="C1").mesh(("n1", "n2", "n3"))
+    story.tell(Snap(what="raft", place="n1", data={"group": "_meta_", "term": 0, "leader": ""}))
+    assert topology.describe(story.state) == (
+        "The servers are electing a leader for JetStream's meta group.",
+        "It decides what streams there are; until it is elected, none can be made or changed.",
+    )
+    legend = {item.word for item in check(topology, story.state).legend}
+    assert "L: leads the meta group" not in legend
+    story.leader("n2")
+    assert "L: leads the meta group" in {item.word for item in check(topology, story.state).legend}
+    story.tell(Leader(group="_meta_", leader="", term=2))
+    assert topology.describe(story.state)[0] == "Nobody leads the meta group."
+    alone = Story().server("n1", cluster="C1")
+    alone.tell(Snap(what="raft", place="n1", data={"group": "_meta_", "term": 0, "leader": ""}))
+    assert topology.describe(alone.state) == (
+        "JetStream of a cluster waits for a second server.",
+        "Add one: %natslab add",
+    )
+    check(topology, alone.state)
+
+
+def test_numbers_at_the_wires_say_that_the_servers_own_talk_is_in_them() -> None:
+    assert (
+        "at the wires: messages a second, the servers' own talk included; thicker = ten times more"
+        in texts(check(topology, busy().state))
+    )
 
 
 def test_clusters_that_are_cut_off_from_each_other() -> None:
@@ -655,6 +743,7 @@ def events(draw: st.DrawFn) -> Event:
                 ("raft", {"group": "_meta_", "term": number % 5, "leader": b, "state": "FOLLOWER"}),
                 ("jsz", {"streams": [{"name": "S", "last_seq": number}]}),
                 ("connz", {"connections": [{"client": f"client {number % 7}"}]}),
+                ("varz", {"cluster": {"name": CLUSTERS[number % len(CLUSTERS)]}}),
                 ("accountz", {"account_name": "AB"[number % 2], "imports": [
                     {"type": "service", "account": "A", "subject": "a.>", "local_subject": "b.>"}]}),
             ]))  # fmt: skip
@@ -756,3 +845,42 @@ def test_real_leafnodes_reach_their_hub_until_they_are_cut_off(wait_for: Callabl
         assert topology.describe(told(lab))[0].startswith("edge2 is cut off from hub")
         lab.heal()
         wait_for(lambda: drawn(told(lab), "hub", "leafnode") == ["edge1", "edge2"], 10)
+
+
+def test_a_real_server_with_another_name_of_its_cluster_stands_outside(
+    wait_for: Callable[..., float],
+) -> None:
+    with Lab.up(servers=3) as lab:
+        wait_for(lambda: drawn(told(lab), "n3") == ["n1", "n2"], 10)
+        n3 = lab.server("n3")
+        right = n3.conf()
+        n3.reload(right.replace('name: "C1"', 'name: "CI"'))
+        n3.restart()
+        said = "n3 says that it is in cluster CI, not in C1: there are two clusters."
+        wait_for(lambda: topology.describe(told(lab))[0] == said, 15)
+        names = {s: lab.server(s).report("varz")["cluster"]["name"] for s in lab.servers}
+        assert {n: node.says for n, node in told(lab).nodes.items()} == names
+        n3.reload(right)
+        wait_for(lambda: topology.describe(told(lab))[0].startswith("3 servers, each with a route"), 15)
+
+
+def test_a_real_leafnode_counts_what_it_stored_after_the_cut_alone(wait_for: Callable[..., float]) -> None:
+    with Lab.leafnodes(edges=("edge1",)) as lab:
+
+        async def sensor() -> JetStreamContext:
+            return (await lab.connect("sensor", servers=[lab.server("edge1").url])).jetstream()
+
+        js = lab.do(sensor())
+        lab.do(js.add_stream(name="EDGE", subjects=["sensors.>"]))
+        wait_for(lambda: "EDGE" in told(lab).kept.get("edge1", {}), 10)
+        lab.do(js.publish("sensors.a", b"just before"))
+        lab.cut("edge1", "hub")
+        for i in range(5):
+            lab.do(js.publish("sensors.a", b"%d" % i))
+
+        def counted() -> bool:
+            lab.settle()
+            return told(lab).kept["edge1"] == {"EDGE": 6}
+
+        wait_for(counted, 10)
+        assert topology.describe(told(lab))[1] == "Its own JetStream goes on storing: 5 messages since then."

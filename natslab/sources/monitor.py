@@ -103,7 +103,7 @@ class Monitor:
     Snap.what and the fields of Snap.data, which have the server's names:
     connz: `connections` of account A, each with `client` (its label) and `subscriptions`
     ({subject, qgroup, sid, msgs, max}); at most 1000 subscriptions, `left_out` counts the rest.
-    varz: the few that do not change by being looked at. accountz: `account_name`, `mappings`.
+    varz: the few that do not change by being looked at, and of `cluster` the name. accountz: `account_name`, `mappings`.
     routez, gatewayz, leafz: see Between.
     jsz: `streams` of which that server has a replica, each with name, subjects, leader, and its counts.
     Who wants more of jsz reads what all servers say together: `read`.
@@ -313,7 +313,10 @@ class Monitor:
         clients = [one for one in (connz or {}).get("connections") or [] if one.get("kind") != "Leafnode"]
         if varz is not None:
             self.heard[server] = Heard(time.monotonic(), varz, clients)
-            self._snap(server, "varz", {key: varz[key] for key in _VARZ if key in varz})
+            told = {key: varz[key] for key in _VARZ if key in varz}
+            if name := str((varz.get("cluster") or {}).get("name", "")):
+                told["cluster"] = {"name": name}
+            self._snap(server, "varz", told)
         if accountz is not None:
             self._accounts(server, accountz.get("account_detail") or {})
         if jsz is not None:

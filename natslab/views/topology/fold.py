@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from natslab.tape.event import Conn, Event, Hop, Leader, Link, Quorum, Server, Snap
+from natslab.tape.event import Conn, Event, Hop, Leader, Link, Quorum, Server, Snap, Store
 from natslab.views.topology.state import (
     ACCOUNTS,
     CLIENTS,
@@ -12,6 +12,7 @@ from natslab.views.topology.state import (
     OWN,
     SAMPLES,
     SERVERS,
+    STREAMS,
     WIRES,
     Account,
     Client,
@@ -51,6 +52,8 @@ def fold(state: State, event: Event) -> None:
     elif isinstance(event, Quorum):
         if event.group == META:
             _meta(state, event.place).lost = event.lost
+    elif isinstance(event, Store):
+        _store(state, event)
     elif isinstance(event, Snap):
         _snap(state, event)
 
@@ -68,6 +71,7 @@ def _server(state: State, event: Server) -> None:
     node.version = event.version or node.version
     if not node.live and event.state != "frozen":
         # What it said is over.
+        node.says = ""
         state.reports.pop(event.name, None)
         for meta in state.meta.values():
             meta.said.pop(event.name, None)
@@ -97,7 +101,8 @@ def _link(state: State, event: Link) -> None:
         wire.since = event.t
         passes = event.state in ("open", "delayed")
         if passes or not wire.blocked:
-            wire.before = -1 if passes else state.kept.get(event.a, 0)
+            wire.before = {} if passes else dict(state.kept.get(event.a, {}))
+            wire.shut = event.t
     wire.laid, wire.type, wire.state = True, event.type, event.state
     wire.delay, wire.connected, wire.why = event.delay, event.connected, event.why
 
@@ -131,8 +136,22 @@ def _leader(state: State, event: Leader) -> None:
     meta = _meta(state, event.leader or event.place)
     if event.term and event.term < meta.term:
         return
-    meta.leader, meta.told = event.leader, True
+    meta.leader, meta.told, meta.led = event.leader, True, meta.led or bool(event.leader)
     meta.term = max(meta.term, event.term, *(term for term, _ in meta.said.values()), 0)
+
+
+def _store(state: State, event: Store) -> None:
+    """A message in a stream of a leafnode; it may be told after the wire was cut, and be older."""
+    node = state.nodes.get(event.place)
+    if node is None or event.client or event.code or not event.seq:
+        return
+    name = event.stream.removesuffix(f"@{node.domain}")
+    streams = state.kept.setdefault(event.place, {})
+    if name in streams or len(streams) < STREAMS:
+        streams[name] = max(streams.get(name, 0), event.seq)
+    for wire in state.wires.values():
+        if wire.a == event.place and wire.blocked and event.t < wire.shut and name in streams:
+            wire.before[name] = max(wire.before.get(name, 0), event.seq)
 
 
 # --- reports of the servers -------------------------------------------------------------------
@@ -161,11 +180,17 @@ def _snap(state: State, event: Snap) -> None:
                 meta.said.pop(event.place, None)
                 return
             meta.said[event.place] = (_int(data, "term"), leader)
+            meta.led = meta.led or bool(leader)
             if leader and leader == leader_of(state, state.nodes[event.place].domain):
                 meta.lost = False
     elif event.what == "jsz":
         streams = data.get("streams") or []
-        state.kept[event.place] = sum(_int(s, "last_seq") for s in streams if isinstance(s, dict))
+        state.kept[event.place] = {
+            str(s.get("name", "")): _int(s, "last_seq") for s in streams if isinstance(s, dict)
+        }
+    elif event.what == "varz":
+        if event.place in state.nodes:
+            state.nodes[event.place].says = str((data.get("cluster") or {}).get("name", ""))
     elif event.what == "accountz":
         _account(state, data)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from natslab.views.topology.seen import Seen
+from natslab.views.topology.seen import Seen, hub_of
 from natslab.views.topology.sides import Group
 from natslab.views.topology.state import Wire
 from natslab.views.wording import count_of, listed, plain, short_name
@@ -48,12 +48,17 @@ def notes_of(all_: Seen, group: Group) -> list[str]:
     """What stands under the name of a panel, the most important first."""
     if not group.cluster:
         if group.leaf:
-            return ["leafnode"] if group.domain else ["no domain"]
+            hub = hub_of(all_, group)
+            dials = [f"dials {plain(hub.name)}"] if hub is not None else []
+            return ["leafnode" if group.domain else "no domain", *dials]
         version = group.nodes[0].version
         return (
             ["hub"] if any(g.leaf for g in all_.groups) else [f"version {plain(version)}"] if version else []
         )
     out = [count_of(len(group.nodes), "server")]
+    if any(n.cluster != group.name for n in group.nodes):
+        says = "says" if len(group.nodes) == 1 else "say"
+        out.insert(0, f"{named(group.names)} {says} cluster {plain(group.name)}")
     if all_.leads(group):
         out.append(f"{inside(group, all_.leads(group))} leads meta")
     if group.domain and group.domain != group.name:

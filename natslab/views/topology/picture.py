@@ -7,7 +7,7 @@ import shlex
 
 from natslab.views import scene as sc
 from natslab.views.marks import RECENTLY, rect
-from natslab.views.scene import Action, Flight, Legend, Mark, Scene, label, text_width
+from natslab.views.scene import Action, Flight, Legend, Mark, Scene, Text, label, text_width
 from natslab.views.topology.gateways import gateways
 from natslab.views.topology.labels import totals
 from natslab.views.topology.plan import CLIENTS, LABELS, TOP
@@ -23,7 +23,15 @@ from natslab.views.wording import count_of, fit, short_name
 
 TITLE = "Topology"
 #: What the numbers at the wires are, in so many words as there is room for.
-RATE = ("at the wires: messages per second, width = log10", "at the wires: messages per second", "messages/s")
+RATE = (
+    "at the wires: messages a second, the servers' own talk included; thicker = ten times more",
+    "at the wires: messages a second, the servers' own talk included",
+    "messages a second, the servers' own included",
+    "messages/s, the servers' own too",
+    "messages/s",
+)
+#: What the subjects under a leafnode's wire are.
+ASKED = "under the wires: what passes, → towards who asks for it"
 SOURCES = "seen in the servers' own reports"
 
 
@@ -59,7 +67,7 @@ def draw(state: State) -> Scene:
     between = [*gateways(all_, walls), *wires(all_, walls)]
     marks += [*walls.marks, *between, *walls.over, *(server(all_, box, node) for box, node in drawn)]
     foot = _foot(all_, between)
-    below, bottom = planes(all_, plan.bottom + (28 if foot else 12))
+    below, bottom = planes(all_, max([m.y for m in foot] or [plan.bottom]) + 12)
     scene.marks = [*marks, *_heads(all_), *foot, *below]
     scene.height = round(bottom, 2)
     scene.flights = _flights(all_)
@@ -98,9 +106,9 @@ def _heads(all_: Seen) -> list[Mark]:
     ]  # fmt: skip
 
 
-def _foot(all_: Seen, between: list[Mark]) -> list[Mark]:
-    """What the numbers at the wires are, and what is not drawn."""
-    marks: list[Mark] = []
+def _foot(all_: Seen, between: list[Mark]) -> list[Text]:
+    """What the numbers and subjects at the wires are, and what is not drawn."""
+    marks: list[Text] = []
     y = all_.plan.bottom + 16
     counted = any(m.key.endswith(("/rate", "/rate0", "/rate1")) for m in sc.walk(between))
     right = all_.plan.right
@@ -116,6 +124,10 @@ def _foot(all_: Seen, between: list[Mark]) -> list[Mark]:
     if rest and right - left > 90:
         words = fit(f"not drawn: {', '.join(rest)}", right - left, "t11")
         marks.append(label("foot/rest", left, y, words, "t11 ink3"))
+    if any("/subject" in m.key for m in sc.walk(between)):
+        # Beside the other words, or below them.
+        free = not rest and all_.plan.labels and right - left > text_width(ASKED, "t11")
+        marks.append(label("foot/asked", LABELS, y if free else y + 16, ASKED, "t11 ink3"))
     if not marks and not all_.plan.labels:
         marks.append(label("foot/", all_.plan.right, y, "", "t11 ink3 end"))
     return marks
@@ -197,9 +209,11 @@ def _legend(all_: Seen) -> list[Legend]:
         Legend("edge retry", "line", "delayed", sum(w.state == "delayed" for w in wires)),
         Legend("fill ink2", "circle", "clients", all_.count),
     ]
+    if any(all_.leads(box.group) in {n.name for n in box.nodes} for box in all_.plan.boxes):
+        found.append(Legend("edge ink none", "ring", "L: leads the meta group"))
     lost = sum(c.lost for c in all_.state.clients.values())
     found.append(Legend("edge ink3 none", "ring", "looking for a server", lost))
-    return [item for item in found if item.count]
+    return [item for item in found if item.count != 0]
 
 
 def _controls(all_: Seen) -> list[Action]:

@@ -97,6 +97,11 @@ def down_of(wire: Wire) -> list[str]:
 
 def waiting(state: State, wire: Wire) -> int:
     """Messages that a leafnode stored since its wire lets nothing through; -1 where that is not known."""
-    if not wire.blocked or wire.before < 0 or wire.a not in state.kept:
+    if not wire.blocked or wire.a not in state.kept:
         return -1
-    return max(0, state.kept[wire.a] - wire.before)
+    return sum(max(0, last - wire.before.get(name, 0)) for name, last in state.kept[wire.a].items())
+
+
+def hub_of(all_: Seen, leaf: Group) -> Group | None:
+    """The group that a leafnode has wires to."""
+    return next((g for g in all_.groups if g is not leaf and between(all_.wires, leaf, g)), None)

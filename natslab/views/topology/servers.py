@@ -80,7 +80,11 @@ def server(all_: Seen, box: Box, node: Node) -> Mark:
     if node.state != "up":
         marks += _sign(key, node, r)
     clients = all_.clients(node.name)
-    words = f"{plain(node.name)} is {node.state}" + (", with the lead of the meta group" if leads else "")
+    words = f"{plain(node.name)} is {node.state}"
+    if leads:
+        words += " and leads the meta group: it decides what streams there are"
+    if node.says and node.says != node.cluster:
+        words += f". It says that its cluster is {plain(node.says)}"
     held = count_of(len(clients), "client") if clients else "No client"
     facts = {"state": node.state, "clients": len(clients)}
     if node.version:

@@ -47,8 +47,9 @@ def groups_of(nodes: list[Node], wires: list[Wire]) -> list[Group]:
     """Clusters and single servers, by name; the leafnodes after all others."""
     found: dict[str, Group] = {}
     for node in nodes:
-        key = f"cluster {node.cluster}" if node.cluster else f"server {node.name}"
-        group = found.setdefault(key, Group(node.cluster or node.name, [], bool(node.cluster)))
+        cluster = _cluster(node, nodes, wires)
+        key = f"cluster {cluster}" if cluster else f"server {node.name}"
+        group = found.setdefault(key, Group(cluster or node.name, [], bool(cluster)))
         group.nodes.append(node)
     home = {node.name: key for key, group in found.items() for node in group.nodes}
     dials = [w for w in wires if w.type == "leafnode" and home[w.a] != home[w.b]]
@@ -56,6 +57,15 @@ def groups_of(nodes: list[Node], wires: list[Wire]) -> list[Group]:
     for key, group in found.items():
         group.leaf = key in out - into
     return sorted(found.values(), key=lambda g: (g.leaf, natural(g.name)))
+
+
+def _cluster(node: Node, nodes: list[Node], wires: list[Wire]) -> str:
+    """The cluster of a server: the lab's, unless it says another and has no route into the lab's."""
+    if not node.cluster or node.says in ("", node.cluster):
+        return node.cluster
+    others = {n.name for n in nodes if n.cluster == node.cluster and n.says != node.says}
+    routes = [{w.a, w.b} for w in wires if w.type == "route" and w.there]
+    return node.cluster if any(node.name in ends and ends & others for ends in routes) else node.says
 
 
 def parts(names: Iterable[str], wires: list[Wire]) -> list[list[str]]:

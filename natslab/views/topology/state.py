@@ -9,7 +9,7 @@ import msgspec
 from natslab.views.view import ViewState
 
 # Limits of what is remembered singly.
-SERVERS, WIRES, CLIENTS, ACCOUNTS = 64, 400, 2_000, 40
+SERVERS, WIRES, CLIENTS, ACCOUNTS, STREAMS = 64, 400, 2_000, 40, 1_000
 SAMPLES = 8  # counts of a wire that are kept
 WINDOW = 1.2  # seconds over which messages per second are taken
 FRESH = 3.0  # seconds after which a rate is not of now
@@ -26,6 +26,7 @@ class Node(msgspec.Struct, omit_defaults=True):
     state: str = "starting"  # as in the event Server
     cluster: str = ""
     domain: str = ""
+    says: str = ""  # the cluster that it is in by its own word
     version: str = ""
     since: float = 0.0  # when it came into that state
 
@@ -60,7 +61,8 @@ class Wire(msgspec.Struct, omit_defaults=True):
     samples: list[Sample] = []
     subjects: dict[str, list[str]] = {}  # of a leafnode: server -> what the other side asks it for
     account: str = ""  # of a leafnode: the account that it binds
-    before: int = -1  # messages stored at the leaf when the wire was cut or held; -1: it is not
+    shut: float = 0.0  # when it was cut or held
+    before: dict[str, int] = {}  # stream at the leaf -> its last sequence then
 
     @property
     def key(self) -> str:
@@ -110,6 +112,7 @@ class Meta(msgspec.Struct, omit_defaults=True):
     term: int = 0
     lost: bool = False  # its quorum
     told: bool = False  # an event said so; else only `said`
+    led: bool = False  # somebody has led it
     said: dict[str, tuple[int, str]] = {}  # server -> term, and who leads in its own words
 
 
@@ -148,7 +151,7 @@ class State(ViewState, kw_only=True):
     meta: dict[str, Meta] = {}  # by domain
     accounts: dict[str, Account] = {}
     reports: dict[str, dict[str, list[str]]] = {}  # server -> routez gatewayz leafz -> other servers
-    kept: dict[str, int] = {}  # server -> sequences given in its streams so far
+    kept: dict[str, dict[str, int]] = {}  # server -> stream -> its last sequence
     steps: list[Step] = []
     depths: dict[str, int] = {}  # "id server" -> steps until a message came there; of the newest messages
 

@@ -66,6 +66,8 @@ def _kind(group: Group) -> str:
 def _facts(all_: Seen, group: Group, node: Node) -> Iterator[str]:
     if all_.leads(group) == node.name:
         yield "leads meta"
+    if node.says and node.says != node.cluster:
+        yield f"says cluster {node.says}"
     if node.domain:
         yield f"domain {node.domain}"
     names = [c.label for c in all_.clients(node.name)]

@@ -10,13 +10,14 @@ from natslab.views.marks import rect
 from natslab.views.scene import Action, Mark, Path, label, text_width
 from natslab.views.topology.curve import Curve, Elbow
 from natslab.views.topology.labels import span, standing
-from natslab.views.topology.plan import BOWS, NOTE, Box, curve_of
+from natslab.views.topology.plan import BOWS, Box, curve_of
 from natslab.views.topology.seen import Seen, down_of, rate, singles, up_of, waiting
 from natslab.views.topology.state import Wire
 from natslab.views.topology.walls import Walls, heal
 from natslab.views.wording import amount, count_of, fit, listed, plain, short_name
 
 DELAY = "200ms"  # what the button asks for
+LINES, LINE = 3, 15.0  # of subjects under a leafnode's wire: at most, and from one to the next
 NEAR = 11.0  # two crosses closer than that are one
 
 Rates = tuple[float, float] | None
@@ -149,17 +150,43 @@ def _tether(all_: Seen, wire: Wire) -> list[Mark]:
     up, down = (up_of(wire), down_of(wire)) if leaf is one else (down_of(wire), up_of(wire))
     marks: list[Mark] = []
     lines = [(subjects, sign) for subjects, sign in ((up, away), (down, back)) if subjects]
-    for i, (subjects, sign) in enumerate(lines):
-        more = f" +{len(subjects) - 1} {sign}" if len(subjects) > 1 else f" {sign}"
-        text = fit(subjects[0], x1 - x0 - 12 - text_width(more, "t11"), "t11 mono")
-        struck = " strike ink3" if wire.blocked else ""
+    struck = " strike ink3" if wire.blocked else ""
+    for i, (text, more) in enumerate(_asked(lines, x1 - x0 - 12)):
         runs = [(text, f"t11 mono{struck} middle"), (more, "t11 ink3")]
-        at = round((x0 + x1) / 2, 2), leaf.title + NOTE * i
+        at = round((x0 + x1) / 2, 2), leaf.title + LINE * i
         marks.append(sc.Text(key=f"{wire.key}/subject{i}", x=at[0], y=at[1], runs=runs))
     count = waiting(all_.state, wire)
     if count > 0 and leaf.group.domain and leaf is one:
         marks += _stored(wire, leaf, count)
     return marks
+
+
+def _asked(lines: list[tuple[list[str], str]], room: float) -> list[tuple[str, str]]:
+    """Subjects and the way they go, in LINES lines at most: as many subjects as there is room for."""
+    needs = [len(_wrapped(subjects, sign, room, LINES)) for subjects, sign in lines]
+    # Each way has a line at least, and the first what the second leaves.
+    second = min(needs[1], LINES - 1 if needs[0] == 1 else 1) if len(needs) > 1 else 0
+    shares = [LINES - second, second]
+    return [
+        one
+        for (subjects, sign), most in zip(lines, shares, strict=False)
+        for one in _wrapped(subjects, sign, room, most)
+    ]
+
+
+def _wrapped(subjects: list[str], sign: str, room: float, most: int) -> list[tuple[str, str]]:
+    """Subjects in lines of that width, each with the sign; in the last how many more there are."""
+    out: list[tuple[str, str]] = []
+    rest = subjects
+    while rest and len(out) < most:
+        for take in range(len(rest), 0, -1):
+            more = len(rest) - take if len(out) == most - 1 else 0
+            text, tail = ", ".join(rest[:take]), f" +{more} {sign}" if more else f" {sign}"
+            if take == 1 or text_width(text, "t11 mono") + text_width(tail, "t11") <= room:
+                out.append((fit(text, room - text_width(tail, "t11"), "t11 mono"), tail))
+                rest = rest[take:]
+                break
+    return out
 
 
 def _stored(wire: Wire, leaf: Box, count: int) -> list[Mark]:
@@ -197,9 +224,12 @@ def _stored(wire: Wire, leaf: Box, count: int) -> list[Mark]:
 def _title(wire: Wire, rates: Rates) -> str:
     a, b = short_name(wire.a, 30), short_name(wire.b, 30)
     words = f"The {wire.type} between {a} and {b} is {standing(wire)}."
+    if wire.type == "leafnode":
+        words += f" {a} dials {b}, and never the other way."
     if rates is not None:
         words += (
-            f" {count_of(round(rates[0]), 'message')} per second from {a}, {amount(round(rates[1]))} back."
+            f" {count_of(round(rates[0]), 'message')} per second from {a}, {amount(round(rates[1]))} back,"
+            " the servers' own included."
         )
     if up_of(wire):
         words += f" {b} asks {a} for {listed(up_of(wire)[:6])}."

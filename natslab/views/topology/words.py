@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from natslab.views.scene import shorten, text_width
 from natslab.views.topology.labels import named, span
-from natslab.views.topology.seen import Seen, seen, up_of, waiting
+from natslab.views.topology.seen import Seen, hub_of, seen, up_of, waiting
 from natslab.views.topology.sides import Group, between, sides_of, voters
-from natslab.views.topology.state import Node, State, Wire, leader_of, natural
+from natslab.views.topology.state import Meta, Node, State, Wire, leader_of, natural
 from natslab.views.view import unheard
-from natslab.views.wording import NOTE, SENTENCE, count_of, listed, plain, short_name
+from natslab.views.wording import NOTE, SENTENCE, count_of, in_words, listed, plain, short_name
 
 ROOM = 852.0  # pixels of a line
 Said = tuple[str, str]  # the sentence, and what it means
@@ -71,6 +71,7 @@ def _findings(all_: Seen) -> Iterator[Said]:
     told: set[str] = set()
     for group in all_.groups:
         yield from _fallen(all_, group, told)
+    yield from _strays(all_)
     yield from _bridges(all_, told)
     yield from _tethers(all_, told)
     alone = [w for w in all_.wires if w.blocked and w.key not in told]
@@ -118,6 +119,23 @@ def _fallen(all_: Seen, group: Group, told: set[str]) -> Iterator[Said]:
     yield said, means
 
 
+def _strays(all_: Seen) -> Iterator[Said]:
+    """Servers that are in a cluster of another name than the lab gave them, by their own word."""
+    for group in all_.groups:
+        others = sorted({n.cluster for n in group.nodes if n.cluster != group.name}, key=natural)
+        if not group.cluster or not others:
+            continue
+        who, does = named(group.names), "says" if len(group.nodes) == 1 else "say"
+        where = f"cluster {short_name(group.name, 20)}, not in {short_name(others[0], 20)}"
+        count = sum(g.cluster for g in all_.groups)
+        means = "Only servers that give one name of their cluster make routes: look into %natslab conf"
+        it = "it is" if len(group.nodes) == 1 else "they are"
+        yield (
+            f"{who} {does} that {it} in {where}: there are {in_words(count)} clusters.",
+            f"{means} {short_name(group.names[0], 20)}",
+        )
+
+
 def _bridges(all_: Seen, told: set[str]) -> Iterator[Said]:
     """Clusters between which no gateway lets anything through, or only some."""
     core = [g for g in all_.groups if not g.leaf]
@@ -147,11 +165,6 @@ def _majority(all_: Seen, a: Group, b: Group) -> str:
             who = short_name(group.name, 20)
             return f"{who} has {alive} of {count} servers: only there streams can be made or changed."
     return f"Neither has more than half of the {count} servers: no stream can be made or changed."
-
-
-def hub_of(all_: Seen, leaf: Group) -> Group | None:
-    """The group that a leafnode has wires to."""
-    return next((g for g in all_.groups if g is not leaf and between(all_.wires, leaf, g)), None)
 
 
 def _tethers(all_: Seen, told: set[str]) -> Iterator[Said]:
@@ -235,7 +248,20 @@ def _meta(all_: Seen) -> Iterator[Said]:
                     "Until there is one, no stream can be made or changed.",
                 )
             else:
-                yield "Nobody leads the meta group.", "Until somebody does, no stream can be made or changed."
+                yield _unled(all_, domain, meta)
+
+
+def _unled(all_: Seen, domain: str, meta: Meta) -> Said:
+    """Nobody leads the meta group: not yet, or no more."""
+    alive, count = left_of(all_, domain)
+    if meta.led or meta.lost or 2 * alive <= count:
+        return "Nobody leads the meta group.", "Until somebody does, no stream can be made or changed."
+    if count == 1:
+        return "JetStream of a cluster waits for a second server.", "Add one: %natslab add"
+    return (
+        "The servers are electing a leader for JetStream's meta group.",
+        "It decides what streams there are; until it is elected, none can be made or changed.",
+    )
 
 
 # --- what is connected ------------------------------------------------------------------------
