@@ -103,7 +103,8 @@ class Monitor:
     Snap.what and the fields of Snap.data, which have the server's names:
     connz: `connections` of account A, each with `client` (its label) and `subscriptions`
     ({subject, qgroup, sid, msgs, max}); at most 1000 subscriptions, `left_out` counts the rest.
-    varz: the few that do not change by being looked at, and of `cluster` the name. accountz: `account_name`, `mappings`.
+    varz: the few that do not change by being looked at, and of `cluster` the name.
+    accountz: `account_name`, `mappings`.
     routez, gatewayz, leafz: see Between.
     jsz: `streams` of which that server has a replica, each with name, subjects, leader, and its counts.
     Who wants more of jsz reads what all servers say together: `read`.
