@@ -314,6 +314,30 @@ def test_a_copy_whose_wire_is_cut_is_behind_although_its_server_says_lag_0() -> 
     assert mirrors.describe(story.state)[0] == "ALL takes from EDGE and is caught up: 6 messages."
 
 
+def test_what_came_before_the_first_report_of_a_copy_counts() -> None:
+    story = far()
+    late = Story()
+    late.tell(Server(name="hub", state="up", domain="hub"))
+    late.tell(Server(name="edge1", state="up", domain="edge1"))
+    late.store("ALL", 1, "sensors.a", source="EDGE:abcdefgh 1 > > sensors.a")
+    late.snap("ALL", last=1, sources=[EDGE1], place="hub")
+    late.snap("EDGE", last=6, place="edge1")
+    assert behind(late.state, late.link("ALL")) == behind(story.state, story.link("ALL")) == 5
+    assert late.link("ALL").carried == 1
+    check(mirrors, late.state)
+
+
+def test_a_copy_that_is_cut_off_and_came_in_a_rush_is_not_said_to_be_caught_up() -> None:
+    story = far()
+    story.store("ALL", 3000, count=2999)
+    story.store("EDGE", 4000, count=3994)
+    assert mirrors.describe(story.state)[0] == (
+        "ALL gets nothing of EDGE now: the wire between edge1 and hub is cut."
+    )
+    scene = check(mirrors, story.state)
+    assert "cut off" in texts(scene) and reached(story.state, story.link("ALL")) == 3000
+
+
 def test_why_a_copy_gets_nothing() -> None:
     story = far(0)
     said = "ALL has all of EDGE and gets nothing now:"

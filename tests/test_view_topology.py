@@ -473,7 +473,7 @@ def test_a_leafnode_says_whom_it_dials_and_its_wire_shows_the_subjects_there_is_
     scene = check(topology, story.state)
     told = texts(scene)
     assert {"leafnode, dials hub", "alarms, sensors.1.> →", "orders.eu.* ←"} <= set(told)
-    assert "under the wires: what passes, → towards who asks for it" in told
+    assert "under wires: what passes, → towards who asks for it" in told
     assert "edge1 dials hub" in keyed(scene)["wire/edge1>hub"].title
     subjects = [f"meters.{i}.>" for i in range(9)]
     data = {"links": [{"to": "hub", "type": "leafnode", "subjects": subjects, "account": "A"}]}
@@ -481,7 +481,7 @@ def test_a_leafnode_says_whom_it_dials_and_its_wire_shows_the_subjects_there_is_
     lines = [t for t in texts(check(topology, story.state)) if t.startswith("meters.")]
     assert len(lines) == 2 and lines[1].endswith("+7 →")
     assert "orders.eu.* ←" in texts(topology.draw(story.state))
-    assert not any("under the wires" in t for t in texts(topology.draw(busy().state)))
+    assert not any("under wires" in t for t in texts(topology.draw(busy().state)))
 
 
 def test_a_server_that_says_another_cluster_stands_outside() -> None:

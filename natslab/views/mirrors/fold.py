@@ -98,8 +98,10 @@ def _store(state: State, event: Store) -> None:
         if len(stream.recent) > RECENT:
             del stream.recent[min(stream.recent)]
     header = next((v for k, v in event.headers if k.lower() == "nats-stream-source"), "")
-    if header:
-        _carried(stream, header, event)
+    if header and not stream.known:
+        stream.early = [*stream.early[1 - RECENT :], (header, event.seq, event.t)]
+    elif header:
+        _carried(stream, header, event.seq, event.t)
     elif stream.mirror:
         stream.links[0].moved = max(stream.links[0].moved, event.t)
     elif not event.client and event.count > 1:
@@ -108,7 +110,7 @@ def _store(state: State, event: Store) -> None:
         stream.own += 1
 
 
-def _carried(stream: Stream, header: str, event: Store) -> None:
+def _carried(stream: Stream, header: str, own: int, t: float) -> None:
     """A sourced message says which of an origin it was: `NAME SEQ FILTER DESTINATION SUBJECT ...`."""
     parts = header.split(" ")
     if len(parts) < 2 or not parts[1].isdigit():
@@ -122,12 +124,12 @@ def _carried(stream: Stream, header: str, event: Store) -> None:
     if not mine:
         return
     link = mine[0]
-    if any(b == event.seq for _, b in link.pairs[-RECENT:]):
+    if any(b == own for _, b in link.pairs[-RECENT:]):
         return
-    link.pairs = [*link.pairs[1 - RECENT :], (seq, event.seq)]
+    link.pairs = [*link.pairs[1 - RECENT :], (seq, own)]
     link.reached = max(link.reached, seq)
     link.carried += 1
-    link.moved = max(link.moved, event.t)
+    link.moved = max(link.moved, t)
 
 
 def _mark(external: str) -> str:
@@ -170,6 +172,9 @@ def _snap(state: State, data: dict[str, Any], t: float, place: str) -> None:
     else:
         stream.last -= newer
     _links(state, stream, config, data, t)
+    for header, own, at in stream.early:
+        _carried(stream, header, own, at)
+    stream.early = []
     if stream.mirror and stream.last > before:
         stream.links[0].moved = t
     for other in state.streams.values():

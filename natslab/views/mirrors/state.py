@@ -66,6 +66,7 @@ class Stream(msgspec.Struct, omit_defaults=True):
     own: int = 0  # messages that were written into it, not copied
     rushed: int = 0  # messages that came so fast that they are only counted
     links: list[Link] = []  # what it copies; one for a mirror
+    early: list[tuple[str, int, float]] = []  # told before its links were: source header, sequence, time
     gone: float = math.inf
 
     @property
@@ -225,6 +226,9 @@ def reached(state: State, link: Link) -> int:
         return copy.last
     if origin is None:
         return link.reached
+    if parted(state, link) and not counted(state, link):
+        alone = copy is not None and not copy.own and sum(li.cut == math.inf for li in copy.links) == 1
+        return max(link.reached, min(origin.last, copy.last) if alone and copy is not None else 0)
     return max(link.reached, origin.last - behind(state, link))
 
 

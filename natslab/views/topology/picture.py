@@ -31,7 +31,7 @@ RATE = (
     "messages/s",
 )
 #: What the subjects under a leafnode's wire are.
-ASKED = "under the wires: what passes, → towards who asks for it"
+ASKED = "under wires: what passes, → towards who asks for it"
 SOURCES = "seen in the servers' own reports"
 
 
