@@ -415,6 +415,10 @@ def _streams(
     if shown.burst is not None:
         here = shown.burst.streams
     newest, left = plan.at.tree - 9, plan.at.box + 13.5
+    room = 144.0
+    if len(names) > 1 and plan.entry < left + room:  # the ways to those below pass by
+        room -= plan.entry + 8 - left
+        left = plan.entry + 8
     narrow = plan.at is SLIM
     most = FEW if narrow else SLOTS
     for i, name in enumerate(names):
@@ -442,14 +446,14 @@ def _streams(
             )  # fmt: skip
         what = ", ".join(stream.subjects)
         tally = count_of(stream.messages, "message")
-        title = fit(name, 100 if narrow else 144 - wide(tally, "t11"), "t14 w6")
+        title = fit(name, 100 if narrow else room - wide(tally, "t11"), "t14 w6")
         runs = [(title, "t14 w6" if got else "t14 ink3")]
         runs = runs if narrow else beside(runs, [(tally, "t11 ink3")])
         marks.append(Text(key=f"stream/{name}/name", x=left, y=1, runs=runs))
         if narrow:
             marks.append(label(f"stream/{name}/what", left, 17, fit(tally, 110, "t11"), "t11 ink3"))
         elif what:
-            subjects = fit(what, 88, "t11 mono")
+            subjects = fit(what, room - 56, "t11 mono")
             runs = [("stream of ", "t11 ink3"), (subjects, "t11 mono ink3")]
             marks.append(Text(key=f"stream/{name}/what", x=left, y=17, runs=runs))
         layers.things.append(
