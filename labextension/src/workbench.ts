@@ -62,7 +62,7 @@ export const workbench: JupyterFrontEndPlugin<Workbench> = {
       trans,
       links,
       acts: new Acts(links, trans),
-      lessons: new Lessons(app.serviceManager.contents, tracker),
+      lessons: new Lessons(app.serviceManager.contents, tracker, app.restored),
       memory: new Memory(db),
       settings: new Settings()
     };

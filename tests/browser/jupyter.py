@@ -42,6 +42,14 @@ RUN = """async (i) => {
   await window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
 
+PUT_AWAY = """async () => {
+  for (const widget of [...window.jupyterapp.shell.widgets('main')]) {
+    await widget.sessionContext?.shutdown?.();
+    widget.dispose();
+  }
+  document.querySelectorAll('.jp-Dialog .jp-mod-accept').forEach(button => button.click());
+}"""
+
 
 def chromium() -> str | None:
     """The browser: NATSLAB_CHROMIUM, or chromium on the path."""
@@ -172,6 +180,21 @@ def open_notebook(
     page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
     page.evaluate(READY)
     return Notebook(page, name, console)
+
+
+def next_notebook(before: Notebook, name: str) -> Notebook:
+    """Open another notebook in the same page, after `put_away`, and wait until its kernel answers."""
+    page = before.page
+    before.console.clear()
+    before.command("docmanager:open", path=name)
+    page.wait_for_function("p => window.jupyterapp.shell.currentWidget?.context?.path === p", arg=name)
+    page.evaluate(READY)
+    return Notebook(page, name, before.console)
+
+
+def put_away(notebook: Notebook) -> None:
+    """End the kernels of a page, and close all that is open in its main area; nothing is saved."""
+    notebook.page.evaluate(PUT_AWAY)
 
 
 def close_notebook(notebook: Notebook) -> None:

@@ -23,12 +23,16 @@ export class Lessons {
   ready = false;
   private read = new Map<string, { modified: string; progress: Progress }>();
   private looking: Promise<void> | null = null;
+  private measuring: Promise<void>;
   private _changed = new Signal<this, void>(this);
 
+  /** What takes a while comes after `restored`: a page that is loaded has better things to do. */
   constructor(
     private contents: Contents.IManager,
-    private tracker: INotebookTracker
+    private tracker: INotebookTracker,
+    restored: Promise<void>
   ) {
+    this.measuring = restored;
     NotebookActions.executed.connect((_, { notebook, cell, success }) => {
       const panel = tracker.find(each => each.content === notebook);
       if (panel && cell.model.type === 'code' && ranWell(success, cell.model.getMetadata('tags')) && isLesson(panel.context.path)) {
@@ -36,7 +40,7 @@ export class Lessons {
       }
     });
     contents.fileChanged.connect((_, { newValue, oldValue }) => {
-      if ([newValue, oldValue].some(file => file?.path && isLesson(file.path))) {
+      if (this.ready && [newValue, oldValue].some(file => file?.path && isLesson(file.path))) {
         void this.look();
       }
     });
@@ -46,7 +50,7 @@ export class Lessons {
     return this._changed;
   }
 
-  /** Find out what there is; how far somebody is comes after it, one lesson at a time. */
+  /** Find out what there is. How far somebody is comes later, one lesson at a time. */
   async look(): Promise<void> {
     this.looking ??= this.search().finally(() => (this.looking = null));
     return this.looking;
@@ -71,11 +75,11 @@ export class Lessons {
         const known = this.read.get(path);
         return { path, title: titleOf(name), progress: known?.modified === last_modified ? known.progress : null };
       });
-      this.ready = true;
-      this._changed.emit();
-      for (const file of files) {
-        await this.measure(file);
-      }
+      this.measuring = this.measuring.then(async () => {
+        for (const file of files) {
+          await this.measure(file);
+        }
+      });
     }
     this.ready = true;
     this._changed.emit();

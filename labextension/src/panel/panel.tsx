@@ -2,6 +2,7 @@
 
 import * as React from 'react';
 import { ReactWidget, UseSignal } from '@jupyterlab/apputils';
+import type { Message } from '@lumino/messaging';
 import { natsIcon } from './icons';
 import { KitProvider, type Kit } from './kit';
 import { Root } from './root';
@@ -15,6 +16,22 @@ export class NatsPanel extends ReactWidget {
     this.title.caption = kit.trans.__('NATS');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', kit.trans.__('NATS'));
+  }
+
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this.look();
+  }
+
+  protected onAfterShow(): void {
+    this.look();
+  }
+
+  /** Who sees the panel sees the lessons: for nobody they are not read. */
+  private look(): void {
+    if (this.isVisible) {
+      void this.kit.lessons.look();
+    }
   }
 
   protected render() {

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator
 
-from tests.browser.jupyter import Jupyter, Notebook, close_notebook, open_notebook
+from tests.browser.jupyter import (
+    Jupyter,
+    Notebook,
+    close_notebook,
+    next_notebook,
+    open_notebook,
+    put_away,
+)
 
 START = "%load_ext natslab\n%natslab up"
 
@@ -51,17 +57,61 @@ class Bench:
         self.panel.locator(".nlp-root[data-lab='up']").wait_for(timeout=20_000)
 
 
-@pytest.fixture
-def bench(browser: Browser, jupyter: Jupyter) -> Iterator[Callable[..., Bench]]:
-    """Open a notebook with the panel: `bench("x.ipynb", ["cell", ...])`."""
-    opened: list[Notebook] = []
+class Desk:
+    """One page of JupyterLab for many tests: to load it takes longer than most of them."""
 
-    def go(name: str, cells: list[str] | None = None, **more: Any) -> Bench:
+    def __init__(self, browser: Browser, jupyter: Jupyter) -> None:
+        self._browser = browser
+        self._jupyter = jupyter
+        self._notebook: Notebook | None = None
+
+    def open(self, name: str) -> Notebook:
+        before = self._notebook
+        self._notebook = (
+            open_notebook(self._browser, self._jupyter, name)
+            if before is None
+            else next_notebook(before, name)
+        )
+        return self._notebook
+
+    def clear(self, well: bool) -> None:
+        """Make room for the next test; what a failure has left behind is not for it."""
+        if self._notebook is not None:
+            if well:
+                put_away(self._notebook)
+            else:
+                self.close()
+
+    def close(self) -> None:
+        if self._notebook is not None:
+            close_notebook(self._notebook)
+            self._notebook = None
+
+
+@pytest.fixture(scope="session")
+def desk(browser: Browser, jupyter: Jupyter) -> Iterator[Desk]:
+    made = Desk(browser, jupyter)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def bench(request: pytest.FixtureRequest, desk: Desk, jupyter: Jupyter) -> Iterator[Callable[..., Bench]]:
+    """Open a notebook with the panel: `bench("x.ipynb", ["cell", ...])`."""
+    failed = request.session.testsfailed
+
+    def go(name: str, cells: list[str] | None = None) -> Bench:
         if cells is not None:
             jupyter.put(name, cells)
-        opened.append(open_notebook(browser, jupyter, name, **more))
-        return Bench(opened[-1])
+        return Bench(desk.open(name))
 
     yield go
-    for one in opened:
-        close_notebook(one)
+    desk.clear(request.session.testsfailed == failed)
+
+
+@pytest.fixture
+def own_page(desk: Desk) -> Iterator[None]:
+    """The test gets a page that nobody used before it, and nobody uses after it."""
+    desk.close()
+    yield
+    desk.close()

@@ -28,6 +28,11 @@ RUN = """async where => {
     .flatMap(v => v.nodes.map(n => `${v.id}: ${n.failureSummary} ${n.html.slice(0, 200)}`));
 }"""
 
+STILL = """async () => {
+  const ending = document.getAnimations().filter(a => a.effect.getComputedTiming().endTime < 5000);
+  await Promise.allSettled(ending.map(a => a.finished));
+}"""
+
 
 def serious(page: Page, *where: str) -> Any:
     return page.evaluate(RUN, {"include": [[w] for w in where]})
@@ -54,7 +59,7 @@ def test_nothing_serious_in_any_theme(bench: Callable[..., Bench]) -> None:
         for theme in ("JupyterLab Dark", "JupyterLab Dark High Contrast", "JupyterLab Light"):
             b.nb.theme(theme)
             page.mouse.move(5, 5)
-            page.wait_for_timeout(300)
+            page.evaluate(STILL)
             found = serious(
                 page, ".natslab-panel", ".natslab-docked", ".natslab-status-item", ".cm-nats-plain"
             )
@@ -64,6 +69,7 @@ def test_nothing_serious_in_any_theme(bench: Callable[..., Bench]) -> None:
     b.button("Let n1 go on").click()
 
 
+@pytest.mark.usefixtures("own_page")
 def test_the_keyboard_reaches_everything_at_any_size(bench: Callable[..., Bench]) -> None:
     b = bench("keys.ipynb", [START, "%natslab view routing"])
     page = b.page

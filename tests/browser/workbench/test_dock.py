@@ -22,6 +22,18 @@ for _ in range(60):
 {name: view.stages for name, view in views.items()}
 """
 
+# JupyterLab saves its layout a little later.
+LAID_OUT = """async () => {
+  for (;;) {
+    const { data } = await window.jupyterapp.serviceManager.workspaces.fetch('default');
+    const layout = JSON.stringify(data['layout-restorer:data']?.main ?? null);
+    if (['routing', 'requests', 'queue'].every(view => layout.match('beside.ipynb\\\\W+' + view))) {
+      return;
+    }
+    await new Promise(resolve => setTimeout(resolve, 100));
+  }
+}"""
+
 
 def test_views_stay_beside_the_notebook(bench: Callable[..., Bench]) -> None:
     filler = ["x = 1\n" * 30] * 4
@@ -72,7 +84,7 @@ def test_views_stay_beside_the_notebook(bench: Callable[..., Bench]) -> None:
     # After a reload they are there again, with what the tape knows.
     b.nb.command("docmanager:save")
     page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-    page.wait_for_timeout(1500)  # JupyterLab saves its layout a little later
+    page.evaluate(LAID_OUT)
     page.reload()
     expect(routing.locator("[data-key='sentence']")).to_contain_text("orders.new", timeout=60_000)
     expect(docked).to_have_count(3)

@@ -202,6 +202,8 @@ def test_lessons_know_what_has_been_run(bench: Callable[..., Bench]) -> None:
     b.nb.command("docmanager:save")
     b.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
     b.page.reload()
+    b.page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
+    b.page.evaluate(READY)
     expect(b.row("lesson-00")).to_contain_text(re.compile(r"1 of \d+ cells"), timeout=60_000)
     b.row("lesson-01").get_by_role("button").click()
     b.page.wait_for_function(

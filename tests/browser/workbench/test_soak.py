@@ -42,6 +42,7 @@ MB = 1_000_000
     ("updates", "docks"),
     [(150, 2), pytest.param(10_000, 60, marks=[pytest.mark.soak, pytest.mark.timeout(900)])],
 )
+@pytest.mark.usefixtures("own_page")
 def test_nothing_is_left_behind(bench: Callable[..., Bench], updates: int, docks: int) -> None:
     cells = [START, FAST, "updates(100)", f"updates({updates})"]
     b = bench(f"soak-{updates}.ipynb", cells)

@@ -1,7 +1,6 @@
 // The lessons, with how far somebody has come.
 
 import * as React from 'react';
-import { useEffect } from 'react';
 import { Nothing, Section } from '../parts';
 import { useKit } from '../kit';
 import type { Lesson } from '../lessons';
@@ -31,9 +30,6 @@ function Entry({ lesson }: { lesson: Lesson }) {
 
 export function LessonList() {
   const { trans, lessons } = useKit();
-  useEffect(() => {
-    void lessons.look();
-  }, [lessons]);
   const begun = lessons.list.filter(({ progress }) => progress && progress.done > 0).length;
   return (
     <Section id="lessons" title={trans.__('Lessons')} total={lessons.list.length}>
