@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -42,6 +43,8 @@ RUN = """async (i) => {
   await window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
 
+# In the stack of an error: the extension, or the stage as a widget's module.
+OURS = re.compile(r"extensions/natslab/|blob:")
 PUT_AWAY = """async () => {
   for (const widget of [...window.jupyterapp.shell.widgets('main')]) {
     await widget.sessionContext?.shutdown?.();
@@ -143,6 +146,11 @@ class Notebook:
     page: Page
     name: str
     console: list[str]
+
+    @property
+    def faults(self) -> list[str]:
+        """Uncaught errors that something of ours took part in: JupyterLab has some of its own."""
+        return [line for line in self.console if line.startswith("pageerror") and OURS.search(line)]
 
     def run(self, index: int) -> None:
         """Run the cell and wait for its reply."""

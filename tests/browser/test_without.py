@@ -44,6 +44,6 @@ def test_views_need_no_extension(browser: Browser, tmp_path_factory: pytest.Temp
             nb.theme(f"JupyterLab {theme}")
             for view in (topology, routing):
                 expect(view).to_have_class(f"natslab nl {theme.lower()}")
-        wrong = [line for line in nb.console if line.startswith(("pageerror", "error"))]
-        assert wrong == []
+        assert nb.faults == []
+        assert not [line for line in nb.console if line.startswith("error")]
         close_notebook(nb)

@@ -113,4 +113,4 @@ def test_views_stay_beside_the_notebook(bench: Callable[..., Bench]) -> None:
     expect(sorry).to_contain_text("No lab in this kernel", timeout=20_000)
     sorry.get_by_role("button", name="Start a lab").click()
     expect(docked.locator(".nl-pill").first).to_have_text("LIVE", timeout=20_000)
-    assert not [line for line in b.nb.console if line.startswith("pageerror")]
+    assert b.nb.faults == []

@@ -91,7 +91,7 @@ def test_colours_completion_help_and_complaints(bench: Callable[..., Bench]) -> 
     expect(item).to_have_count(1)  # the words of the notebook are no servers
     page.keyboard.press("Escape")
     expect(b.panel.get_by_text("kernel busy")).to_be_visible()
-    assert not [text for text in b.nb.console if text.startswith("pageerror")]
+    assert b.nb.faults == []
 
 
 def described(item: Locator, word: str, says: str) -> Any:

@@ -77,7 +77,7 @@ def test_from_nothing_to_a_lab_and_back_by_its_buttons(bench: Callable[..., Benc
     b.button("Stop the lab").click()
     expect(b.sorry).to_contain_text("No lab in this kernel.")
     expect(status).to_be_hidden()
-    assert not [line for line in b.nb.console if line.startswith("pageerror")]
+    assert b.nb.faults == []
 
 
 def test_a_restart_a_dead_kernel_and_a_reload(bench: Callable[..., Bench]) -> None:
@@ -103,7 +103,7 @@ def test_a_restart_a_dead_kernel_and_a_reload(bench: Callable[..., Bench]) -> No
     # One that is shut down is not.
     b.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     expect(b.sorry).to_contain_text(re.compile("no kernel|has ended"), timeout=20_000)
-    assert not [line for line in b.nb.console if line.startswith("pageerror")]
+    assert b.nb.faults == []
 
 
 def test_each_notebook_its_own_lab(bench: Callable[..., Bench], jupyter: Jupyter) -> None:

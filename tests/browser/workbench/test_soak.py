@@ -101,4 +101,4 @@ def test_nothing_is_left_behind(bench: Callable[..., Bench], updates: int, docks
     assert nodes_after - nodes < 1000 + 150 * docks
     assert listeners_after - listeners < 1000 + 30 * docks
     assert docked_left() == 0
-    assert not [line for line in b.nb.console if line.startswith("pageerror")]
+    assert b.nb.faults == []
