@@ -160,10 +160,11 @@ class Legend(msgspec.Struct, frozen=True, omit_defaults=True):
     classes: str
     glyph: Literal[
         "circle", "tick", "half", "square", "cross", "diamond", "line", "twin", "dashed", "ring", "triangle",
-        "wall", "plus", "lost",
+        "wall", "plus", "lost", "arc", "bar", "number", "box", "dot",
     ]  # fmt: skip
     word: str
     count: int | None = None
+    title: str = ""  # the same in a sentence
 
 
 class Burst(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -365,7 +366,7 @@ def _eye(x: float) -> list[Mark]:
 
 
 def legend_marks(scene: Scene) -> list[Mark]:
-    """The legend of a scene as marks in a strip whose top is y = 0; a narrow one has several lines."""
+    """The legend of a scene as marks in a strip whose top is y = 0, on as many lines as it takes."""
     if not scene.legend:
         return []
     marks: list[Mark] = [Path(key="legend/line", d=f"M24 0.5H{scene.width - 24}", classes="edge hair")]
@@ -377,7 +378,7 @@ def legend_marks(scene: Scene) -> list[Mark]:
             count = f"{item.count:,}".replace(",", " ") if item.count >= 10_000 else str(item.count)
             words.append((f" {count}", "t12 ink3 num"))
         wide = sum(text_width(t, k) for t, k in words)
-        if scene.width != WIDTH and x > 24 and x + 20 + wide > scene.width - 24:
+        if x > 24 and x + 20 + wide > scene.width - 24:
             x, y = 24.0, y + LINE
         glyph: Mark
         sign: list[Mark] = []  # on the glyph
@@ -393,6 +394,28 @@ def legend_marks(scene: Scene) -> list[Mark]:
             if item.glyph == "plus":
                 d = f"M{x + 4.2:g} 22H{x + 9.8:g}M{x + 7:g} 19.2V24.8"
                 sign = [Path(key=key + "/s", d=d, width=1.5, classes="edge ink none")]
+        elif item.glyph == "arc":
+            d = f"M{x + 7:g} 16A6 6 0 0 1 {x + 12.2:g} 25"
+            glyph = Path(key=key + "/g", d=d, classes=c, width=3)
+            d = f"M{x + 12.2:g} 25A6 6 0 1 1 {x + 7:g} 16"
+            sign = [
+                Path(key=key + "/rest", d=d, classes="edge ink none", width=3, opacity=0.2),
+                Path(key=key + "/tick", d=f"M{x + 10:g} 23.7L{x + 14.4:g} 26.3", classes="edge ink none"),
+            ]
+        elif item.glyph == "bar":
+            glyph = Rect(key=key + "/g", x=x, y=17, w=9, h=10, r=2, classes=c)
+            sign = [Path(key=key + "/s", d=f"M{x + 12:g} 14.5V29.5", width=2, classes="edge ink none")]
+        elif item.glyph == "number":
+            glyph = Circle(key=key + "/g", x=x + 7, y=22, r=6.5, classes=c)
+            d = f"M{x + 5.2:g} 20.4L{x + 7.3:g} 18.9V25.4"
+            sign = [Path(key=key + "/s", d=d, width=1.4, classes="edge ground round none")]
+        elif item.glyph == "box":
+            d = f"M{x + 13:g} 15.5H{x + 3:g}A2 2 0 0 0 {x + 1:g} 17.5V26.5A2 2 0 0 0 {x + 3:g} 28.5H{x + 13:g}"
+            glyph = Path(key=key + "/g", d=d, width=1.5, classes=c)
+            d = f"M{x + 5.3:g} 20.3A2.1 2.1 0 1 1 {x + 7.4:g} 22.3V23.3M{x + 7.4:g} 25.4V25.6"
+            sign = [Path(key=key + "/s", d=d, width=1.4, classes="edge ink round none")]
+        elif item.glyph == "dot":
+            glyph = Circle(key=key + "/g", x=x + 7, y=22, r=2.5, classes=c)
         elif item.glyph == "lost":
             d = f"M{x + 3:g} 18L{x + 11:g} 26M{x + 11:g} 18L{x + 3:g} 26"
             glyph = Path(key=key + "/g", d=d, width=2, classes=c)
@@ -416,7 +439,7 @@ def legend_marks(scene: Scene) -> list[Mark]:
                 d = f"M{x + 4.6:g} 19.6L{x + 9.4:g} 24.4M{x + 9.4:g} 19.6L{x + 4.6:g} 24.4"
             sign = [Path(key=key + "/s", d=d, width=1.5, classes="edge ground round none")]
         text = Text(key=key + "/t", x=x + 20, y=26.5, runs=words)
-        marks.append(Group(key=key, marks=[glyph, *sign, text], y=y))
+        marks.append(Group(key=key, marks=[glyph, *sign, text], y=y, title=item.title))
         x += 20 + wide + 24
     return marks
 

@@ -1,6 +1,6 @@
 // The legend: what the picture's marks mean. An entry is also a filter, the switch adds textures.
 
-import { h, plain, s, short } from './dom';
+import { attr, h, plain, s, short } from './dom';
 import { Layer, type Ground, type Item } from './marks';
 import type { Head, Mark } from './wire';
 
@@ -110,6 +110,13 @@ export class Legend {
     return '';
   }
 
+  /** The entry that an element of it belongs to. */
+  entry(inside: Element): { mark: Mark; el: Element } | null {
+    const el = inside.closest('.nl-entry');
+    const mark = el && [...this.marks.items.values()].find(item => item.el === el)?.mark;
+    return el && mark ? { mark, el } : null;
+  }
+
   private choose(entry: Mark): void {
     this.chosen = this.chosen === entry.key ? '' : entry.key;
     this.filter = this.chosen ? matcher(entry) : null;
@@ -127,6 +134,7 @@ export class Legend {
         el.setAttribute('tabindex', '0');
         el.setAttribute('role', 'button');
         el.setAttribute('aria-label', plain(`show only ${words(mark).trim()}`));
+        attr(el, 'aria-description', plain(mark.title ?? ''));
         el.setAttribute('aria-pressed', String(mark.key === this.chosen));
         right = Math.max(right, ...mark.marks.map(end));
       }

@@ -630,7 +630,7 @@ export class Stage {
   }
 
   private listen(): void {
-    const { el, picture, header, bubble } = this;
+    const { el, picture, header, legend, bubble } = this;
     const on = { signal: this.signal };
     el.addEventListener(
       'keydown',
@@ -670,6 +670,19 @@ export class Stage {
       on
     );
     header.picture.addEventListener('pointerleave', () => bubble.hide(), on);
+    legend.el.addEventListener(
+      'pointermove',
+      event => {
+        const entry = legend.entry(event.target as Element);
+        if (entry?.mark.title) {
+          bubble.name(entry.mark.title, entry.el, event);
+        } else {
+          bubble.hide();
+        }
+      },
+      on
+    );
+    legend.el.addEventListener('pointerleave', () => bubble.hide(), on);
     picture.svg.addEventListener(
       'click',
       event => {

@@ -15,6 +15,14 @@ from natslab.views.wording import ago, amount, count_of, fit, listed
 FRESH = 1.0  # seconds for which an entry is said to be on its way
 RECENT = 30.0  # seconds for which a publish that was not stored is shown
 HALF = CELL / 2
+#: What RAFT itself writes, where its name alone says little.
+KINDS = {
+    "peers": "list of members",
+    "add peer": "a member more",
+    "remove peer": "a member less",
+    "leader transfer": "hand-over to another leader",
+    "old snapshot": "snapshot",
+}
 
 
 class Matrix:
@@ -25,7 +33,8 @@ class Matrix:
         self.group = group
         self.plan = plan
         self.right = leader_of(state, group)
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, int] = {}  # of each kind of mark
+        self.kinds: set[str] = set()  # of entries without a message
 
     def everything(self) -> list[Mark]:
         """Headings, lanes, rows, and the words under them."""
@@ -56,6 +65,10 @@ class Matrix:
                 )
         return out
 
+    def count(self, kind: str, many: int = 1) -> None:
+        """There are so many marks more of a kind."""
+        self.counts[kind] = self.counts.get(kind, 0) + many
+
     # --- what was published ------------------------------------------------------------------------
 
     def lanes(self) -> list[Mark]:
@@ -84,7 +97,8 @@ class Matrix:
             return []
         key = f"entry/{entry.index}/{entry.term}"
         asks = [a for a in self.state.asks.values() if (a.index, a.term) == (entry.index, entry.term)]
-        what = count_of(entry.messages, "message") if entry.messages else ", ".join(entry.ops) or "no message"
+        kinds = [KINDS.get(op, op) for op in entry.ops]
+        what = count_of(entry.messages, "message") if entry.messages else ", ".join(kinds) or "no message"
         title = f"Entry {amount(entry.index)}, made by {entry.by} in term {entry.term}: {what}."
         if entry.guess:
             title = (
@@ -93,9 +107,12 @@ class Matrix:
         marks: list[Mark]
         if not entry.messages:
             marks = [Rect(key=f"{key}/o", x=x - 2.5, y=y - 2.5, w=5, h=5, r=2.5, classes="fill ink3")]
+            self.count("own")
+            self.kinds.update(kinds)
             title += " Committed." if entry.done >= 0 else " Not committed yet."
         elif entry.done >= 0:
             marks = glyph(key, "acked", x, y, 8)
+            self.count("acked")
             told = (
                 f" Stored as {listed([f'message {amount(s)}' for s in entry.seqs[:3]])}."
                 if entry.seqs
@@ -107,9 +124,11 @@ class Matrix:
             waiting = [a for a in asks if not a.outcome]
             if age < FRESH and (waiting or not asks):
                 marks = glyph(key, "flight", x, y, 8, level=1 - age / FRESH)
+                self.count("way")
                 title += " On its way: its publisher waits."
             else:
                 marks = unanswered(key, x, y)
+                self.count("open")
                 title += " Not committed: its publisher has no answer. It may still be stored."
         return [Marks(key=key, marks=marks, title=title, state={"index": entry.index, "term": entry.term})]
 
@@ -140,6 +159,7 @@ class Matrix:
             marks, words = glyph(key, "terminated", x + 8, y, 8), f"{many}{newest.why}"
         else:
             marks, words = unanswered(key, x + 8, y), f"{many}no answer"
+            self.count("open", len(asks))
         room = self.plan.end - x - 24
         at = f" at {newest.place}" if newest.place else ""
         title = f"{count_of(len(asks), 'publish', 'publishes')}{at}: {words.removeprefix(many)}."
@@ -178,9 +198,7 @@ class Matrix:
             if c.a != c.b and one.log.last >= c.a
         ]
         key = f"log/{name}"
-        out: list[Mark] = [
-            Marks(key=key, marks=[*cells, *gaps], classes="stale" if not up(self.state, name) else "")
-        ]
+        out: list[Mark] = [Marks(key=key, marks=[*cells, *gaps])]
         room = self.plan.end - self.plan.verdict
         if not up(self.state, name):
             words = "not known"
@@ -208,7 +226,8 @@ class Matrix:
     def cell(self, one: Member, index: int, x: float, y: float) -> Mark:
         """One index in one log."""
         what = facts.cell(self.state, self.group, one, index)
-        self.counts[what] = self.counts.get(what, 0) + 1
+        quiet = not up(self.state, one.name)
+        self.count("silent" if quiet and what in ("committed", "stored") else what)
         term = one.log.term(index)
         if not term and what == "committed":
             # What is committed is the same everywhere.
@@ -238,6 +257,8 @@ class Matrix:
             words = f"{one.name} has no entry {amount(index)}."
         if term and what != "missing":
             words += f" It is of term {amount(term)}."
+        if quiet:
+            marks[0].classes += " stale"
         return Marks(key=key, marks=marks, title=words)
 
     # --- what is said of it ----------------------------------------------------------------------------

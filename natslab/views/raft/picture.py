@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from natslab.views.raft import bars, listing
 from natslab.views.raft import focus as facts
+from natslab.views.raft.legend import legend
 from natslab.views.raft.matrix import Matrix
 from natslab.views.raft.plan import LEFT, Plan, plan_of
 from natslab.views.raft.ring import Ring
@@ -11,7 +12,7 @@ from natslab.views.raft.room import Room
 from natslab.views.raft.state import Group, State, natural
 from natslab.views.raft.wires import Wires
 from natslab.views.raft.words import describe, timed
-from natslab.views.scene import Burst, Flight, Legend, Mark, Scene, label, text_width
+from natslab.views.scene import Burst, Mark, Scene, label, text_width
 from natslab.views.view import blank
 from natslab.views.wording import fit, listed
 
@@ -58,7 +59,7 @@ def draw(state: State) -> Scene:
     more, bottom = listing.also(state, group, plan.bottom)
     scene.marks += more
     scene.height = bottom + 18
-    scene.legend = legend(matrix, scene.flights, group, wires)
+    scene.legend = legend(matrix, scene.marks, scene.flights, group, wires)
     scene.leads = group.name
     scene.burst = burst(group)
     return scene
@@ -85,24 +86,6 @@ def names(peers: list[str]) -> str:
     if len(peers) > 4 and peers == [f"n{i}" for i in range(1, len(peers) + 1)]:
         return f"{peers[0]} to {peers[-1]}"
     return listed(peers) if peers else "no server"
-
-
-def legend(matrix: Matrix, flights: list[Flight], group: Group, wires: Wires) -> list[Legend]:
-    """What is in the picture, counted."""
-    counts = matrix.counts
-    lost = sum(one.total for one in group.gone.values()) if wires.walls else 0
-    open_ = [f.sign == "?" and "edge" in f.classes for f in flights]
-    entries = [
-        Legend("done fill", "square", "committed", counts.get("committed", 0)),
-        Legend("stored edge none dash", "square", "stored only", counts.get("stored", 0)),
-        Legend("dead edge none", "diamond", "divergent", counts.get("divergent", 0)),
-        Legend("ink3 edge none dots", "square", "missing", counts.get("missing", 0)),
-        Legend("flight fill", "circle", "request", sum("fill" in f.classes for f in flights)),
-        Legend("flight edge none", "ring", "not answered", sum(open_)),
-        Legend("flight edge none", "plus", "reply", sum(f.sign in ("+", "−") for f in flights)),
-        Legend("dead edge none round", "lost", "lost at the wall", lost),
-    ]
-    return [e for e in entries if e.count]
 
 
 def burst(group: Group) -> Burst | None:
