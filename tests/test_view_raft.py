@@ -339,6 +339,25 @@ def test_one_index_of_two_entries_has_its_term_in_the_story() -> None:
     assert "n1 drops 7 of term 1" in told(rig)
 
 
+def test_the_legend_explains_every_kind_of_mark_that_is_there() -> None:
+    rig = Rig().healthy()
+    rig.server("n3", "down", "kill")
+    legend = {e.word: e for e in look(rig).legend}
+    assert (legend["committed"].count, legend["last known"].count) == (12, 6), "nobody knows what n3 has now"
+    assert (legend["acknowledged"].count, legend["of RAFT itself"].count) == (5, 1)
+    assert "list of members" in legend["of RAFT itself"].title
+    assert "list of members" in mark(look(rig), "entry/1/1").title
+    assert legend["known to the leader"].title.startswith("Up to here n1 knows")
+    assert {"heard nothing", "in reach"} <= set(legend)
+    assert "no answer" not in legend
+    rig.isolate("n1")
+    rig.publish()
+    rig.wait(1.5)
+    legend = {e.word: e for e in look(rig).legend}
+    assert (legend["no answer"].count, legend["stored only"].count) == (1, 1)
+    assert all(e.title.endswith(".") for e in legend.values())
+
+
 def test_a_silent_server_was_heard_so_long_ago() -> None:
     rig = Rig().healthy()
     rig.server("n3", "down", "kill")

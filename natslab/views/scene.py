@@ -410,7 +410,7 @@ def legend_marks(scene: Scene) -> list[Mark]:
             d = f"M{x + 5.2:g} 20.4L{x + 7.3:g} 18.9V25.4"
             sign = [Path(key=key + "/s", d=d, width=1.4, classes="edge ground round none")]
         elif item.glyph == "box":
-            d = f"M{x + 13:g} 15.5H{x + 3:g}A2 2 0 0 0 {x + 1:g} 17.5V26.5A2 2 0 0 0 {x + 3:g} 28.5H{x + 13:g}"
+            d = f"M{x + 13:g} 16H{x + 3:g}A2 2 0 0 0 {x + 1:g} 18V26A2 2 0 0 0 {x + 3:g} 28H{x + 13:g}"
             glyph = Path(key=key + "/g", d=d, width=1.5, classes=c)
             d = f"M{x + 5.3:g} 20.3A2.1 2.1 0 1 1 {x + 7.4:g} 22.3V23.3M{x + 7.4:g} 25.4V25.6"
             sign = [Path(key=key + "/s", d=d, width=1.4, classes="edge ink round none")]

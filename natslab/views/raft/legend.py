@@ -59,7 +59,7 @@ def legend(
     ]  # fmt: skip
     return [
         *(entry for entry in counted if entry.count),
-        *there("/silence/arc", Legend("edge ink none level", "arc", "heard nothing", title=silence)),
+        *there("/silence/band", Legend("edge ink none level", "arc", "heard nothing", title=silence)),
         *there("known/", Legend("fill ink halo", "triangle", "known to the leader", title=known)),
         *there("quorum/0/line", Legend("fill ink", "bar", "in reach", title=reach)),
     ]  # fmt: skip

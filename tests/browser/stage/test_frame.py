@@ -49,7 +49,10 @@ def board(**given: Any) -> Scene:
         height=200,
         sentence=[("Three lights.", "")],
         marks=marks,
-        legend=[Legend("fill flight", "circle", "in flight", 3), Legend("fill done", "circle", "done", 1)],
+        legend=[
+            Legend("fill flight", "circle", "in flight", 3, "It is on its way."),
+            Legend("fill done", "circle", "done", 1),
+        ],
         controls=[Action("nats pub orders.new 1", "Publish"), Action("natslab kill n1", "Kill n1")],
         **given,
     )
@@ -404,6 +407,17 @@ def test_the_legend_filters(open_stage):
     stage.page.keyboard.press("?")
     assert entry.is_visible()
     assert button.get_attribute("aria-pressed") == "true"
+
+
+def test_an_entry_of_the_legend_says_in_a_sentence_what_it_means(open_stage):
+    stage = opened(open_stage)
+    entry = stage.page.get_by_role("button", name="show only in flight 3")
+    assert entry.get_attribute("aria-description") == "It is on its way."
+    bubble = stage.page.locator(".nl-bubble")
+    entry.hover()
+    assert bubble.inner_text() == "It is on its way."
+    stage.page.get_by_role("button", name="show only done 1").hover()
+    assert bubble.is_hidden(), "there is no sentence for that one"
 
 
 def test_patterns_can_be_switched_on(open_stage):
