@@ -388,6 +388,18 @@ def test_what_a_stream_stores_is_counted() -> None:
     assert "Stored in ORDERS" in story.words
 
 
+def test_a_mirror_takes_nothing_from_a_publisher() -> None:
+    """What comes into it is read from it like from any stream, with the subject that was published."""
+    story = Story().sub("audit", "x")
+    streams = [{"name": "ORDERS", "subjects": ["orders.>"], "messages": 0, "last_seq": 0},
+               {"name": "COPY", "messages": 0, "last_seq": 0}]  # fmt: skip
+    story.snap("jsz", streams=streams)
+    story.add(Pub(client="shop", subject="orders.new"))
+    for stream in ("ORDERS", "COPY"):
+        story.add(Store(stream=stream, subject="orders.new", seq=1))
+    assert story.state.burst.streams == ["ORDERS"]
+
+
 def test_strangers_are_counted_by_the_server() -> None:
     story = Story().add(Conn(client="theirs", no=0)).sub("theirs", "x.*")
     story.pub("p", "x.y")

@@ -48,8 +48,10 @@ def fold(state: State, event: Event) -> None:
     elif isinstance(event, Conn):
         _conn(state, event)
     elif isinstance(event, Store):
-        # What is read from the stream itself may be of any client, and of another time.
-        here = event.subject in state.burst.subjects or (event.client and not event.subject)
+        # What is read from the stream itself may be of any client, of another time, or copied from elsewhere.
+        captures = state.streams.get(event.stream, Stream()).subjects
+        taken = event.subject in state.burst.subjects and any(matches(p, event.subject) for p in captures)
+        here = taken or (event.client and not event.subject)
         if not event.error and here and state.burst.count:
             _kept(state.burst, event.stream)
     elif isinstance(event, Snap):
