@@ -394,7 +394,7 @@ def test_a_mirror_takes_nothing_from_a_publisher() -> None:
     streams = [{"name": "ORDERS", "subjects": ["orders.>"], "messages": 0, "last_seq": 0},
                {"name": "COPY", "messages": 0, "last_seq": 0}]  # fmt: skip
     story.snap("jsz", streams=streams)
-    story.add(Pub(client="shop", subject="orders.new"))
+    story.add(Many(client="shop", way="pub", subject="orders.new", count=1))
     for stream in ("ORDERS", "COPY"):
         story.add(Store(stream=stream, subject="orders.new", seq=1))
     assert story.state.burst.streams == ["ORDERS"]
