@@ -6,6 +6,7 @@ import type { Act, Mark } from './wire';
 
 const SIDE = 16; // px between the card and the frame's sides
 const TIP = 12; // px between the card and its mark
+const CORNER = 30; // px from a side of the card to the middle of its mark, at least
 
 /** A field's name in words. */
 function words(name: string): string {
@@ -45,6 +46,7 @@ export class Inspector {
   private actions = h('div', { class: 'nl-acts' });
   private close = h('button', { type: 'button', class: 'nl-key', 'aria-label': 'Esc: close' }, 'Esc');
   private lines = '';
+  private side = ''; // of its mark
 
   constructor(signal: AbortSignal) {
     this.el = h(
@@ -66,7 +68,9 @@ export class Inspector {
   }
 
   show(mark: Pick<Mark, 'key' | 'title' | 'state' | 'actions' | 'life'>, live: boolean): void {
-    this.key = mark.key;
+    if (this.key !== mark.key) {
+      [this.key, this.side] = [mark.key, ''];
+    }
     // The first sentence names it, the others say more.
     const [, first, rest] = /^(.*?[.!?])\s+(.+)$/s.exec(mark.title ?? '') ?? ['', mark.title || mark.key, ''];
     say(this.title, plain(first));
@@ -100,7 +104,8 @@ export class Inspector {
   }
 
   /**
-   * Put the card at a mark, inside the frame: under it, or above where there is no room below.
+   * Put the card at a mark, inside the frame: under it or above it, wherever it covers the fewest
+   * marks that explain themselves. It stays on that side while it is open and has room there.
    * Over what follows the picture the card may lie, down to `floor`. `room` is what the picture
    * was made taller before; returns how much taller it has to be now.
    */
@@ -110,16 +115,34 @@ export class Inspector {
     const at = mark.getBoundingClientRect();
     const body = picture.getBoundingClientRect();
     const middle = at.left + at.width / 2 - frame.left;
-    const left = Math.max(SIDE, Math.min(middle - width / 2, frame.width - width - SIDE));
     const below = at.bottom - frame.top + TIP;
     const above = at.top - frame.top - TIP - height;
     const fits = below + height <= floor.getBoundingClientRect().top - frame.top - room - 8;
-    const up = !fits && above >= body.top - frame.top;
+    const places = [middle - width / 2, middle - CORNER, middle - width + CORNER].flatMap((x, i) => {
+      const left = Math.max(SIDE, Math.min(x, frame.width - width - SIDE));
+      const under = { side: `below ${i}`, left, top: below };
+      const over = { side: `above ${i}`, left, top: above };
+      return [...(fits ? [under] : []), ...(above >= TIP / 2 ? [over] : [])];
+    });
+    let chosen = places.find(({ side }) => side === this.side);
+    if (!chosen) {
+      const others = [...picture.querySelectorAll('[aria-label]')]
+        .filter(el => !el.contains(mark) && !mark.contains(el) && !el.querySelector('[aria-label]'))
+        .map(el => el.getBoundingClientRect());
+      const covers = ({ left, top }: { left: number; top: number }): number => {
+        const [x, y] = [left + frame.left, top + frame.top];
+        return others.filter(o => o.left < x + width && o.right > x && o.top < y + height && o.bottom > y).length;
+      };
+      const counted = places.map(place => ({ place, many: covers(place) })).sort((p, q) => p.many - q.many);
+      chosen = counted[0]?.place ?? { side: '', left: Math.max(SIDE, Math.min(middle - width / 2, frame.width - width - SIDE)), top: below };
+      this.side = chosen.side;
+    }
+    const { left, top, side } = chosen;
     this.el.style.left = `${left}px`;
-    this.el.style.top = `${up ? above : below}px`;
-    this.el.classList.toggle('nl-up', up);
+    this.el.style.top = `${top}px`;
+    this.el.classList.toggle('nl-up', side.startsWith('above'));
     this.tip.style.left = `${Math.max(18, Math.min(width - 18, middle - left))}px`;
-    return fits || up ? 0 : Math.max(0, below + height + TIP - (body.bottom - frame.top - room));
+    return side ? 0 : Math.max(0, below + height + TIP - (body.bottom - frame.top - room));
   }
 
   private action(act: Act, i: number): HTMLElement {

@@ -171,6 +171,22 @@ def test_the_inspector_follows_its_mark_and_goes_with_it(open_stage):
     assert stage.page.evaluate("document.activeElement.classList.contains('natslab')")
 
 
+def test_the_inspector_covers_as_little_as_it_can(open_stage):
+    """A mark in the middle with a row of others right under it: the card stands above."""
+    row = [lights(f"msg/{i}", 200 + 40 * i, y=330) for i in range(8)]
+    marks = [lights("msg/x", 400, y=290), *row]
+    stage = open_stage(full(Scene(view="test", title="Test", height=600, marks=marks)))
+    stage.mark("msg/x").click()
+    card, box = stage.page.get_by_role("dialog"), stage.mark("msg/x").bounding_box()
+    here = card.bounding_box()
+    assert here["y"] + here["height"] <= box["y"]
+    stage.emit(update(2, cursor(), **{"del": [f"msg/{i}" for i in range(8)]}))
+    assert card.bounding_box()["y"] == pytest.approx(here["y"], abs=2), "it stays where it is"
+    stage.page.keyboard.press("Escape")
+    stage.mark("msg/x").click()
+    assert card.bounding_box()["y"] > box["y"], "with nothing in its way it stands below"
+
+
 def test_acting_is_possible_only_live(open_stage):
     stage = opened(open_stage)
     kill = stage.page.get_by_role("button", name="Kill n1")
