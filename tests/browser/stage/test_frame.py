@@ -183,6 +183,7 @@ def test_the_inspector_covers_as_little_as_it_can(open_stage):
     stage.emit(update(2, cursor(), **{"del": [f"msg/{i}" for i in range(8)]}))
     assert card.bounding_box()["y"] == pytest.approx(here["y"], abs=2), "it stays where it is"
     stage.page.keyboard.press("Escape")
+    stage.settled()
     stage.mark("msg/x").click()
     assert card.bounding_box()["y"] > box["y"], "with nothing in its way it stands below"
 
