@@ -350,6 +350,10 @@ def test_the_legend_explains_every_kind_of_mark_that_is_there() -> None:
     assert legend["known to the leader"].title.startswith("Up to here n1 knows")
     assert {"heard nothing", "in reach"} <= set(legend)
     assert "no answer" not in legend
+    assert "with entries" not in legend, "none is shown"
+    rig.state.mode = "live"
+    live = {e.word: e.count for e in raft.draw(rig.state).legend}
+    assert (live["request"], live["with entries"], live["reply"]) == (None, None, None), "it does not flicker"
     rig.isolate("n1")
     rig.publish()
     rig.wait(1.5)
