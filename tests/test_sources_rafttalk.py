@@ -303,6 +303,22 @@ def test_at_speed_it_is_merged_and_exact() -> None:
     assert w.talk.told == 4_001
 
 
+def test_what_carries_entries_is_not_merged_into_what_carries_none() -> None:
+    """The commit that follows the last publish of a rush would hide its entry."""
+    w = Wire()
+    for i in range(100):
+        w.t = i / 1_000
+        w.append("n1", "n2", 1, i, max(0, i - 1), 1)
+        w.append("n1", "n2", 1, i + 1, i, 0)
+        w.talk.flush(w.t)
+    w.talk.flush()
+    told = [e for e in w.events if isinstance(e, Raft)]
+    assert len(told) < 100
+    assert sum(e.count for e in told if e.entries) == sum(e.count for e in told if not e.entries) == 100
+    last = max(e.index for e in told if e.entries)
+    assert last + 1 == max(e.index for e in told if not e.entries) == 100
+
+
 def test_a_slow_pace_is_told_singly_again() -> None:
     w = Wire()
     for i in range(100):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from natslab.tape.event import End, Event, Leader, Link, Pub, Quorum, Raft, Server, Snap
+from natslab.tape.event import End, Event, Leader, Link, Pub, Quorum, Raft, Server, Snap, Store
 from natslab.tape.tape import Tape
 from natslab.views import raft
 from natslab.views.deltas import FRAME, FULL, Deltas
@@ -57,6 +57,25 @@ def cells(rig: Rig, name: str) -> dict[int, str]:
 
 
 # --- logs ---------------------------------------------------------------------------------------
+
+
+def test_entries_that_are_told_as_one_are_all_there() -> None:
+    """And a publisher may hear that its message is stored before anything tells of its entry."""
+    rig = Rig()
+    rig.elect("n1", 1)
+    before = len(rig.logs[rig.leader])
+    ids = [f"c/1/{90 + n}" for n in range(3)]
+    for n, id_ in enumerate(ids):
+        rig.tell(Pub(id=id_, client="shop", subject="orders.new", reply="_INBOX.1", timeout=5.0, size=9))
+        rig.tell(Store(stream="ORDERS", id=id_, client="shop", seq=90 + n))
+    followers = [p for p in rig.peers if p != rig.leader]
+    for b in followers:
+        rig.say("append", rig.leader, b, index=before + 2, last_term=rig.term, entries=1,
+                  ops=["message"], count=3)  # fmt: skip
+    made = list(rig.group.entries.values())[-3:]
+    assert [(e.index, e.messages, e.seqs) for e in made] == [(before + 1 + n, 1, [90 + n]) for n in range(3)]
+    assert not rig.state.asks
+    look(rig)
 
 
 def test_a_log_is_known_by_stretches_of_one_term() -> None:

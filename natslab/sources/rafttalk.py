@@ -42,7 +42,7 @@ OPEN = 4_096  # requests between two servers in one group that may wait for an a
 INBOXES = 8_192
 
 What: TypeAlias = Literal["vote", "voted", "append", "appended", "catchup", "propose"]
-_Key = tuple[str, str, str, str, str]  # group, what, a, b, lost
+_Key = tuple[str, str, str, str, str, bool]  # group, what, a, b, lost, has entries
 
 
 @dataclass
@@ -443,7 +443,7 @@ class Talk:
         fast = pace.quick(t, told.what in ("append", "catchup"))
         if fast or (idle and len(self.groups) > MANY and told.group != META):
             self.told += 1
-            key = (told.group, told.what, told.a, told.b, told.heard.lost)
+            key = (told.group, told.what, told.a, told.b, told.heard.lost, told.entries > 0)
             due = t + (WINDOW if fast else LULL)
             merged = self._merged.get(key)
             if merged is None:
@@ -460,7 +460,7 @@ class Talk:
     def _flush(self, group: str, pair: frozenset[str] | None = None) -> None:
         """Tell what was merged of a group, or of two servers in it: what they asked, then the answers."""
         keys = [k for k in self._merged if k[0] == group and (pair is None or {k[2], k[3]} == pair)]
-        for key in sorted(keys, key=lambda k: k[1] == "appended"):
+        for key in sorted(keys, key=lambda k: (k[1] == "appended", self._merged[k].last.heard.t)):
             merged = self._merged.pop(key)
             self._tell(_event(merged.last, merged.count))
 

@@ -285,7 +285,8 @@ class Raft(Base, tag="raft", kw_only=True, omit_defaults=True):
     leader. Header fields only; what is in the entries stays out.
 
     `how` is "inferred" where the two ends were not seen but follow from another message. Of more than are
-    told singly `count` of the same kind went from `a` to `b`, of which this is the last.
+    told singly `count` of the same kind went from `a` to `b`, of which this is the last; appends with entries
+    and those without are two kinds.
     """
 
     group: str  # _meta_, S-R3F-..., C-R3F-...; the Snap "group" says of what

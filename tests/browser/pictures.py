@@ -105,7 +105,7 @@ WORKBENCH = [
     "%js kv add CONFIG --replicas 3 -q\n%nats sub 'orders.eu.>' --as audit -q",
     "%natslab view raft ORDERS --dock right",
     '%nats pub orders.eu.new "order {{Count}}" -J --count 12 --as shop -q',
-    "%natslab cut n1 n2",
+    "%natslab cut --isolate leader(ORDERS)",
 ]
 
 
@@ -114,11 +114,13 @@ def workbench(browser: Browser, target: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as jupyter:
         jupyter.put("cluster.ipynb", WORKBENCH)
         notebook = open_notebook(browser, jupyter, "cluster.ipynb", width=1560, scale=1.25)
-        notebook.page.set_viewport_size({"width": 1560, "height": 880})
+        notebook.page.set_viewport_size({"width": 1560, "height": 1060})
         notebook.command("natslab:open")
         for i in range(len(WORKBENCH)):
             notebook.run(i)
-        notebook.page.locator(".natslab-docked .nl-pill").wait_for()
+        view = notebook.page.locator(".natslab-docked")
+        view.locator("[data-key='sentence']", has_text="Two servers say leader").wait_for(timeout=30_000)
+        notebook.page.keyboard.press("l")  # not the slow motion of it
         notebook.page.wait_for_timeout(2500)  # let the dots come to rest
         target.parent.mkdir(exist_ok=True)
         notebook.page.screenshot(path=target)

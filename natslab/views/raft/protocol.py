@@ -271,15 +271,19 @@ def caught_up(group: Group, event: Event, one: Member, leader: Member) -> None:
 def _leads_to(state: State, group: Group, event: Raft, leader: Member) -> None:
     """What an append says of its sender's own log."""
     log, index = leader.log, event.index
+    new = log.last + 1
     other = log.term(log.last) != event.term  # what comes after is of another leader, and gone
     if event.last_term and (index > log.last or (index < log.last and other)):
         _know(leader, index, event.last_term, event.t)
     known = group.entries.get(f"{index + 1}/{event.term}")
     if event.entries and (index + 1 > log.last or log.term(index + 1) != event.term):
         _know(leader, index + 1, event.term, event.t)
-        _entry(state, group, event)
+        # Of several that are told as one the last is known; each had an index of its own.
+        first = max(new, index + 2 - min(event.count, ENTRIES))
+        for i in range(min(first, index + 1), index + 2):
+            _entry(state, group, event, i)
     elif event.entries and known is not None and known.guess:
-        _entry(state, group, event, known)
+        _entry(state, group, event, index + 1, known)
 
 
 def _telling(group: Group, name: str, leader: str) -> bool:
@@ -290,12 +294,12 @@ def _telling(group: Group, name: str, leader: str) -> bool:
     return False
 
 
-def _entry(state: State, group: Group, event: Raft, guess: Entry | None = None) -> None:
+def _entry(state: State, group: Group, event: Raft, index: int, guess: Entry | None = None) -> None:
     messages = sum(op in MESSAGES for op in event.ops)
     if messages == len(event.ops) and event.entries > messages:
         messages = event.entries  # only the first ones are named
     entry = Entry(
-        index=event.index + 1,
+        index=index,
         term=event.term,
         by=event.a,
         t=event.t,

@@ -67,6 +67,9 @@ def made(state: State, group: Group) -> None:
                 continue
             ask.index, ask.term = entry.index, entry.term
             entry.asked += 1
+            if ask.outcome == "stored":
+                entry.seqs.append(ask.seq)
+                del state.asks[ask.id]
             break
 
 
@@ -91,6 +94,10 @@ def answered(state: State, event: Store) -> None:
         return
     if event.code or event.error:
         _refused(group, ask, event, event.error or f"error {event.code}")
+        return
+    if event.seq and not event.duplicate and not ask.index:
+        ask.outcome, ask.seq, ask.ended = "stored", event.seq, event.t  # its entry is told of later
+        made(state, group)
         return
     entry = group.entries.get(f"{ask.index}/{ask.term}")
     if entry is not None and event.seq and not event.duplicate:

@@ -285,7 +285,8 @@ class Ask(msgspec.Struct, omit_defaults=True):
     subject: str
     t: float
     timeout: float  # seconds that it waits; 0: not known
-    outcome: str = ""  # timeout | refused; "" while it waits
+    outcome: str = ""  # timeout | refused | stored (its entry is not known yet); "" while it waits
+    seq: int = 0  # in the stream, once it is stored
     ended: float = 0.0
     why: str = ""
     index: int = 0  # of the entry that it is in; 0: it is in none, or that is not known
