@@ -1,12 +1,14 @@
 """Looking changes nothing: the same programs with every source on, and with none."""
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from typing import Any
 
 import nats
 import nats.errors
+import nats.js.errors
 import pytest
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
@@ -245,7 +247,13 @@ async def outcomes_of_three(w: Watched) -> dict[str, Any]:
     config = ConsumerConfig(durable_name="C", ack_policy="explicit", ack_wait=30, filter_subject="s.>")
     await js.add_consumer("S", config)
     sub = await b.jetstream(timeout=20).pull_subscribe_bind("C", "S")
-    one, two, three, four = await sub.fetch(4, timeout=20)
+    for _ in range(100):
+        with contextlib.suppress(
+            nats.js.errors.ServiceUnavailableError
+        ):  # b's server has not heard of it yet
+            one, two, three, four = await sub.fetch(4, timeout=20)
+            break
+        await asyncio.sleep(0.1)
     told["fetched"] = [(m.data, m.headers) for m in (one, two, three, four)]
     await one.ack_sync(timeout=5)
     await two.nak()

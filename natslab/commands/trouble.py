@@ -56,6 +56,11 @@ def sentence(
     if isinstance(
         error, (nats.errors.ConnectionClosedError, nats.errors.StaleConnectionError, ConnectionResetError)
     ):
+        if doing == "Connecting":  # the reset that follows a refusal may overtake its reason
+            return ClientError(
+                f"{where} closed the connection at once: it refused the login, or is going down.",
+                "Check user, password or credentials; %natslab status shows whether the server is up.",
+            )
         return ClientError(
             f"{doing}: the connection to {where} was closed.", "Is the server up? %natslab status shows."
         )

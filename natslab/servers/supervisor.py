@@ -217,7 +217,8 @@ def supervisor() -> Supervisor:
     """The supervisor of this process, started when there is none; waits for nothing."""
     global _the
     with _lock:
-        if _the is None or not _the.alive:
+        # Of the death of one that was never asked anything nobody has told us.
+        if _the is None or not _the.alive or _the._process.poll() is not None:
             _the = Supervisor()
         return _the
 

@@ -26,7 +26,7 @@ const NARROW = 560; // the bars of a stage narrower than this take two lines
 const LEAST = 720; // there a wide picture has too small a text: a narrow one is asked for, or it scrolls sideways
 const BACK = 744; // from here on a wide picture is asked for again
 const WIDEST = 1400;
-const MOST = 1.25; // the bars of a narrow picture grow up to here
+const MOST = 1.1; // a narrow picture grows up to here: more would leave its lower half below the window
 const PATIENCE = 1500; // ms until a missing picture is explained
 const MOSTLY = 0.6; // of a view, or of the screen, that must be seen for slow motion to start by itself
 const AGAIN = 1000; // ms until an unanswered hello is said again
@@ -783,8 +783,9 @@ export class Stage {
       return;
     }
     const wide = this.head.width === WIDTH;
-    const grown = width / this.head.width;
-    const unit = Math.max(1, wide ? grown : Math.min(MOST, grown)) * this.wishes.scale;
+    const grown = Math.min(wide ? Infinity : MOST, width / this.head.width);
+    const unit = Math.max(1, grown) * this.wishes.scale;
+    el.style.setProperty('--picture', wide ? 'none' : `${Math.round(MOST * this.head.width)}px`);
     el.style.setProperty('--u', `${unit.toFixed(4)}px`);
     // The frame keeps the picture's own margin.
     el.style.setProperty('--edge', `${(24 * Math.max(wide ? LEAST / WIDTH : 0, grown)).toFixed(2)}px`);
