@@ -311,6 +311,7 @@ def test_a_death_comes_before_what_it_did_to_clients_also_when_it_is_noticed_las
     story = begun()
     story.tell(Conn(client="shop", account="A", place="n1"))
     story.tell(Conn(client="shop", account="A", place="n1", state="lost"))
+    story.tell(Leader(group="S-R3F-x", leader="n2", term=2, place="n2"))
     story.tell(Conn(client="shop", account="A", place="n2"))
     story.after(0.004).tell(Server(name="n1", state="down", why="killed", place="n1"))
     at = [

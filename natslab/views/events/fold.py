@@ -100,15 +100,22 @@ def tell(
     )
     # Some sources tell a moment late; all have the same clock.
     at = len(state.entries)
-    while at > max(0, len(state.entries) - LATE) and _after(state.entries[at - 1], entry):
-        at -= 1
+    for i in range(at - 1, max(-1, at - 1 - LATE), -1):
+        if _after(state.entries[i], entry):
+            at = i
+        elif not _death(entry):
+            break  # what a death led to may stand before other news
     state.entries.insert(at, entry)
     del state.entries[:-KEPT]
 
 
+def _death(entry: Entry) -> bool:
+    return entry.kind == "server" and entry.verb == "down"
+
+
 def _after(other: Entry, entry: Entry) -> bool:
     """Whether `other` belongs after `entry`: it is later, or what `entry` led to and was noticed first."""
-    if entry.kind == "server" and entry.verb == "down":
+    if _death(entry):
         # Its clients may be with another server before anybody is told of its end.
         lost = other.verb == "lost" and set(entry.places) & set(other.places)
         if lost or (other.kind, other.verb) == ("client", "moved"):
