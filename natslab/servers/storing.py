@@ -168,8 +168,7 @@ async def _ask(
     except nats.errors.NoRespondersError:
         raise NoResponders(
             f"No stream takes messages on {subject}.",
-            "Make a stream with that subject (%js stream add), or publish without waiting for one; "
-            "of several servers, one may just have no leader.",
+            "Make a stream with that subject (%js stream add), or publish without waiting for one.",
             subject,
         ) from None
     except nats.errors.TimeoutError:
