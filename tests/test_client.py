@@ -667,6 +667,23 @@ def test_the_count_survives_the_end_of_the_client(end: str) -> None:
     in_lab(go)
 
 
+def test_it_ends_also_when_it_has_just_lost_its_server() -> None:
+    """Its reconnecting is cancelled while it waits for the end of the old transport."""
+
+    async def go(it: Lab) -> None:
+        a = await it.connect("a")
+        waits = asyncio.ensure_future(a._transport.wait_closed())
+        await asyncio.sleep(0)
+        waits.cancel()
+        await asyncio.sleep(0)
+        await a.close()
+        assert a.is_closed and it.passed("pub", "a") == 0
+        last = it.said[-1]
+        assert isinstance(last, report.Connection) and last.state == "closed"
+
+    in_lab(go)
+
+
 def test_a_name_used_again_does_not_mix_the_counts() -> None:
     async def go(it: Lab) -> None:
         for n in (3_000, 5_000):

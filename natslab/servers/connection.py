@@ -189,6 +189,15 @@ class Connection(NatsClient):
             self._status = NatsClient.DISCONNECTED
             with contextlib.suppress(OSError):
                 await super()._close(status, do_cbs)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody cancelled us: nats-py cancelled its reconnecting while that waited for the end of the
+            # transport, and a future goes with the task that waits for it. The transport has ended.
+            self._transport = None
+            self._status = NatsClient.DISCONNECTED
+            await super()._close(status, do_cbs)
         finally:
             if self.is_closed:
                 self._end()

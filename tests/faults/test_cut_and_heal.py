@@ -6,6 +6,7 @@ import asyncio
 import gc
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -125,10 +126,11 @@ def test_again_and_again(lab: Lab, wait_for: WaitFor, rounds: int) -> None:
 def test_no_trace_of_a_lab_that_is_gone() -> None:
     """What a lab of three servers opened is closed when it goes down."""
 
-    async def tasks() -> set[str]:
-        return {repr(task.get_coro()) for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+    async def tasks() -> Counter[str]:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        return Counter(getattr(task.get_coro(), "__qualname__", "") for task in others)
 
-    def left() -> tuple[set[str], int]:
+    def left() -> tuple[Counter[str], int]:
         gc.collect()
         return run(tasks()), len(calls())
 
