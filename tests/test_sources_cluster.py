@@ -140,6 +140,23 @@ def test_a_server_is_cut_off(go: Group) -> None:
     told_once(go.lab, go.stream)
 
 
+def test_the_newest_of_each_subject(go: Group) -> None:
+    """Where it has replicas, the file of such a consumer lacks what is pending of what it began with."""
+    go.make()
+    go.fill_with(1)
+    go.fill_with(1, "b")
+    config = {"durable_name": "new", "deliver_policy": "last_per_subject", "ack_policy": "explicit",
+              "filter_subject": f"{go.subject}.a"}  # fmt: skip
+    ask(go.lab, f"CONSUMER.CREATE.{go.stream}.new", {"stream_name": go.stream, "config": config})
+    led(go.lab, go.stream, "new")
+    go("con next {S} new --hold")
+    agrees(go.lab, go.stream, "new")
+    end = time.monotonic() + 0.5  # a file is written within 100 ms
+    while time.monotonic() < end:
+        assert go.lab.view("acks", go.stream).state.totals(go.stream, "new").flight == 1
+        time.sleep(0.05)
+
+
 @pytest.mark.soak
 def test_an_old_leader_that_is_cut_off_speaks_of_itself_only(go: Group) -> None:
     """It misses its quorum after some 20 s (measured), while the others have long had another leader."""
