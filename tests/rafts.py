@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from natslab.tape.event import Conn, End, Event, Leader, Link, Pub, Quorum, Raft, Server, Snap, Store
 from natslab.views import raft
+from natslab.views.scene import Mark, Scene, Text, walk
+from tests.pictures import check
 
 Word = Literal["vote", "voted", "append", "appended", "catchup", "propose"]
 
@@ -239,3 +241,45 @@ def leader(group: str, name: str, term: int) -> Leader:
 def quorum(group: str, lost: bool) -> Quorum:
     """An announcement."""
     return Quorum(group=group, lost=lost)
+
+
+def look(rig: Rig) -> Scene:
+    """The picture, held to its promises, live and at rest."""
+    rig.state.mode = "live"
+    check(raft, rig.state)
+    rig.state.mode = "paused"
+    return check(raft, rig.state)
+
+
+def words(rig: Rig) -> str:
+    return " ".join(raft.describe(rig.state))
+
+
+def told(rig: Rig) -> list[str]:
+    return [line.text for line in rig.group.story]
+
+
+def texts(scene: Scene) -> list[str]:
+    return ["".join(t for t, _ in m.runs) for m in walk(scene.marks) if isinstance(m, Text)]
+
+
+def mark(scene: Scene, key: str) -> Mark:
+    (found,) = [m for m in walk(scene.marks) if m.key == key]
+    return found
+
+
+def meta(rig: Rig, groups: int = 0) -> None:
+    """The meta group, led by n2, and so many streams besides."""
+    rig.tell(Snap(place="n2", what="group", data={"group": "_meta_", "type": "meta", "peers": rig.names}))
+    for i in range(groups):
+        rig.tell(Snap(place="n1", what="group", data={
+            "group": f"S-R3F-{i:08}", "type": "stream", "stream": f"S{i}", "peers": rig.names,
+        }))  # fmt: skip
+    for group in ["_meta_", *(f"S-R3F-{i:08}" for i in range(groups))]:
+        rig.tell(Leader(group=group, leader="n2", term=3))
+        for name in rig.names:
+            rig.tell(Snap(place=name, what="raft", data={
+                "group": group, "state": "LEADER" if name == "n2" else "FOLLOWER", "term": 3, "leader": "n2",
+                "committed": 40, "pindex": 40, "pterm": 3, "first": 1, "last": 40, "quorum_needed": 2,
+                "peers": {},
+            }))  # fmt: skip

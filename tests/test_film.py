@@ -15,9 +15,8 @@ from natslab.views.raft import focus as facts
 from natslab.views.scene import Path, Text, to_svg, unknown_classes, walk
 from natslab.views.show import View
 from tests.pictures import assert_legible, keys, numbers
-from tests.rafts import Rig
+from tests.rafts import Rig, meta
 from tests.replicas import TAPE
-from tests.test_view_raft import meta
 
 CUT_OFF = 100  # event of the real run: the leader was cut off, and another one leads
 
