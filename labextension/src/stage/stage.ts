@@ -13,6 +13,7 @@ import { carded, menus, opens, presses, type Item } from './marks';
 import { Menu } from './menu';
 import { Picture } from './picture';
 import type { Ring } from './rings';
+import { Room, WIDTH } from './room';
 import { Scrubber } from './scrubber';
 import { Table } from './table';
 import { textures } from './textures';
@@ -20,13 +21,7 @@ import { followTheme } from './theme';
 import { Wishes } from './wishes';
 import type { Cursor, Delta, FromKernel, Head, Model, SceneData, ToKernel } from './wire';
 
-const WIDTH = 900; // of a picture, unless its scene says otherwise
 const TOP = 44; // height of the header
-const NARROW = 560; // the bars of a stage narrower than this take two lines
-const LEAST = 720; // there a wide picture has too small a text: a narrow one is asked for, or it scrolls sideways
-const BACK = 744; // from here on a wide picture is asked for again
-const WIDEST = 1400;
-const MOST = 1.1; // a narrow picture grows up to here: more would leave its lower half below the window
 const PATIENCE = 1500; // ms until a missing picture is explained
 const MOSTLY = 0.6; // of a view, or of the screen, that must be seen for slow motion to start by itself
 const AGAIN = 1000; // ms until an unanswered hello is said again
@@ -69,7 +64,7 @@ export class Stage {
   private told = -Infinity; // seconds; when the kernel was last told that we are behind
   private onScreen = true;
   private looked = true; // most of the view is on the screen
-  private narrow = false; // the picture that was asked for
+  private room: Room;
   private wishes: Wishes;
   private pointed: Item | null = null; // under the pointer, or under the keyboard's focus
   private row = ''; // key of the table row under the pointer
@@ -136,8 +131,7 @@ export class Stage {
     const parted = (): void => this.doubt();
     model.on('comm_live_update', parted);
     this.fit();
-    const { el } = this;
-    this.narrow = el.clientWidth > 0 && el.clientWidth < LEAST;
+    this.room = new Room(this.el);
     this.hello();
     const patience = setTimeout(() => {
       if (this.seq < 0) {
@@ -168,7 +162,7 @@ export class Stage {
 
   private hello(): void {
     this.asked = performance.now();
-    this.send(this.narrow ? { op: 'hello', narrow: true } : { op: 'hello' });
+    this.send(this.room.narrow ? { op: 'hello', narrow: true } : { op: 'hello' });
   }
 
   /** The connection to the kernel changed: without an answer the view has ended. */
@@ -777,24 +771,12 @@ export class Stage {
   }
 
   private resize(): void {
-    const { el } = this;
-    const width = Math.min(WIDEST, el.clientWidth);
-    if (!width) {
+    const { narrow } = this.room;
+    const unit = this.room.fit(this.head.width, this.wishes.scale);
+    if (!unit) {
       return;
     }
-    const wide = this.head.width === WIDTH;
-    const grown = Math.min(wide ? Infinity : MOST, width / this.head.width);
-    const unit = Math.max(1, grown) * this.wishes.scale;
-    el.style.setProperty('--picture', wide ? 'none' : `${Math.round(MOST * this.head.width)}px`);
-    el.style.setProperty('--u', `${unit.toFixed(4)}px`);
-    // The frame keeps the picture's own margin.
-    el.style.setProperty('--edge', `${(24 * Math.max(wide ? LEAST / WIDTH : 0, grown)).toFixed(2)}px`);
-    el.classList.toggle('nl-narrow', width < NARROW * unit);
-    el.classList.toggle('nl-small', wide && width < LEAST);
-    // A little more room than it takes to be narrow, so that a scroll bar cannot make it waver.
-    const narrow = width < (this.narrow ? BACK : LEAST);
-    if (narrow !== this.narrow) {
-      this.narrow = narrow;
+    if (narrow !== this.room.narrow) {
       this.hello();
     }
     this.scrubber.resize(unit);
