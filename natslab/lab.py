@@ -528,6 +528,7 @@ class Lab:
                 self._advisories,
                 max(0.01, end - time.monotonic()),
             )
+            await self._wires.poll()  # what has crossed them is known then
             self._raft.flush()
 
     def look(self) -> None:
@@ -536,7 +537,7 @@ class Lab:
             run(self._look())
 
     async def _look(self) -> None:
-        self._wires.flush()
+        await self._wires.poll()
         raft = [self._raft.poll()] if self._raft in self._started else []
         await asyncio.gather(self._monitor.poll(), *raft)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from natslab.errors import NatslabError, NoResponders, Timeout
@@ -14,6 +16,14 @@ from natslab.servers.jsapi import Api, JetStreamError
 from natslab.tape.event import Ack, Deliver, Event, Snap, Store
 from tests.agreeing import agree
 from tests.streams import Bench
+
+
+def tcp_ports(pid: int | None) -> set[int]:
+    """The ports of this machine that a process listens on or is connected from."""
+    links = (os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir())
+    sockets = {link[8:-1] for link in links if link.startswith("socket:")}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {int(row[1].split(":")[1], 16) for row in rows if row[9] in sockets}
 
 
 def ask(lab: Lab, subject: str, body: dict[str, Any] | None = None, timeout: float = 30) -> dict[str, Any]:

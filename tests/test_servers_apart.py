@@ -57,6 +57,7 @@ def test_a_message_crosses_to_the_hub(hub: Fleet) -> None:
         stop = hub.link("hub", "edge1").listen(heard.append)
         await edge.publish("up.now", b"x\r\ny", headers={"K": "v"})
         data = (await sub.next_msg(2)).data
+        await hub.link("hub", "edge1").counts()  # what has crossed has been heard
         stop()
         await edge.close()
         await main.close()
@@ -214,6 +215,7 @@ def test_a_hub_that_is_a_cluster(wait_for: WaitFor) -> None:
             stop = fleet.link("n1", "n2").listen(heard.append)
             await edge.publish("far.away", b"hello", headers={"K": "v"})
             data = (await sub.next_msg(2)).data
+            await fleet.link("n1", "n2").counts()  # what has crossed has been heard
             stop()
             await edge.close()
             await main.close()

@@ -320,6 +320,14 @@ def test_a_death_comes_before_what_it_did_to_clients_also_when_it_is_noticed_las
     assert at == sorted(at)
 
 
+def test_a_death_stands_before_what_it_did_also_when_that_is_told_later_of_a_moment_before() -> None:
+    story = begun()
+    story.tell(Conn(client="shop", account="A", place="n1"))
+    story.tell(Server(name="n1", state="down", why="killed", place="n1"))
+    story.tell(Conn(client="shop", account="A", place="n1", state="lost"), after=-0.001)
+    assert "killed" in story.lines[-2] and "lost" in story.lines[-1]
+
+
 def test_who_leads_does_not_move_before_what_led_to_it() -> None:
     story = begun()
     story.tell(Leader(group="_meta_", leader="n2", term=1, place="n2"))

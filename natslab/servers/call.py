@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from natslab.servers.framing import Framer
 
 if TYPE_CHECKING:
-    from natslab.servers.link import Counts, Link
+    from natslab.servers.relay import Counts, Relay
 
 _MOST = 8 * 1024 * 1024  # bytes that wait in one direction before the sender has to
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing is a reset
@@ -21,8 +21,8 @@ _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing is a reset
 class Call:
     """One connection through a link: the end that dialled, and the one it reaches."""
 
-    def __init__(self, link: Link, near: str, far: str) -> None:
-        self.link = link
+    def __init__(self, relay: Relay, near: str, far: str) -> None:
+        self.relay = relay
         self.near = End(self, near)
         self.far = End(self, far)
         self.near.other, self.far.other = self.far, self.near
@@ -37,7 +37,7 @@ class Call:
     def add_to(self, counts: Counts) -> None:
         """Add what has passed here."""
         for end in (self.near, self.far):
-            if end.name == self.link.a:
+            if end.name == self.relay.a:
                 counts.ab_msgs += end.framer.messages
                 counts.ab_bytes += end.bytes
             else:
@@ -45,7 +45,7 @@ class Call:
                 counts.ba_bytes += end.bytes
 
     def turn(self) -> None:
-        """The link's state has changed."""
+        """The wire's state has changed."""
         for end in (self.near, self.far):
             end.clear = False
             end.pump()
@@ -57,7 +57,7 @@ class Call:
             self.reaching.cancel()
         for end in (self.near, self.far):
             end.abort()
-        self.link.ended(self)
+        self.relay.ended(self)
 
 
 class End(asyncio.BufferedProtocol):
@@ -67,7 +67,7 @@ class End(asyncio.BufferedProtocol):
 
     def __init__(self, call: Call, name: str) -> None:
         self.call = call
-        self.link = call.link
+        self.relay = call.relay
         self.name = name
         self.transport: asyncio.Transport | None = None
         self.bytes = 0  # that this server has said
@@ -87,17 +87,17 @@ class End(asyncio.BufferedProtocol):
         """The server has dialled, or was reached."""
         self.transport = cast(asyncio.Transport, transport)
         if self is self.call.near:
-            self.call.reaching = asyncio.get_running_loop().create_task(self.link.reach(self.call))
+            self.call.reaching = asyncio.get_running_loop().create_task(self.relay.reach(self.call))
         self.pump()
         self.other.pump()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
-        return self.link.buffer
+        return self.relay.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
         """The server has said something: it is passed on, then looked at."""
-        data = bytes(self.link.buffer[:nbytes])
+        data = bytes(self.relay.buffer[:nbytes])
         first = not self.bytes
         self.bytes += len(data)
         if self.clear:
@@ -106,15 +106,15 @@ class End(asyncio.BufferedProtocol):
             self._waiting.append((asyncio.get_running_loop().time(), data))
             self._size += len(data)
             if self._size > _MOST:
-                self._stop("waiting")
+                self.stop("waiting")
             self.pump()
         if not self.strange:
             try:
-                self.framer.feed(data, self.link.wanted, self._came)
+                self.framer.feed(data, self.relay.wanted, self._came)
             except ValueError:  # no protocol that we know: passed on, and not understood
                 self.strange = True
         if first:
-            self.link.look()
+            self.relay.look()
         if not self.agreed and b"RS+ " in data:
             self.agreed = True
             if self.other.agreed:
@@ -122,11 +122,11 @@ class End(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         """This server reads too slowly for the other."""
-        self.other._stop("full")
+        self.other.stop("full")
 
     def resume_writing(self) -> None:
         """It has caught up."""
-        self.other._go("full")
+        self.other.go("full")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The server has gone, or was reset."""
@@ -137,23 +137,23 @@ class End(asyncio.BufferedProtocol):
             self.call.reset()
             return
         self._waiting.append((asyncio.get_running_loop().time(), b""))  # its end takes as long as its words
-        self.link.look()
+        self.relay.look()
         self.pump()
 
     # ours
 
     def pump(self) -> None:
         """Pass on what may go now, and arrange for the rest; the end of this server comes last."""
-        link, out = self.link, self.other.transport
+        relay, out = self.relay, self.other.transport
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self.clear or out is None or link.state in ("held", "cut", "removed"):
+        if self.clear or out is None or relay.state in ("held", "cut", "removed"):
             return
         if self.other.lost:
             self._waiting.clear()
             self._size = 0
-        delay = link.delay
+        delay = relay.delay
         now = asyncio.get_running_loop().time()
         while self._waiting:
             at, data = self._waiting[0]
@@ -163,13 +163,13 @@ class End(asyncio.BufferedProtocol):
             self._waiting.popleft()
             self._size -= len(data)
             out.write(data)
-        self._go("waiting")
+        self.go("waiting")
         if self.lost:
             out.close()
             if self.other.lost:
-                self.link.ended(self.call)
+                self.relay.ended(self.call)
         else:
-            self.clear = link.state == "open"
+            self.clear = relay.state == "open"
 
     def abort(self) -> None:
         """End at once, by a reset; what waits is lost."""
@@ -186,14 +186,16 @@ class End(asyncio.BufferedProtocol):
             self.transport.abort()
 
     def _came(self, line: bytes, body: bytes) -> None:
-        self.link.came(self, line, body)
+        self.relay.came(self, line, body)
 
-    def _stop(self, why: str) -> None:
+    def stop(self, why: str) -> None:
+        """Do not read what this server says, for that reason."""
         if not self._stopped and self.transport is not None and not self.lost:
             self.transport.pause_reading()
         self._stopped.add(why)
 
-    def _go(self, why: str) -> None:
+    def go(self, why: str) -> None:
+        """The reason is gone."""
         if why in self._stopped:
             self._stopped.discard(why)
             if not self._stopped and self.transport is not None and not self.lost:

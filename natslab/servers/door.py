@@ -1,4 +1,7 @@
-"""A port on 127.0.0.1 that is ours all the time, and open or shut."""
+"""A port on 127.0.0.1 that is ours all the time, and open or shut.
+
+Two processes share it: one keeps the number, the other answers there.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +12,35 @@ from collections.abc import Callable
 LOCALHOST = "127.0.0.1"
 
 
-class Door:
-    """Such a port, shut at first."""
+class Port:
+    """A number that nobody else gets, also while nobody answers there."""
 
     def __init__(self) -> None:
-        # Bound and never listening, so that nobody else gets the port while the door is shut.
-        self._keeper = _bound(0)
-        self.port: int = self._keeper.getsockname()[1]
+        self._keeper = _bound(0)  # and never listening
+        self.number: int = self._keeper.getsockname()[1]
+
+    def release(self) -> None:
+        """Give it back."""
+        self._keeper.close()
+
+
+class Door:
+    """Who answers at such a port; shut at first."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._server: asyncio.Server | None = None
 
     async def open(self, called: Callable[[], asyncio.BaseProtocol]) -> None:
         """Accept connections: `called` makes what each of them speaks with."""
         if self._server is None:
-            self._server = await asyncio.get_running_loop().create_server(called, sock=_bound(self.port))
+            self._server = await asyncio.get_running_loop().create_server(called, sock=_bound(self._port))
 
     def close(self) -> None:
         """Refuse them; those that are there stay."""
         if self._server is not None:
             self._server.close()
             self._server = None
-
-    def release(self) -> None:
-        """Give the port back."""
-        self.close()
-        self._keeper.close()
 
 
 def _bound(port: int) -> socket.socket:

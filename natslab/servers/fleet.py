@@ -7,6 +7,7 @@ import contextlib
 import functools
 import itertools
 import json
+import random
 import shutil
 import socket
 from collections.abc import Callable, Iterable
@@ -311,9 +312,12 @@ class Fleet:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port below those that the system gives to whoever connects: one of these would soon be taken."""
+    for port in iter(lambda: random.randrange(20_000, 32_768), 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            break
+    return port
 
 
 async def _clear(supervisor: Supervisor, folder: Path | None, store: Path | None) -> None:

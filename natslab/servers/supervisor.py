@@ -47,7 +47,9 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            start_new_session=True,  # an interrupt in the notebook is sent to the kernel's process group
+            # An interrupt in the notebook is sent to the kernel's process group. Not a session of its own:
+            # Linux shares out processor time by sessions, and servers and wires must get theirs together.
+            process_group=0,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from natslab.errors import LabError, joined
 from natslab.listeners import Listeners
-from natslab.servers.link import Link, Where
+from natslab.servers.carrier import Carrier, Where
+from natslab.servers.link import Link
 from natslab.servers.topology import Wire
 
 _SOME = "Start a lab that has some: %natslab down, then %natslab up --servers 3"
@@ -38,7 +39,8 @@ class Wiring:
     def __init__(self, where: Where) -> None:
         #: By the names of the servers that they join, in the order of the lab.
         self.links: dict[tuple[str, str], Link] = {}
-        self._where = where
+        #: The process that they run in.
+        self.carrier = Carrier(where)
         self._hearers: Listeners[[Link]] = Listeners()
 
     def lay(self, wires: Iterable[Wire]) -> list[Link]:
@@ -47,7 +49,7 @@ class Wiring:
         for wire in wires:
             if (wire.a, wire.b) not in self.links:
                 link = self.links[wire.a, wire.b] = Link(
-                    wire.a, wire.b, wire.type, self._where, self._changed
+                    wire.a, wire.b, wire.type, self.carrier, self._changed
                 )
                 made.append(link)
         return made
@@ -56,12 +58,13 @@ class Wiring:
         """Open those that were laid."""
         for link in laid:
             await link.open()
-            self._changed(link)
 
     async def remove(self, name: str | None = None) -> None:
         """Take away the wires of a server, or all."""
         for pair in [pair for pair in self.links if name is None or name in pair]:
             await self.links.pop(pair).remove()
+        if name is None:
+            await self.carrier.close()
 
     def find(self, a: str, b: str) -> Link | None:
         """The wire between two servers, in any order."""

@@ -7,10 +7,11 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import asdict
 
+from natslab.errors import NatslabError
 from natslab.servers.fleet import Fleet
 from natslab.servers.hub import Hub
 from natslab.servers.link import Link as Wire
-from natslab.servers.link import State
+from natslab.servers.relay import State
 from natslab.servers.server import Change
 from natslab.servers.topology import WireType
 from natslab.tape.event import Link, Snap
@@ -50,10 +51,13 @@ class Links:
                 await self._task
             self._task = None
 
-    def flush(self) -> None:
-        """Put the counts on the tape now, where they have changed."""
-        for pair, link in self._fleet.links.items():
-            counts = asdict(link.counts)
+    async def poll(self) -> None:
+        """Put the counts on the tape now, where they have changed; what was counted has been heard."""
+        for pair, link in tuple(self._fleet.links.items()):
+            try:
+                counts = asdict(await link.counts())
+            except NatslabError:  # it is going
+                continue
             if counts != self._counts.get(pair):
                 self._counts[pair] = counts
                 data = {"a": link.a, "b": link.b, **counts}
@@ -63,7 +67,7 @@ class Links:
 
     async def _follow(self) -> None:
         while True:
-            self.flush()
+            await self.poll()
             await asyncio.sleep(EVERY)
 
     def _changed(self, change: Change) -> None:

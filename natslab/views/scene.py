@@ -221,6 +221,7 @@ def text_width(text: str, classes: str) -> float:
     """Room to reserve for `text` in pixels, never too little in any common font."""
     names = classes.split()
     size = next((int(c[1:]) for c in names if re.fullmatch(r"t\d\d", c)), 13)
+    text = text.replace("\u2068", "").replace("\u2069", "")  # marks of direction: nothing is drawn
     if "mono" in names:
         return size * sum(MONO_EM * (2 if _double(c) else 1) for c in text)
     em = sum(2 * OTHER if _double(c) else _EM.get(c, OTHER) for c in text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import random
 import time
 from collections import Counter
@@ -14,8 +15,7 @@ import pytest
 
 from natslab.lab import Lab
 from natslab.loop import loop, run
-from natslab.servers.call import Call
-from tests.clusters import Group, agrees, led
+from tests.clusters import Group, agrees, led, tcp_ports
 
 WaitFor = Callable[..., float]
 
@@ -28,33 +28,17 @@ def lab() -> Iterator[Lab]:
         yield up
 
 
-def calls() -> list[Call]:
-    """The connections that go through wires, of any lab, as far as anybody remembers them."""
-    return [one for one in gc.get_objects() if type(one) is Call]
-
-
-def our_ports(lab: Lab) -> set[int]:
-    """What a server has dialled where it reached us, and where we are when we have dialled it."""
-
-    async def look() -> set[int]:
-        ends = [
-            end for wire in lab.fleet.links.values() for call in wire._calls for end in (call.near, call.far)
-        ]
-        return {end.transport.get_extra_info("sockname")[1] for end in ends if end.transport is not None}
-
-    return run(look())
-
-
 def routes(lab: Lab, name: str) -> set[str]:
     """The servers that this one has a route to; of one that does not go through a wire of ours also where."""
     said = run(lab.fleet.ask(name, "routez")).get("routes") or []
-    ours = our_ports(lab)
+    # What a server has dialled where it reached us, and where we are when we have dialled it.
+    ours = tcp_ports(lab.fleet.wiring.carrier.pid)
     return {
         str(r["remote_name"]) if r["port"] in ours else f"{r['remote_name']} at {r['port']}" for r in said
     }
 
 
-def open_files(pid: int) -> int:
+def open_files(pid: int | None) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
@@ -65,17 +49,19 @@ def kept(lab: Lab) -> dict[str, int]:
         return len(asyncio.all_tasks())
 
     gc.collect()
-    counts = {"tasks": run(tasks()), "connections": len(calls())}
+    counts = {"tasks": run(tasks())}
     if Path("/proc/self/fd").is_dir():
-        counts["files"] = open_files("self")  # type: ignore[arg-type]
+        counts["files"] = open_files(os.getpid())
+        counts["files of wires"] = open_files(lab.fleet.wiring.carrier.pid)
         counts |= {f"files of {name}": open_files(one.pid) for name, one in lab.fleet.servers.items()}
     return counts
 
 
-def memory() -> int:
-    """Bytes of this process in memory; 0 where that cannot be told."""
+def memory(lab: Lab) -> int:
+    """Bytes in memory of this process and the one that carries wires; 0 where that cannot be told."""
+    pids = (os.getpid(), lab.fleet.wiring.carrier.pid)
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+        return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 for pid in pids)
     except OSError:
         return 0
 
@@ -113,10 +99,10 @@ def test_again_and_again(lab: Lab, wait_for: WaitFor, rounds: int) -> None:
         become(whole)
         if n == 2:  # by then every pool and cache has what it will have
             time.sleep(1)
-            before, used = kept(lab), memory()
+            before, used = kept(lab), memory(lab)
     time.sleep(1)
     wait_for(lambda: all(n <= before[what] + 2 for what, n in kept(lab).items()), 20)
-    assert memory() - used < rounds * MB + 20 * MB
+    assert memory(lab) - used < rounds * MB + 20 * MB
     led(lab, go.stream, "c")
     go.fill_with(3)
     go("con next {S} c --count 4 --ack")
@@ -130,9 +116,9 @@ def test_no_trace_of_a_lab_that_is_gone() -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}
         return Counter(getattr(task.get_coro(), "__qualname__", "") for task in others)
 
-    def left() -> tuple[Counter[str], int]:
+    def left() -> Counter[str]:
         gc.collect()
-        return run(tasks()), len(calls())
+        return run(tasks())
 
     before = left()
     files = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").is_dir() else 0

@@ -115,12 +115,17 @@ def _death(entry: Entry) -> bool:
 
 def _after(other: Entry, entry: Entry) -> bool:
     """Whether `other` belongs after `entry`: it is later, or what `entry` led to and was noticed first."""
-    if _death(entry):
-        # Its clients may be with another server before anybody is told of its end.
-        lost = other.verb == "lost" and set(entry.places) & set(other.places)
-        if lost or (other.kind, other.verb) == ("client", "moved"):
-            return other.t > entry.t - SOON
-    return other.t > entry.t
+    if _led_to(entry, other):
+        return True
+    return other.t > entry.t and not _led_to(other, entry)
+
+
+def _led_to(death: Entry, other: Entry) -> bool:
+    """Whether a server's death did that. Its clients may be with another before anybody is told of it."""
+    if not _death(death) or abs(other.t - death.t) >= SOON:
+        return False
+    lost = other.verb == "lost" and bool(set(death.places) & set(other.places))
+    return lost or (other.kind, other.verb) == ("client", "moved")
 
 
 # --- servers and wires ------------------------------------------------------------------------

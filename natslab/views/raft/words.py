@@ -408,12 +408,12 @@ def table(state: State) -> Table:
         ])  # fmt: skip
         keys.append(f"entry/{entry.index}/{entry.term}")
     total = len(group.peers)
-    if total > 1:
+    if total > 1 or facts.old_leaders(state, group):
         term, last, commit = amount(group.term), amount(group.last), amount(group.commit)
         rows.append(
             ["quorum", _quorum(state, group), term, last, commit, "", "", "", f"{group.quorum} of {total}"]
         )
-        keys.append("quorum")
+        keys.append("quorum" if total > 1 else "group/title")
     asking = candidate(group)
     if asking is not None:
         knows = len(asking.knows(state.now))
