@@ -77,6 +77,9 @@ async def missing(api: Api, stream: str, consumer: str, error: JetStreamError) -
         elif error.code == NO_STREAM:
             found = await api.pages("STREAM.NAMES", "streams")
             what, there = f"There is no stream {stream}.", "There is"
+            if stream in found:  # a leader has taken the deletion in, and the others have not agreed yet
+                what = f"{stream} is being deleted: it is still listed, and cannot be used."
+                return JetStreamError(what, "See: %js stream ls", error.code, error.status, error.description)
             none = f"There are no streams: %js stream add {stream} --subjects '{stream.lower()}.>' --defaults"
             near = difflib.get_close_matches(stream, found, 1, 0.6)
         else:

@@ -126,9 +126,9 @@ def test_no_trace_of_a_lab_that_is_gone() -> None:
         lab.isolate("n2")
         lab.heal()
     end = time.monotonic() + 5
-    while left() != before and time.monotonic() < end:
+    while left() - before and time.monotonic() < end:
         time.sleep(0.05)
-    assert left() == before
+    assert not left() - before
     if files:
         assert len(list(Path("/proc/self/fd").iterdir())) <= files + 2
     assert loop().asyncio.is_running()
