@@ -86,7 +86,7 @@ lab = natslab.current()
 %natslab freeze n3
 fleet = lab.fleet
 servers, links = fleet.servers.values(), fleet.links.values()
-pids = [s.pid for s in servers]
+pids = [s.pid for s in servers] + [fleet.wiring.carrier.pid]
 ports = [s.port for s in servers] + [s.inner["route"] for s in servers]
 ports += [link.port(end) for link in links for end in link.names]
 print("SAID", os.getpid(), fleet.folder, *pids, *ports)
@@ -106,7 +106,7 @@ def test_a_killed_kernel_leaves_nothing_of_a_cluster(
     reply = client.execute_interactive(CLUSTER, timeout=60, output_hook=heard)
     assert reply["content"]["status"] == "ok", reply["content"]
     kernel, folder, *numbers = said[said.index("SAID") + 1 :]
-    pids, ports = [int(n) for n in numbers[:3]], [int(n) for n in numbers[3:]]
+    pids, ports = [int(n) for n in numbers[:4]], [int(n) for n in numbers[4:]]
     assert all(map(alive, pids)) and len(ports) == 12
     client.stop_channels()
     os.kill(int(kernel), 9)

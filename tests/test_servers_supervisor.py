@@ -151,14 +151,17 @@ def test_ended_owner_leaves_nothing(alive: Alive, wait_for: WaitFor) -> None:
 def test_a_fork_does_not_keep_them_alive(
     owner: Callable[..., Owner], alive: Alive, wait_for: WaitFor
 ) -> None:
-    """A forked worker of the kernel lives on; the servers do not."""
+    """A forked worker of the kernel lives on; servers and wires do not."""
     one = owner(
-        OWNER + "pid = os.fork()\nif pid == 0: time.sleep(30); os._exit(0)\nsay(fork=pid)\ntime.sleep(60)\n"
+        OWNER.replace("single", "cluster")
+        + "pid = os.fork()\nif pid == 0: time.sleep(30); os._exit(0)\n"
+        + "say(fork=pid, wires=fleet.wiring.carrier.pid)\ntime.sleep(60)\n"
     )
-    fork = one.said["fork"]
+    fork, wires = one.said["fork"], one.said["wires"]
     try:
+        assert alive(wires)
         one.process.kill()
-        wait_for(lambda: not alive(one.server) and not one.folder.exists(), 1.0)
+        wait_for(lambda: not (alive(one.server) or alive(wires) or one.folder.exists()), 1.0)
         assert alive(fork)
     finally:
         os.kill(fork, signal.SIGKILL)
