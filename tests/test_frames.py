@@ -100,6 +100,21 @@ def test_the_lab_has_most_of_the_time(wire: Wire, wait_for: Callable[..., float]
     assert 1 <= len(wire.busy(2.0)) <= 2.0 / 0.75 + 1
 
 
+def test_one_picture_that_took_long_delays_no_other(wire: Wire, wait_for: Callable[..., float]) -> None:
+    wait_for(lambda: wire.at)
+    draw, once = wire.frames._player.scene, [0.6]
+
+    def slow(*args: Any, **keys: Any) -> Any:
+        if once:
+            time.sleep(once.pop())
+        return draw(*args, **keys)
+
+    wire.busy(0.3)
+    wire.frames._player.scene = slow  # type: ignore[method-assign]
+    at = wire.busy(2.0)
+    assert not once and max(b - a for a, b in zip(at, at[1:], strict=False)) < 1.5  # it was 3 s
+
+
 def test_a_stage_gets_the_picture_that_it_has_room_for(wait_for: Callable[..., float]) -> None:
     tape = Tape()
     for known in (True, False):

@@ -68,6 +68,7 @@ class Frames:
         self._track = Track(player.tape)
         self._period = PERIOD
         self._eased = 0.0
+        self._took = 0.0  # seconds that the last picture took
         self._awake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._unlisten: list[Callable[[], None]] = []
@@ -206,12 +207,14 @@ class Frames:
                 error = f"This picture could not be drawn: {type(e).__name__}."
                 self._send({"op": "said", "line": self._player.name, "error": error})
             took = time.monotonic() - began
+            # One that took long by itself (the collector of garbage, another process) is not what they cost.
+            cost, self._took = min(took, self._took), took
             if self._period > PERIOD and began - self._eased > EASE:
                 self._period = max(PERIOD, self._period / 2)
                 self._eased = began
             # Whatever pictures cost, the lab has all but a fifth of the time, however many are open.
             calm = self._cursor.mode == "live" or self._period > PERIOD
-            await asyncio.sleep(max((self._period if calm else SCRUB) - took, took * (5 * _drawing - 1)))
+            await asyncio.sleep(max((self._period if calm else SCRUB) - took, cost * (5 * _drawing - 1)))
 
     def _frame(self) -> None:
         cursor = self._cursor
