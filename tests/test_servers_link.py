@@ -7,6 +7,8 @@ import contextlib
 import os
 import random
 import signal
+import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
@@ -16,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from natslab.errors import LabError
-from natslab.loop import run
+from natslab.loop import loop, run
 from natslab.servers.carrier import Carrier
 from natslab.servers.framing import Frame, Framer, account
 from natslab.servers.link import Link
@@ -499,9 +501,34 @@ def test_a_closed_carrier_leaves_no_process(alive: Callable[[int], bool]) -> Non
     go(test)
 
 
-def test_on_natslabs_loop() -> None:
-    async def test() -> None:
-        async with pair() as p:
-            assert await p.cross(b"x") == b"x"
+def test_bytes_pass_whatever_natslab_computes() -> None:
+    busy, done = threading.Event(), threading.Event()
 
-    run(test())
+    def compute() -> None:
+        busy.set()
+        done.wait(10)
+
+    with socket.create_server(("127.0.0.1", 0)) as there:
+
+        async def where(name: str, type: WireType) -> int | None:
+            return int(there.getsockname()[1])
+
+        async def begin() -> tuple[Carrier, Link]:
+            carrier = Carrier(where)
+            link = Link("a", "b", "route", carrier, lambda link: None)
+            await link.open()
+            return carrier, link
+
+        carrier, link = run(begin())
+        try:
+            with socket.create_connection(("127.0.0.1", link.port("a"))) as a, there.accept()[0] as b:
+                loop().post(compute)
+                assert busy.wait(5)
+                b.settimeout(5)
+                for _ in range(100):
+                    a.sendall(b"x")
+                    assert b.recv(1) == b"x"
+        finally:
+            done.set()
+            run(link.remove())
+            run(carrier.close())
