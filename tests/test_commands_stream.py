@@ -391,7 +391,7 @@ class TestLooking:
         go("js stream add KV_CFG --subjects '$KV.CFG.>'")
         listed = go("js stream ls")
         assert listed.names == ["ORDERS"]
-        assert "Note: 1 of buckets not shown; --all shows all." in repr(listed)
+        assert "Note: 1 stream of buckets not shown; --all shows all." in repr(listed)
         assert listed[0].state.messages == 3
         assert [s.config.name for s in go("js stream ls -a")] == ["KV_CFG", "ORDERS"]
         assert repr(go("js stream ls -n -a")) == "KV_CFG\nORDERS"

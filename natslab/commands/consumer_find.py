@@ -71,12 +71,12 @@ async def missing(api: Api, stream: str, consumer: str, error: JetStreamError) -
     try:
         if error.code == NO_CONSUMER:
             found = await api.pages(f"CONSUMER.NAMES.{stream}", "consumers")
-            what, there = f"{stream} has no consumer {consumer}.", f"{stream} has"
+            what = f"{stream} has no consumer {consumer}."
             none = f"{stream} has no consumers: %js consumer add {stream} {consumer} --pull --defaults"
             near = difflib.get_close_matches(consumer, found, 1, 0.6)
         elif error.code == NO_STREAM:
             found = await api.pages("STREAM.NAMES", "streams")
-            what, there = f"There is no stream {stream}.", "There is"
+            what = f"There is no stream {stream}."
             if stream in found:  # a leader has taken the deletion in, and the others have not agreed yet
                 what = f"{stream} is being deleted: it is still listed, and cannot be used."
                 return JetStreamError(what, "See: %js stream ls", error.code, error.status, error.description)
@@ -86,6 +86,5 @@ async def missing(api: Api, stream: str, consumer: str, error: JetStreamError) -
             return error
     except (NatslabError, nats.errors.Error):
         return error
-    shown = ", ".join(sorted(found)[:10]) + (", …" if len(found) > 10 else "")
-    hint = f"Did you mean {near[0]}?" if near else f"{there} {shown}." if found else none
+    hint = f"Did you mean {near[0]}?" if near else there(sorted(found), 10) if found else none
     return JetStreamError(what, hint, error.code, error.status, error.description)

@@ -37,6 +37,11 @@ def is_internal(stream: str) -> bool:
     return stream.startswith(("KV_", "OBJ_", "$"))
 
 
+def unshown(n: int) -> str:
+    """The note of a list that leaves out the streams behind buckets."""
+    return f"{n} {'stream' if n == 1 else 'streams'} of buckets not shown; --all shows all."
+
+
 async def pick_stream(api: Api, name: str | None) -> str:
     """The stream that is meant: the one named, or the only one there is. Raises CommandError."""
     if name is not None:

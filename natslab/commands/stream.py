@@ -13,7 +13,7 @@ from natslab.commands.config_body import STREAM as FIELDS
 from natslab.commands.config_body import agree
 from natslab.commands.connect import Line
 from natslab.commands.flags import FILE, NUMBER, flag, switch
-from natslab.commands.jsnames import check_name, is_internal, pick_stream
+from natslab.commands.jsnames import check_name, is_internal, pick_stream, unshown
 from natslab.commands.jsresults import (
     STREAM_INFO,
     Change,
@@ -213,7 +213,7 @@ async def ls(line: Line, subject: str | None, names: bool, all: bool) -> Listing
     result = Names([s["config"]["name"] for s in shown], empty) if names else table(shown, empty)
     hidden = len(streams) - len(shown)
     if hidden:
-        result.notes.append(f"{hidden} of buckets not shown; --all shows all.")
+        result.notes.append(unshown(hidden))
     result.warn(*not_there(silent))
     return result
 

@@ -11,7 +11,7 @@ import click
 
 from natslab.commands.connect import Line
 from natslab.commands.flags import DURATION, FILE, NUMBER, Number, flag, switch, together
-from natslab.commands.jsnames import is_internal
+from natslab.commands.jsnames import is_internal, unshown
 from natslab.commands.jsresults import STREAM_INFO, Info, Listing, Names, Pairs
 from natslab.commands.results import Result, one_line, rows_text
 from natslab.commands.server import size
@@ -172,7 +172,7 @@ async def report(
             shown.sort(key=order)
     made = StreamReport(shown, raw, leaders, "No stream answers" if silent else "There is no stream")
     if len(shown) < len(streams) and not cluster:
-        made.notes.append(f"{len(streams) - len(shown)} of buckets not shown; --all shows all.")
+        made.notes.append(unshown(len(streams) - len(shown)))
     made.warn(*not_there(silent))
     if dot is not None:
         write(dot, _dot(made))
