@@ -477,6 +477,25 @@ class TestMissing:
         assert go("server report routes").notes == ["n1 did not answer: it is cut off from n2."]
         assert go("server info n1").name == "n1"
 
+    def test_an_answer_of_one_that_is_cut_off_may_be_old(
+        self, lab: Lab, go: Go, wait_for: Callable[..., float]
+    ) -> None:
+        self.stream_on_n1(go)
+        if lab.leader("ORDERS") != "n1":
+            go("js stream cluster step-down ORDERS --preferred n1")
+        lab.isolate("n1")
+        doubt = "n1 reaches 1 of 3 servers: what it says may be old."
+        for line in ("stream info ORDERS", "stream get ORDERS 1"):  # it believes that it leads
+            assert go(f"js {line} --on n1").notes == [doubt], line
+
+        def sure() -> bool:
+            try:
+                return bool(go("js stream get ORDERS 1 --on n2").notes == [])
+            except NatslabError:  # the others elect a leader
+                return False
+
+        wait_for(sure, 20)
+
     def test_a_frozen_server_and_a_client_that_is_connected_to_it(self, lab: Lab, go: Go) -> None:
         self.stream_on_n1(go)
         client = run(lab.client("you"))

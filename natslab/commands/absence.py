@@ -78,6 +78,26 @@ async def because(line: Line, error: NatslabError) -> NatslabError | None:
         return None
 
 
+async def doubt(line: Line) -> str:
+    """Why an answer of JetStream may be old: who gave it is cut off from a majority. "" when it is not.
+
+    A server notices that it is alone only after some seconds, and answers direct gets also then (measured).
+    """
+    here = here_of(line) if line.path.split(" ")[1:2][0] in _GROUPS and len(states_of(line)) > 1 else ""
+    cut = {n: why for n, why in absent(line).items() if why.startswith("cut off")} if here else {}
+    if not cut:
+        return ""
+    cluster = line.lab.fleet.topology.cluster_of
+    members = [name for name in states_of(line) if cluster(name) and cluster(name) == cluster(here)]
+    stream = str(line.values.get("stream") or "")
+    if stream:
+        members = [n for n in members if n in (await _group(line, stream, "", here)).members]
+    left = [name for name in members if name not in absent(line)]
+    if len(left) > len(members) // 2 or not set(members) & set(cut):
+        return ""
+    return f"{here} reaches {len(left)} of {len(members)} servers: what it says may be old."
+
+
 def _of_jetstream(line: Line, error: NatslabError) -> bool:
     """Whether JetStream was asked, and not a responder of the learner's."""
     group = line.path.split(" ")[1:2]

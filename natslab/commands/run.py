@@ -9,7 +9,7 @@ from typing import Any
 
 from natslab import lab as labs
 from natslab.commands import trouble, words
-from natslab.commands.absence import because
+from natslab.commands.absence import because, doubt
 from natslab.commands.connect import Line, masked
 from natslab.commands.explain import explain
 from natslab.commands.results import Result, Text
@@ -114,7 +114,10 @@ async def _watched(line: Line, work: Coroutine[Any, Any, Any]) -> Any:
             await asyncio.wait({task}, timeout=0.2)
         if not task.done():
             raise gone.result()
-        return task.result()
+        result = task.result()
+        if isinstance(result, Result) and (why := await doubt(line)):
+            result.notes.append(why)
+        return result
     except (NatslabError, asyncio.CancelledError) as e:
         if isinstance(e, (Timeout, ClientError)):
             found = line.trouble() or await because(line, e)
