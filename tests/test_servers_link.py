@@ -22,6 +22,7 @@ from natslab.loop import loop, run
 from natslab.servers.carrier import Carrier
 from natslab.servers.framing import Frame, Framer, account
 from natslab.servers.link import Link
+from natslab.servers.parcel import AB, WORDS, Cutter, message, words
 from natslab.servers.topology import WireType
 
 
@@ -382,6 +383,19 @@ def test_any_payload(payloads: list[bytes], data: st.DataObject) -> None:
     chunks = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
     count, frames = framed(chunks)
     assert count == len(payloads) and [frame.payload for frame in frames] == payloads
+
+
+@given(st.lists(st.tuples(st.binary(max_size=99), st.binary(max_size=300)), max_size=20), st.data())
+@settings(max_examples=60, deadline=None)
+def test_parcels_come_as_they_were_sent(sent: list[tuple[bytes, bytes]], data: st.DataObject) -> None:
+    stream = b"".join(message(AB, n, n / 2, *one) for n, one in enumerate(sent)) + words(op="end")
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
+    got: list[Any] = []
+    cutter = Cutter(lambda *parcel: got.append(parcel))
+    for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        cutter.feed(stream[a:b])
+    assert got[:-1] == [(AB, n, n / 2, *one) for n, one in enumerate(sent)]
+    assert got[-1] == (WORDS, 0, 0.0, b'{"op": "end"}', b"")
 
 
 def test_a_listener_hears_and_one_that_raises_harms_nobody() -> None:

@@ -30,20 +30,29 @@ class Cutter:
 
     def __init__(self, made: Callable[[int, int, float, bytes, bytes], None]) -> None:
         self._made = made
-        self._rest = b""
+        self._parts: list[bytes] = []  # of a parcel that is not complete
+        self._have = self._need = 0  # their bytes, and those that are worth another look
 
     def feed(self, data: bytes) -> None:
         """The next bytes; `made(kind, link, at, line, body)` gets each parcel."""
-        if self._rest:
-            data = self._rest + data
-        pos, length = 0, len(data)
+        if self._parts:
+            self._parts.append(data)
+            self._have += len(data)
+            if self._have < self._need:
+                return
+            data = b"".join(self._parts)
+            self._parts.clear()
+        pos, length, need = 0, len(data), _HEAD.size
         while length - pos >= _HEAD.size:
             kind, link, at, line, body = _HEAD.unpack_from(data, pos)
             begin = pos + _HEAD.size
             middle = begin + line
             end = middle + body
             if end > length:
+                need = end - pos
                 break
             self._made(kind, link, at, data[begin:middle], data[middle:end])
             pos = end
-        self._rest = data[pos:]
+        if pos < length:
+            self._parts.append(data[pos:])
+            self._have, self._need = length - pos, need
