@@ -16,6 +16,7 @@ from natslab.errors import LabError, ServerError
 from natslab.loop import run
 from natslab.servers import leaders
 from natslab.servers.fleet import Fleet
+from natslab.servers.supervisor import supervisor
 from natslab.servers.topology import cluster
 from tests.clusters import tcp_ports
 
@@ -342,6 +343,17 @@ def test_a_failed_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(ServerError):
         run(Fleet.start(cluster(3, mappings={"a..b": "c"})))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_process_for_wires_nothing_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(ServerError, match="carries the wires did not start: No such file"):
+        run(Fleet.start(cluster(3)))
     assert list(tmp_path.iterdir()) == []
 
 

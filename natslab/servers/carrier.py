@@ -1,8 +1,8 @@
 """The process that carries the wires of one lab, and our hold on it.
 
-Apart from the kernel, because both would wait for each other there: messages for what a cell computes, and
-RAFT's heartbeats for it too. It ends with the lab, and when this process is gone. When it dies before, the
-wires break, and another takes over.
+It is not the kernel's, where every message would wait for whatever a cell computes, and RAFT's heartbeats
+with it. It ends with the lab, and when the kernel is gone. When it dies before, the wires break, and another
+takes over.
 """
 
 from __future__ import annotations

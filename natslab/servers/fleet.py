@@ -274,9 +274,10 @@ class Fleet:
         return await self.own.request(connection, subject, body, server)
 
     async def _start(self) -> None:
-        await self.wiring.open(self.links.values())
-        starts = [asyncio.ensure_future(server.start()) for server in self.servers.values()]
+        starts: list[asyncio.Future[None]] = []
         try:
+            await self.wiring.open(self.links.values())
+            starts = [asyncio.ensure_future(server.start()) for server in self.servers.values()]
             await asyncio.gather(*starts)
         except BaseException:
             for start in starts:
