@@ -423,6 +423,15 @@ def test_a_listener_hears_and_one_that_raises_harms_nobody() -> None:
     go(test)
 
 
+@pytest.mark.parametrize(
+    "line", [b"RMSG", b"RMSG 0", b"RMSG A 0", b"HMSG A s 0", b"HMSG A s x 0", b"LMSG A 0"]
+)
+def test_a_line_that_lacks_words_is_no_message(line: bytes) -> None:
+    link: Any = FakeLink()
+    with pytest.raises(ValueError, match="lacks words|invalid literal"):
+        Frame(link, "a", "b", line, b"", 0.0)
+
+
 @pytest.mark.parametrize("strange", [b"RMSG A s what\r\n", b"RMSG A s -99999\r\n", b"RMSG A s\r\n"])
 def test_what_is_not_understood_passes_all_the_same(strange: bytes) -> None:
     async def test() -> None:
@@ -430,7 +439,13 @@ def test_what_is_not_understood_passes_all_the_same(strange: bytes) -> None:
             heard: list[Frame] = []
             p.link.listen(heard.append)
             await p.link.counts()
-            for data in (b"RMSG A s 2\r\nhi\r\n", strange, b"RMSG A s 2\r\nho\r\n", b"\xff" * 99):
+            for data in (
+                b"RMSG A s 2\r\nhi\r\n",
+                b"RMSG A 0\r\n\r\n",
+                strange,
+                b"RMSG A s 2\r\nho\r\n",
+                b"\xff" * 99,
+            ):
                 assert await p.cross(data) == data
             await p.link.counts()
             assert [frame.payload for frame in heard] == [b"hi"]

@@ -18,81 +18,47 @@ def account(name: str) -> bytes:
 
 
 class Frame:
-    """One message on its way from server `src` to server `dst`; what its line says is read when asked for.
+    """One message on its way from server `src` to server `dst`.
 
-    `at` is time.time() when it came into the link, whose `state` at that moment says whether it goes on.
+    `verb` is RMSG, HMSG or LMSG, `account` "" on a leafnode's connection, which belongs to one; `reply` is
+    where an answer goes, or ""; `header` is as on the wire, with its first line, or empty. `at` is
+    time.time() when it came into the link, whose `state` at that moment says whether it goes on.
+
+    Raises ValueError for what is no message between servers.
     """
 
-    __slots__ = ("_account", "_body", "_line", "_reply", "_split", "_subject", "at", "dst", "link", "src")
+    __slots__ = ("account", "at", "dst", "header", "link", "payload", "reply", "src", "subject", "verb")
 
     def __init__(self, link: Link, src: str, dst: str, line: bytes, body: bytes, at: float) -> None:
         self.link = link
         self.src = src
         self.dst = dst
         self.at = at
-        self._line = line
-        self._body = body
-        self._split = -1  # bytes of header; not read yet
+        self.verb, *words = line.decode("utf-8", "replace").split(" ")
+        inside = link.type != "leafnode"
+        # On a route LMSG is a leafnode's message: it says of which cluster, and its header may have 0 bytes.
+        far = self.verb == "LMSG" and inside
+        try:
+            words.pop()  # the size
+            split = int(words.pop()) if self.verb == "HMSG" or far else 0
+            if far:
+                words.pop(0)
+            self.account = words.pop(0) if inside else ""
+            self.subject, self.reply = words[0], ""
+            if len(words) > 1:
+                # SUBJECT REPLY, or with queue groups: SUBJECT + REPLY QUEUE..., SUBJECT | QUEUE...
+                self.reply = words[2] if words[1] == "+" else "" if words[1] == "|" else words[1]
+        except IndexError:
+            raise ValueError("a line that lacks words") from None
+        self.header, self.payload = body[:split], body[split:]
 
     def __repr__(self) -> str:
-        return f"<Frame {self.src} to {self.dst}: {self._line.decode('utf-8', 'replace')}>"
-
-    @property
-    def verb(self) -> str:
-        """RMSG, HMSG or LMSG."""
-        return self._line[:4].decode()
-
-    @property
-    def account(self) -> str:
-        """The account; "" on a leafnode's connection, which belongs to one."""
-        self._read()
-        return self._account
-
-    @property
-    def subject(self) -> str:
-        """The subject."""
-        self._read()
-        return self._subject
-
-    @property
-    def reply(self) -> str:
-        """Where an answer goes; "" for nowhere."""
-        self._read()
-        return self._reply
-
-    @property
-    def header(self) -> bytes:
-        """The header as on the wire, with its first line; empty where there is none."""
-        self._read()
-        return self._body[: self._split]
-
-    @property
-    def payload(self) -> bytes:
-        """The payload."""
-        self._read()
-        return self._body[self._split :]
+        return f"<Frame {self.src} to {self.dst}: {self.verb} {self.subject}>"
 
     @property
     def size(self) -> int:
         """Bytes of header and payload."""
-        return len(self._body)
-
-    def _read(self) -> None:
-        if self._split >= 0:
-            return
-        verb, *words = self._line.decode("utf-8", "replace").split(" ")
-        inside = self.link.type != "leafnode"
-        words.pop()  # the size
-        # On a route LMSG is a leafnode's message: it says of which cluster, and its header may have 0 bytes.
-        far = verb == "LMSG" and inside
-        self._split = int(words.pop()) if verb == "HMSG" or far else 0
-        if far:
-            words.pop(0)
-        self._account = words.pop(0) if inside else ""
-        self._subject, self._reply = words[0], ""
-        if len(words) > 1:
-            # SUBJECT REPLY, or with queue groups: SUBJECT + REPLY QUEUE..., SUBJECT | QUEUE...
-            self._reply = words[2] if words[1] == "+" else "" if words[1] == "|" else words[1]
+        return len(self.header) + len(self.payload)
 
 
 class Framer:

@@ -153,7 +153,10 @@ class Link:
 
     def came(self, src: str, dst: str, line: bytes, body: bytes, at: float) -> None:
         """A message has come in."""
-        frame = Frame(self, src, dst, line, body, at)
+        try:
+            frame = Frame(self, src, dst, line, body, at)
+        except ValueError:  # counted, and not understood
+            return
         for heard, want in tuple(self._hearers):
             if not line.startswith(want, 5):
                 continue

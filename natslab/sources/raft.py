@@ -143,13 +143,12 @@ class RaftWire:
             self._links[link] = link.listen(self._framed, account(SYS))
 
     def _framed(self, frame: Frame) -> None:
-        subject = frame.subject
-        if frame.account != SYS or not subject.startswith(_WIRE):
+        if frame.account != SYS or not frame.subject.startswith(_WIRE):
             return
         self.talk.hear(
             frame.src,
             frame.dst,
-            subject,
+            frame.subject,
             frame.reply,
             frame.payload,
             frame.at - self._tape.started,
