@@ -428,7 +428,7 @@ def test_a_listener_hears_and_one_that_raises_harms_nobody() -> None:
 )
 def test_a_line_that_lacks_words_is_no_message(line: bytes) -> None:
     link: Any = FakeLink()
-    with pytest.raises(ValueError, match="lacks words|invalid literal"):
+    with pytest.raises(ValueError, match=r"lacks words|invalid literal"):
         Frame(link, "a", "b", line, b"", 0.0)
 
 
