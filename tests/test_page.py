@@ -20,6 +20,7 @@ from natslab.views.player import Player
 from natslab.views.recording import Recording
 from natslab.views.scene import headline
 from tests import lives
+from tests.replicas import TAPE
 
 EVIL = "</script><script>alert(1)</script><!--<b>&amp;\u2028"
 
@@ -77,6 +78,22 @@ def test_the_pictures_lie_where_something_changes() -> None:
     assert places == sorted(set(places))
     assert len(places) > 3
     assert places[-1] > 4_900
+
+
+def test_a_page_has_a_picture_wherever_a_step_through_the_story_ends() -> None:
+    player = Player(Tape.open(TAPE), "raft", ("ORDERS",))
+    reel = pages.reel(player)
+    places = [frame["n"] for frame in reel["frames"]]
+    assert len(reel["stops"]) > 20 and any(turn for _, turn in reel["stops"])
+    n, walked = player.tape.first, list[int]()
+    while (n := player.stop(n, 1) or 0) < player.tape.head:  # as with a kernel
+        walked.append(n)
+    assert set(walked) <= {at for at, _ in reel["stops"]}
+    shown = {next(p for p in reversed(places) if p <= at) for at, _ in reel["stops"]}
+    assert len(shown) > 0.8 * len(reel["stops"]), (
+        "each has a picture of its own, where it shows something new"
+    )
+    assert "stops" not in pages.reel(Player(player.tape, "topology"))
 
 
 class Scripts(HTMLParser):

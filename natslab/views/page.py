@@ -50,8 +50,10 @@ figure { margin: 0 0 28px; }
 
 
 def reel(player: Player, moments: Iterable[int] = (), most: int = MOST) -> dict[str, Any]:
-    """What a page carries of one view: at most `most` pictures, those at `moments` among them; its table."""
-    wanted = set(sorted(set(moments))[-most // 2 :])
+    """What a page carries of one view: at most `most` pictures, those at `moments` among them; its table;
+    and where a step ends."""
+    stops = player.stops()
+    wanted = set(sorted({*moments, *(n for n, _ in stops)})[-most // 2 :])
     drawn = _drawn(player, wanted)
     frames = _chosen(drawn, wanted, most)
     while (size := sum(f.size for f in frames)) > BUDGET and most > 20:
@@ -70,7 +72,8 @@ def reel(player: Player, moments: Iterable[int] = (), most: int = MOST) -> dict[
         rows = [pool.setdefault((key, tuple(row)), len(pool)) for key, row in keyed]
         out.append(frame.told() if rows == before and out else {**frame.told(), "rows": rows})
         before = rows
-    return {"frames": out, "columns": columns, "apart": sorted(apart), "rows": list(pool)}
+    carried = {"frames": out, "columns": columns, "apart": sorted(apart), "rows": list(pool)}
+    return {**carried, "stops": stops} if stops else carried
 
 
 class _Frame:

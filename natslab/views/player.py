@@ -124,6 +124,18 @@ class Player:
                     return found  # what comes after it is another
             return head if found is None else found
 
+    def stops(self) -> list[tuple[int, bool]]:
+        """Every event where a step ends, and whether it is a turn; none where the view has no such."""
+        stops = getattr(self.view, "stops", None)
+        if stops is None:
+            return []
+        found: dict[int, bool] = {}
+        with self._lock:
+            head = self.tape.head
+            for place in itertools.chain(range(self.tape.first + AHEAD, head, AHEAD), [head]):
+                found.update(stops(self._seek(place)))
+        return sorted(found.items())
+
     @contextlib.contextmanager
     def _looked_at(
         self, n: int | None, now: float | None, mode: str, selection: str, width: int = WIDTH

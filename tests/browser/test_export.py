@@ -14,8 +14,10 @@ from playwright.sync_api import Browser, Page
 
 from natslab.tape.event import Pub, Sub
 from natslab.tape.tape import Tape
+from natslab.views.player import Player
 from natslab.views.recording import Recording
 from tests import lives
+from tests.replicas import TAPE
 
 pytestmark = pytest.mark.browser
 
@@ -110,6 +112,33 @@ def test_a_mark_of_a_page_is_looked_into(
     card.wait_for()
     assert card.inner_text()
     assert all(b.is_disabled() for b in card.locator("[data-act]").all())
+    assert trouble == []
+
+
+def test_the_arrow_keys_go_through_the_story(
+    offline: Callable[..., tuple[Page, list[str]]], tmp_path: Path
+) -> None:
+    tape = Tape.open(TAPE)
+    stops = Player(tape, "raft", ("ORDERS",)).stops()
+    page, trouble = offline(Recording(tape).export(tmp_path / "raft.html", ["raft"]))
+    page.locator(".natslab.nl").first.focus()
+    told = [event.t for event in tape.between(0, tape.head)]
+    n = tape.head
+    for key in (
+        "ArrowLeft",
+        "ArrowLeft",
+        "Shift+ArrowLeft",
+        "Shift+ArrowLeft",
+        "ArrowRight",
+        "Shift+ArrowRight",
+    ):
+        ends = [at for at, turn in stops if turn or "Shift" not in key]
+        n = max(at for at in ends if at < n) if "Left" in key else min(at for at in ends if at > n)
+        page.keyboard.press(key)
+        page.wait_for_function(
+            "t => Math.abs(document.querySelector('.nl-time').innerText.slice(3) - t) < 0.002",
+            arg=told[n - 1],
+        )
     assert trouble == []
 
 

@@ -16,6 +16,8 @@ export interface Reel {
   columns: string[];
   apart: string[];
   rows: [key: string, cells: string[]][];
+  /** Events where a step ends, and whether it is a turn of the story; without them it ends where the picture changes. */
+  stops?: [n: number, turn: boolean][];
 }
 
 /** What is shown at one place of the tape. */
@@ -67,13 +69,13 @@ export class Desk {
     return this.times.filter(([at]) => at <= n).at(-1)?.[1] ?? this.track.t0;
   }
 
-  do(message: ToKernel, own: ReelFrame[]): void {
+  do(message: ToKernel, own: ReelFrame[], stops?: Reel['stops']): void {
     switch (message.op) {
       case 'seek':
         this.go('paused', message.n);
         break;
       case 'step':
-        this.go('paused', step(own, this.n, message.by, message.burst));
+        this.go('paused', stops ? stop(own, stops, this.n, message.by, message.burst) : step(own, this.n, message.by, message.burst));
         break;
       case 'mode':
         this.go(message.mode, message.mode === 'live' ? this.track.head : this.n);
@@ -143,6 +145,13 @@ function step(frames: ReelFrame[], n: number, by: 1 | -1, burst: boolean): numbe
   return way[end].n;
 }
 
+/** The place where a step through the story ends; before its first sentence and after its last that of the tape. */
+function stop(frames: ReelFrame[], stops: [n: number, turn: boolean][], n: number, by: 1 | -1, far: boolean): number {
+  const ends = stops.filter(([, turn]) => turn || !far).map(([at]) => at);
+  const next = by > 0 ? ends.find(at => at > n) : ends.filter(at => at < n).at(-1);
+  return next ?? frames.at(by > 0 ? -1 : 0)?.n ?? n;
+}
+
 /** The model of one picture. */
 export class ReelModel implements Model {
   private heard = new Set<(content: unknown) => void>();
@@ -194,7 +203,7 @@ export class ReelModel implements Model {
         this.rows();
         break;
       default:
-        this.desk.do(message, this.frames);
+        this.desk.do(message, this.frames, this.reel.stops);
     }
   }
 
