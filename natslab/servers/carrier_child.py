@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import socket
 import time
 from typing import Any
@@ -158,6 +159,7 @@ async def carry(parent: int, fd: int) -> None:
 
 def main(parent: int, fd: int) -> None:
     """The same, as a process; nothing has to be put in order at its end."""
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(carry(parent, fd))
+    for number in (signal.SIGINT, signal.SIGHUP):  # meant for others
+        signal.signal(number, signal.SIG_IGN)
+    asyncio.run(carry(parent, fd))
     os._exit(0)
