@@ -351,10 +351,16 @@ def test_without_the_process_for_wires_nothing_starts(
 ) -> None:
     supervisor()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
-    with pytest.raises(ServerError, match="carries the wires did not start: No such file"):
+    monkeypatch.setattr("natslab.servers.carrier._CHILD", "raise SystemExit('no wires today')")
+    with pytest.raises(ServerError, match="carries the wires did not start: no wires today"):
         run(Fleet.start(cluster(3)))
-    assert list(tmp_path.iterdir()) == []
+    long = tmp_path / ("a" * 99)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with pytest.raises(ServerError, match="too long") as e:
+        run(Fleet.start(cluster(3)))
+    assert "TMPDIR" in e.value.hint
+    assert list(tmp_path.iterdir()) == [long] and not list(long.iterdir())
 
 
 def test_without_wires(wait_for: WaitFor) -> None:

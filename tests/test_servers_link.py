@@ -23,6 +23,7 @@ from natslab.servers.carrier import Carrier
 from natslab.servers.framing import Frame, Framer, account
 from natslab.servers.link import Link
 from natslab.servers.parcel import AB, WORDS, Cutter, message, words
+from natslab.servers.supervisor import Supervisor, supervisor
 from natslab.servers.topology import WireType
 
 
@@ -60,7 +61,9 @@ async def pair(type: WireType = "route", dial: bool = True) -> AsyncIterator[Pai
     async def where(name: str, type: WireType) -> int | None:
         return port if name == "b" else None
 
-    made.carrier = Carrier(where)
+    own = Supervisor()  # of this test's loop
+    folder = await own.make_folder()
+    made.carrier = Carrier(where, own, folder)
     made.link = Link(
         "a", "b", type, made.carrier, lambda link: made.changes.append((link.state, link.connected))
     )
@@ -73,6 +76,8 @@ async def pair(type: WireType = "route", dial: bool = True) -> AsyncIterator[Pai
         await made.link.remove()
         await made.carrier.close()
         server.close()
+        await own.remove_folder(folder)
+        own.close()
 
 
 async def written(writer: asyncio.StreamWriter, most: int = 200_000_000) -> int:
@@ -493,7 +498,6 @@ def test_another_process_takes_over(alive: Callable[[int], bool]) -> None:
             await p.a[0].readexactly(1)
             await p.link.hold()
             first = p.carrier.pid
-            assert first is not None
             os.kill(first, signal.SIGKILL)
             with contextlib.suppress(ConnectionResetError):
                 assert await p.a[0].read() == b""
@@ -520,10 +524,10 @@ def test_a_closed_carrier_leaves_no_process(alive: Callable[[int], bool]) -> Non
     async def test() -> None:
         async with pair() as p:
             pid = p.carrier.pid
-            assert pid is not None and alive(pid)
+            assert alive(pid)
             await p.link.remove()
             await p.carrier.close()
-            assert not alive(pid) and p.carrier.pid is None
+            assert not alive(pid) and p.carrier.pid == 0
             with pytest.raises(LabError, match="is no more"):
                 await p.link.hold()
 
@@ -543,7 +547,8 @@ def test_bytes_pass_whatever_natslab_computes() -> None:
             return int(there.getsockname()[1])
 
         async def begin() -> tuple[Carrier, Link]:
-            carrier = Carrier(where)
+            one = supervisor()
+            carrier = Carrier(where, one, await one.make_folder())
             link = Link("a", "b", "route", carrier, lambda link: None)
             await link.open()
             return carrier, link

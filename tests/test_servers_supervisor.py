@@ -217,6 +217,7 @@ def test_the_server_holds_nothing_of_ours(fleet: Fleet) -> None:
     held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     assert not [what for what in held if what.startswith("pipe:")]
     assert os.getpgid(pid) != os.getpgid(0)
+    assert os.getsid(pid) != os.getsid(0)
 
 
 def test_store_is_locked_by_another_process(
@@ -243,6 +244,8 @@ def test_lock_outlives_a_killed_supervisor(
 ) -> None:
     one = owner(SLEEP, tmp_path)
     os.kill(one.supervisor, signal.SIGSTOP)
+    one.process.kill()
+    one.process.wait()
     with pytest.raises(LabError, match="in use"):
         run(Fleet.start(single(), store=tmp_path))
     os.kill(one.supervisor, signal.SIGKILL)
@@ -258,17 +261,6 @@ def test_lock_outlives_a_killed_supervisor(
 
     wait_for(free)
     shutil.rmtree(one.folder)  # nobody is left to do it
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="what is told to an orphaned process group")
-def test_a_stopped_supervisor_goes_on_when_its_owner_dies(
-    owner: Callable[..., Owner], alive: Alive, wait_for: WaitFor
-) -> None:
-    """Linux wakes what is stopped in a group that nobody of its session looks after any more."""
-    one = owner()
-    os.kill(one.supervisor, signal.SIGSTOP)
-    one.process.kill()
-    wait_for(lambda: not (alive(one.server) or alive(one.supervisor) or one.folder.exists()), 2.0)
 
 
 def test_store_is_locked_within_one_process(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """The process that carries the wires of one lab, and our hold on it.
 
 It is not the kernel's, where every message would wait for whatever a cell computes, and RAFT's heartbeats
-with it. It ends with the lab, and when the kernel is gone. When it dies before, the wires break, and another
-takes over.
+with it. The supervisor starts it, as it does the servers: it ends with them, and Linux gives servers and
+wires their processor time together. (In a session of its own the relay comes first whenever something is
+there to relay, and three replicas stored 3 500 messages a second in place of 11 000; measured on two cores.)
+When it dies before, the wires break, and another takes over.
 """
 
 from __future__ import annotations
@@ -10,18 +12,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import socket
-import subprocess
+import secrets
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import natslab
 from natslab.errors import LabError, ServerError
 from natslab.servers.parcel import AB, WORDS, Cutter, words
 from natslab.servers.relay import Counts, State
+from natslab.servers.supervisor import Supervisor
 from natslab.servers.topology import WireType
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ _CHILD = """\
 import sys
 sys.path.append(sys.argv[1])
 from natslab.servers import carrier_child
-carrier_child.main(int(sys.argv[2]), int(sys.argv[3]))
+carrier_child.main(sys.argv[2])
 """
 _ANSWER = 5.0  # seconds; an answer takes 0.2 ms, and 80 ms while the process still starts
 _AGAIN = 0.5  # seconds before another takes over
@@ -44,15 +46,19 @@ class Carrier(asyncio.BufferedProtocol):
     """Such a process, started when the first wire opens. Lives on natslab's loop.
 
     `where(name, type)` says at which port a server listens; it may wait while the server starts, and
-    None is nowhere.
+    None is nowhere. In `folder`, a private one, the two meet.
     """
 
-    def __init__(self, where: Where) -> None:
+    def __init__(self, where: Where, supervisor: Supervisor, folder: Path) -> None:
         self._where = where
+        self._supervisor = supervisor
+        self._folder = folder
         self._links: dict[int, Link] = {}
         self._numbers: dict[Link, int] = {}
         self._last = 0
-        self._process: subprocess.Popen[bytes] | None = None
+        #: The process id; 0 when there is none.
+        self.pid = 0
+        self._gone: asyncio.Future[None] | None = None  # when the process is
         self._transport: asyncio.Transport | None = None
         self._cutter = Cutter(self._came)
         self._buffer = memoryview(bytearray(_READ))
@@ -61,11 +67,6 @@ class Carrier(asyncio.BufferedProtocol):
         self._starting = asyncio.Lock()
         self._closed = False
         self._tasks: set[asyncio.Task[None]] = set()
-
-    @property
-    def pid(self) -> int | None:
-        """The process id; None when there is none."""
-        return None if self._process is None else self._process.pid
 
     # links
 
@@ -93,6 +94,12 @@ class Carrier(asyncio.BufferedProtocol):
         """What has passed since the process took over. Raises ServerError."""
         return Counts(*(await self._ask("counts", link))["counts"])
 
+    async def sync(self) -> None:
+        """Wait until all that has crossed a wire so far was heard."""
+        if self._transport is not None:
+            with contextlib.suppress(LabError):
+                await self._ask("sync")
+
     def want(self, link: Link) -> None:
         """Somebody listens to other messages than before."""
         if self._transport is not None and link in self._numbers:
@@ -104,12 +111,12 @@ class Carrier(asyncio.BufferedProtocol):
         for task in tuple(self._tasks):
             task.cancel()
         async with self._starting:
-            self._end()
+            await self._end()
 
     # the process
 
-    async def _ask(self, op: str, link: Link, **body: object) -> dict[str, Any]:
-        if self._closed or link not in self._numbers:
+    async def _ask(self, op: str, link: Link | None = None, **body: object) -> dict[str, Any]:
+        if link is not None and (self._closed or link not in self._numbers):
             raise LabError(f"{link.said[0].upper()}{link.said[1:]} is no more.", "See: %natslab status")
         async with self._starting:
             if self._transport is None:
@@ -119,7 +126,7 @@ class Carrier(asyncio.BufferedProtocol):
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._asked[no] = answer
         try:
-            self._say(no, op, self._numbers[link], **body)
+            self._say(no, op, 0 if link is None else self._numbers[link], **body)
             async with asyncio.timeout(_ANSWER):
                 return await answer
         except TimeoutError:
@@ -135,31 +142,47 @@ class Carrier(asyncio.BufferedProtocol):
             self._transport.write(words(id=no, op=op, link=link, **body))
 
     async def _start(self) -> None:
-        """Start the process and make there what links there are."""
-        ours, its = socket.socketpair()
-        root = str(Path(natslab.__file__).parents[1])
-        with its:
-            try:
-                self._process = subprocess.Popen(  # noqa: ASYNC220, it takes 2 ms
-                    # -I -S: nothing of the person's environment
-                    [sys.executable, "-I", "-S", "-c", _CHILD, root, str(os.getpid()), str(its.fileno())],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    pass_fds=[its.fileno()],
-                    # As with the supervisor. In a session of its own three replicas stored 3 500 messages a
-                    # second, and 11 000 in the servers' session (measured on two cores).
-                    process_group=0,
-                )
-            except OSError as e:
-                ours.close()
-                raise ServerError(
-                    f"The process that carries the wires did not start: {e.strerror}.",
-                    "End other programs, and try again.",
-                ) from None
+        """Start the process, and make there what links there are."""
         loop = asyncio.get_running_loop()
+        there: asyncio.Future[None] = loop.create_future()
+        gone: asyncio.Future[None] = loop.create_future()
+
+        def heard(what: str, code: int) -> None:
+            if what in ("exited", "lost") and not gone.done():
+                gone.set_result(None)
+
+        def called() -> Carrier:
+            if not there.done():
+                there.set_result(None)
+            return self
+
+        # A name of its own for each: one that is late does not take another's place.
+        path = self._folder / f"wires-{secrets.token_hex(4)}"
+        root = str(Path(natslab.__file__).parents[1])
+        try:
+            server = await loop.create_unix_server(called, str(path))
+        except OSError as e:
+            raise ServerError(
+                f"The wires of this lab cannot be reached in {self._folder}: {e}.",
+                "Let TMPDIR be a folder with a shorter name, and try again.",
+            ) from None
         self._cutter = Cutter(self._came)
-        self._transport, _ = await loop.create_unix_connection(lambda: self, sock=ours)
+        try:
+            # -I -S: nothing of the person's environment
+            argv = [sys.executable, "-I", "-S", "-c", _CHILD, root, str(path)]
+            self.pid = await self._supervisor.start(argv, self._folder / "wires", None, heard)
+            self._gone = gone
+            await asyncio.wait({there, gone}, timeout=_ANSWER, return_when=asyncio.FIRST_COMPLETED)
+            if not there.done():
+                await self._end()
+                said = (self._folder / "wires").read_text(errors="replace").strip().split("\n")[-1]
+                raise ServerError(
+                    f"The process that carries the wires did not start: {said or 'it does not answer'}.",
+                    "End other programs, and try again.",
+                )
+        finally:
+            server.close()
+            path.unlink(missing_ok=True)
         for link in self._numbers:
             self._lay(link)
             self.want(link)
@@ -168,16 +191,24 @@ class Carrier(asyncio.BufferedProtocol):
         once = link.type == "route"
         self._say(0, "lay", self._numbers[link], names=link.names, ports=link.ports, once=once)
 
-    def _end(self) -> None:
-        process, self._process = self._process, None
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
-        if process is not None:
-            process.kill()
-            process.wait()  # a killed process is gone in a millisecond
+    async def _end(self) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.abort()
+        pid, gone, self.pid, self._gone = self.pid, self._gone, 0, None
+        await self._kill(pid, gone)
+
+    async def _kill(self, pid: int, gone: asyncio.Future[None] | None) -> None:
+        if gone is not None:
+            with contextlib.suppress(ServerError):  # the supervisor is dead, and so is this
+                await self._supervisor.signal(pid, signal.SIGKILL)
+                await gone
 
     # asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """There it is."""
+        self._transport = cast(asyncio.Transport, transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
@@ -189,9 +220,10 @@ class Carrier(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is dead: its connections were reset, and its ports refuse."""
-        if self._closed:
+        if self._closed or self._transport is None:
             return
-        self._end()
+        self._transport = None
+        pid, gone, self.pid, self._gone = self.pid, self._gone, 0, None
         for answer in self._asked.values():
             if not answer.done():
                 answer.set_exception(
@@ -203,9 +235,10 @@ class Carrier(asyncio.BufferedProtocol):
         for link in tuple(self._numbers):
             if link.connected:
                 link.turned(link.state, link.delay, False)
-        self._later(self._take_over())
+        self._later(self._take_over(pid, gone))
 
-    async def _take_over(self) -> None:
+    async def _take_over(self, pid: int, gone: asyncio.Future[None] | None) -> None:
+        await self._kill(pid, gone)
         await asyncio.sleep(_AGAIN)
         for link in tuple(self._numbers):
             with contextlib.suppress(LabError):

@@ -1,20 +1,17 @@
 """The process that carries the wires of one lab.
 
-Run by `python -I -S`. It hears from natslab through a socket pair whose other end only that process holds,
-and ends when that ends. Words `{"id": 1, "op": ..., "link": 3, ...}` are answered by `{"id": 1, ...}`, unless
-the id is 0. Unasked it tells messages between servers that are wanted, what becomes of a link,
-and `{"dial": 1, "link": 3, "name": "n2"}`: at which port is n2 now?
+Run by `python -I -S`. It speaks with natslab over a socket, and ends when that ends. Words
+`{"id": 1, "op": ..., "link": 3, ...}` are answered by `{"id": 1, ...}`, unless the id is 0. Unasked it tells
+messages between servers that are wanted, what becomes of a link, and `{"dial": 1, "link": 3, "name": "n2"}`:
+at which port is n2 now?
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
 import os
-import signal
-import socket
 import time
 from typing import Any
 
@@ -127,6 +124,8 @@ class Process(asyncio.BufferedProtocol):
             task = asyncio.get_running_loop().create_task(self._turn(no, self._relays[number], **said))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        elif op == "sync":
+            self._say(id=no)
         else:
             counts = self._relays[number].counts
             self._say(id=no, counts=[counts.ab_msgs, counts.ba_msgs, counts.ab_bytes, counts.ba_bytes])
@@ -145,21 +144,14 @@ class Process(asyncio.BufferedProtocol):
         self._say(id=no)
 
 
-async def carry(parent: int, fd: int) -> None:
-    """Carry wires until the process `parent`, our own, is gone."""
-    loop = asyncio.get_running_loop()
+async def carry(path: str) -> None:
+    """Carry wires until natslab, which listens at `path`, is gone."""
     process = Process()
-    # A fork of that process may hold its end of the socket for ever; its own end is told here.
-    with contextlib.suppress(AttributeError, OSError):
-        loop.add_reader(os.pidfd_open(parent), process.gone.set)
-    if os.getppid() == parent:
-        await loop.create_unix_connection(lambda: process, sock=socket.socket(fileno=fd))
-        await process.gone.wait()
+    await asyncio.get_running_loop().create_unix_connection(lambda: process, path)
+    await process.gone.wait()
 
 
-def main(parent: int, fd: int) -> None:
+def main(path: str) -> None:
     """The same, as a process; nothing has to be put in order at its end."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # meant for others
-        signal.signal(number, signal.SIG_IGN)
-    asyncio.run(carry(parent, fd))
+    asyncio.run(carry(path))
     os._exit(0)

@@ -20,6 +20,7 @@ from natslab.errors import LabError, ServerError
 from natslab.listeners import Listeners
 from natslab.servers import binary, growing
 from natslab.servers import supervisor as supervisors
+from natslab.servers.carrier import Carrier
 from natslab.servers.config import Config, Logins
 from natslab.servers.link import Link
 from natslab.servers.own import Own
@@ -47,7 +48,7 @@ class Fleet:
         self._hearers: Listeners[[Change]] = Listeners()
         self.own = Own(self._login)
         self._stopped = False
-        self.wiring = Wiring(self._where)
+        self.wiring = Wiring(Carrier(self._where, supervisor, folder))
         self.wiring.lay(topology.links)
         self._fixed: dict[tuple[WireType, str], int] = {}  # where servers listen that no wire leads to
         self._used = set(topology.names)  # names that were ever given

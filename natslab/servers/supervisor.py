@@ -47,9 +47,9 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            # An interrupt in the notebook is sent to the kernel's process group. Not a session of its own:
-            # Linux shares out processor time by sessions, and servers and wires must get theirs together.
-            process_group=0,
+            # An interrupt in the notebook is sent to the kernel's process group. And Linux shares out
+            # processor time by sessions: servers and wires have theirs, whatever a cell computes.
+            start_new_session=True,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

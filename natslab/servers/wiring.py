@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from natslab.errors import LabError, joined
 from natslab.listeners import Listeners
-from natslab.servers.carrier import Carrier, Where
+from natslab.servers.carrier import Carrier
 from natslab.servers.link import Link
 from natslab.servers.topology import Wire
 
@@ -34,13 +34,13 @@ class End:
 
 
 class Wiring:
-    """Every Link of one lab. Lives on natslab's loop; `where` tells links where servers listen."""
+    """Every Link of one lab. Lives on natslab's loop."""
 
-    def __init__(self, where: Where) -> None:
+    def __init__(self, carrier: Carrier) -> None:
         #: By the names of the servers that they join, in the order of the lab.
         self.links: dict[tuple[str, str], Link] = {}
         #: The process that they run in.
-        self.carrier = Carrier(where)
+        self.carrier = carrier
         self._hearers: Listeners[[Link]] = Listeners()
 
     def lay(self, wires: Iterable[Wire]) -> list[Link]:
