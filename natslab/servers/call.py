@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 from collections import deque
@@ -93,6 +94,9 @@ class End(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
+        # Who has something to do goes first, so that more is there to be passed on at once; where processors
+        # are idle this is nothing. Three replicas store half as many messages a second without (measured).
+        os.sched_yield()
         return self.relay.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
