@@ -59,6 +59,7 @@ class Carrier(asyncio.BufferedProtocol):
         #: The process id; 0 when there is none.
         self.pid = 0
         self._gone: asyncio.Future[None] | None = None  # when the process is
+        self._there: asyncio.Future[None] | None = None  # when it has called
         self._transport: asyncio.Transport | None = None
         self._cutter = Cutter(self._came)
         self._buffer = memoryview(bytearray(_READ))
@@ -116,9 +117,10 @@ class Carrier(asyncio.BufferedProtocol):
     # the process
 
     async def _ask(self, op: str, link: Link | None = None, **body: object) -> dict[str, Any]:
-        if link is not None and (self._closed or link not in self._numbers):
-            raise LabError(f"{link.said[0].upper()}{link.said[1:]} is no more.", "See: %natslab status")
         async with self._starting:
+            if self._closed or (link is not None and link not in self._numbers):
+                what = "A wire of this lab" if link is None else f"{link.said[0].upper()}{link.said[1:]}"
+                raise LabError(f"{what} is no more.", "See: %natslab status")
             if self._transport is None:
                 await self._start()
         self._no += 1
@@ -144,23 +146,18 @@ class Carrier(asyncio.BufferedProtocol):
     async def _start(self) -> None:
         """Start the process, and make there what links there are."""
         loop = asyncio.get_running_loop()
-        there: asyncio.Future[None] = loop.create_future()
+        there = self._there = loop.create_future()
         gone: asyncio.Future[None] = loop.create_future()
 
         def heard(what: str, code: int) -> None:
             if what in ("exited", "lost") and not gone.done():
                 gone.set_result(None)
 
-        def called() -> Carrier:
-            if not there.done():
-                there.set_result(None)
-            return self
-
         # A name of its own for each: one that is late does not take another's place.
         path = self._folder / f"wires-{secrets.token_hex(4)}"
         root = str(Path(natslab.__file__).parents[1])
         try:
-            server = await loop.create_unix_server(called, str(path))
+            server = await loop.create_unix_server(lambda: self, str(path))
         except OSError as e:
             raise ServerError(
                 f"The wires of this lab cannot be reached in {self._folder}: {e}.",
@@ -209,6 +206,8 @@ class Carrier(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There it is."""
         self._transport = cast(asyncio.Transport, transport)
+        if self._there is not None and not self._there.done():
+            self._there.set_result(None)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
