@@ -98,7 +98,8 @@ async def killed(lab: Raftlab, group: str) -> None:
     when = lab.tape.now()
     await lab.until(lambda: lab.leader(group) not in (old, ""))
     lab.raft.flush()
-    events = [e for e in lab.all(Raft, head, group=group) if e.t > when]
+    # What it said last may still be on its way to a wire.
+    events = [e for e in lab.all(Raft, head, group=group) if e.t > when + 0.3]
     nobody, new = lab.all(Leader, head, group=group)[:2]
     vote = next(e for e in events if e.what == "vote")
     granted = next(e for e in events if e.what == "voted" and e.ok and e.b == new.leader)
