@@ -82,6 +82,7 @@ class Cursor:
         self.speed = min(PACES, key=lambda pace: abs(pace - lasts / SLOW))
         self._n, self.mode = first, "paused"
         self.replay()
+        self._t = min(self._t, self._time(first + 1))  # another source may have told of a later moment before
 
     def _stop(self) -> None:
         """Slow motion is over."""
