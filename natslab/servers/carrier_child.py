@@ -19,9 +19,9 @@ from typing import Any
 from natslab.servers.parcel import AB, BA, Cutter, message, words
 from natslab.servers.relay import Relay
 
-#: So many times in so many seconds natslab is woken at once for what it listens to, and then every so many
-#: seconds: waking it for each message of many costs a fifth (measured).
-_TIMES, _WINDOW, _LATER = 20, 0.1, 0.01
+#: So many times after so many seconds of quiet natslab is woken at once for what it listens to, and then
+#: every so many seconds: to be woken for each message of many costs half of them (measured).
+_TIMES, _QUIET, _LATER = 20, 0.05, 0.01
 _READ = 64 * 1024  # bytes at once
 _MOST = 16 * 1024 * 1024  # bytes that natslab has not read before the servers have to wait
 
@@ -40,8 +40,8 @@ class Process(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(_READ))
         self._out: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._since = 0.0  # loop time
-        self._woken = 0  # times since then
+        self._last = 0.0  # loop time of the last message that was wanted
+        self._woken = 0  # times since it was quiet
         self._tasks: set[asyncio.Task[None]] = set()
 
     # asyncio calls
@@ -95,10 +95,12 @@ class Process(asyncio.BufferedProtocol):
     def _came(self, relay: Relay, src: str, line: bytes, body: bytes) -> None:
         kind = AB if src == relay.a else BA
         self._out.append(message(kind, self._numbers[relay], time.time(), line, body))
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now - self._last > _QUIET:
+            self._woken = 0
+        self._last = now
         if self._timer is None:
-            loop = asyncio.get_running_loop()
-            if loop.time() - self._since > _WINDOW:
-                self._since, self._woken = loop.time(), 0
             self._woken += 1
             self._timer = loop.call_later(0 if self._woken <= _TIMES else _LATER, self._flush)
 
