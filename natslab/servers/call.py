@@ -94,8 +94,8 @@ class End(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
-        # Who has something to do goes first, so that more is there to be passed on at once; where processors
-        # are idle this is nothing. Three replicas store half as many messages a second without (measured).
+        # Who has something to do goes first, so that in a burst more is there to be passed on at once; where
+        # processors are idle this is nothing.
         os.sched_yield()
         return self.relay.buffer
 

@@ -53,7 +53,8 @@ def reel(player: Player, moments: Iterable[int] = (), most: int = MOST) -> dict[
     """What a page carries of one view: at most `most` pictures, those at `moments` among them; its table;
     and where a step ends."""
     stops = player.stops()
-    wanted = set(sorted({*moments, *(n for n, _ in stops)})[-most // 2 :])
+    wanted = set(sorted(set(moments))[-most // 2 :])
+    wanted.update([n for n, _ in stops][-max(1, most // 2 - len(wanted)) :])
     drawn = _drawn(player, wanted)
     frames = _chosen(drawn, wanted, most)
     while (size := sum(f.size for f in frames)) > BUDGET and most > 20:
