@@ -7,6 +7,7 @@ import contextlib
 import os
 import socket
 import struct
+import time
 from collections import deque
 from typing import TYPE_CHECKING, cast
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from natslab.servers.relay import Counts, Relay
 
 _MOST = 8 * 1024 * 1024  # bytes that wait in one direction before the sender has to
+#: A server that says more messages a second than so many, counted over so many seconds, is read so many
+#: seconds later, so that more is passed on at once: on two processors three replicas then cost the servers and
+#: the wires half as much a message, and ten publishers that wait for each ack do not say so much (measured).
+_BRISK, _WINDOW, _NAP = 8_000, 0.01, 0.0005
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing is a reset
 
 
@@ -81,6 +86,8 @@ class End(asyncio.BufferedProtocol):
         self._size = 0
         self._timer: asyncio.TimerHandle | None = None
         self._stopped: set[str] = set()  # why this server is not read
+        self._brisk = False  # it says much
+        self._since, self._before = 0.0, 0  # loop time, and messages until then
 
     # asyncio calls
 
@@ -95,8 +102,11 @@ class End(asyncio.BufferedProtocol):
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go."""
         # Who has something to do goes first, so that in a burst more is there to be passed on at once; where
-        # processors are idle this is nothing.
-        os.sched_yield()
+        # processors are idle the second is nothing.
+        if self._brisk:
+            time.sleep(_NAP)
+        else:
+            os.sched_yield()
         return self.relay.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -104,10 +114,14 @@ class End(asyncio.BufferedProtocol):
         data = bytes(self.relay.buffer[:nbytes])
         first = not self.bytes
         self.bytes += len(data)
+        now = asyncio.get_running_loop().time()
+        if now - self._since > _WINDOW:
+            self._brisk = self.framer.messages - self._before > _BRISK * (now - self._since)
+            self._since, self._before = now, self.framer.messages
         if self.clear:
             self.other.transport.write(data)  # type: ignore[union-attr]
         else:
-            self._waiting.append((asyncio.get_running_loop().time(), data))
+            self._waiting.append((now, data))
             self._size += len(data)
             if self._size > _MOST:
                 self.stop("waiting")
