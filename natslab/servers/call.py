@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 _MOST = 8 * 1024 * 1024  # bytes that wait in one direction before the sender has to
 #: A server that says more messages a second than so many, counted over so many seconds, is read so many
-#: seconds later, so that more is passed on at once: on two processors three replicas then cost the servers and
-#: the wires half as much a message, and ten publishers that wait for each ack do not say so much (measured).
+#: seconds later, so that more is passed on at once: on two processors each message that is stored three times
+#: then costs the servers and the wires half as much. Ten publishers that wait for each ack do not say so much
+#: (measured).
 _BRISK, _WINDOW, _NAP = 8_000, 0.01, 0.0005
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing is a reset
 

@@ -35,7 +35,9 @@ from tests.benchmarks.measure import Row, at_least, at_most, interleaved, middle
 SERVERS = 3
 STARTS = 9
 REPEATS = 9
-STORED = 15_000  # on two processors the rate of one second is often twice that of the next, with or without wires
+STORED = (
+    15_000  # on two processors the rate of one second is often twice that of the next, with or without wires
+)
 CORE = 50_000
 PAYLOAD = b"a payload of 32 bytes, or so ..."
 
@@ -127,7 +129,8 @@ def _our_start() -> float:
         loop().run(fleet.stop())
 
 
-async def _stored(here: Client, there: Client) -> int:
+async def stored(here: Client, there: Client) -> int:
+    """Publish to the stream, a thousand acks open at a time; every one came."""
     js = here.jetstream(publish_async_max_pending=1_000)
     acks = [await js.publish_async("bench.a", PAYLOAD, wait_stall=30) for _ in range(STORED)]
     assert (await asyncio.gather(*acks))[-1].seq > STORED
@@ -157,8 +160,8 @@ async def _across(here: Client, there: Client) -> int:
     return CORE
 
 
-def _rate(fleet: Fleet, what: Callable[[Client, Client], Awaitable[int]]) -> float:
-    """Messages a second from a client of one server to another server."""
+def rate(fleet: Fleet, what: Callable[[Client, Client], Awaitable[int]]) -> float:
+    """Messages a second between clients of two servers, with a new stream BENCH that the third leads."""
 
     async def measure() -> float:
         probe = await nats.connect(**fleet.login())
@@ -206,10 +209,10 @@ def _rates() -> dict[str, list[float]]:
             loop().post(link.listen, watch, account(SYS))  # as the pictures of RAFT do
         found = interleaved(
             REPEATS,
-            stored=lambda: _rate(ours, _stored),
-            stored_bare=lambda: _rate(bare, _stored),
-            core=lambda: _rate(ours, _across),
-            core_bare=lambda: _rate(bare, _across),
+            stored=lambda: rate(ours, stored),
+            stored_bare=lambda: rate(bare, stored),
+            core=lambda: rate(ours, _across),
+            core_bare=lambda: rate(bare, _across),
         )
     finally:
         loop().run(ours.stop())
@@ -225,7 +228,7 @@ def run() -> list[Row]:
     starts = interleaved(STARTS, ours=_our_start, bare=_bare_start)
     rates = _rates()
 
-    def rate(what: str, name: str, of: str) -> Row:
+    def row(what: str, name: str, of: str) -> Row:
         mine, theirs = rates[name], rates[of]
         return at_least(
             what,
@@ -245,6 +248,6 @@ def run() -> list[Row]:
             bare=f"{middle(starts['bare']):.0f} ms",
             samples=starts,
         ),
-        rate("publishes stored three times, over watched wires", "stored", "stored_bare"),
-        rate("messages to a subscriber of another server, over watched wires", "core", "core_bare"),
+        row("publishes stored three times, over watched wires", "stored", "stored_bare"),
+        row("messages to a subscriber of another server, over watched wires", "core", "core_bare"),
     ]

@@ -30,6 +30,7 @@ from natslab.sources.raftwire import Append, Vote, decode, peer_id
 from natslab.tape.event import Leader, Raft
 from natslab.tape.tape import Tape
 from tests.benchmarks import browserless
+from tests.benchmarks.cluster import rate, stored
 from tests.benchmarks.measure import Row, at_least, interleaved, middle, ratio
 
 SERVERS = 3
@@ -169,40 +170,18 @@ def _late(heard: dict[_Way, list[float]], told: dict[_Way, list[tuple[float, int
     return late
 
 
-async def _stored(fleet: Fleet, count: int = 5_000) -> float:
-    """Messages a second stored three times, from a client of a server that does not lead."""
-    client = await nats.connect(**fleet.login())
-    with contextlib.suppress(nats.js.errors.NotFoundError):
-        await client.jetstream().delete_stream("R")
-    leader = await _make(client, "R")
-    await client.close()
-    here = await nats.connect(**fleet.login(name=next(n for n in fleet.servers if n != leader)))
-    js = here.jetstream(publish_async_max_pending=1_000)
-    while True:  # until this server knows of the stream
-        with contextlib.suppress(nats.js.errors.Error, nats.errors.Error):
-            await js.publish("R.a", PAYLOAD, timeout=1)
-            break
-    began = time.perf_counter()
-    for _ in range(count):
-        await js.publish_async("R.a", PAYLOAD, wait_stall=30)
-    await js.publish_async_completed()
-    took = time.perf_counter() - began
-    await here.close()
-    return count / took
-
-
 def _with_the_view() -> Row:
     """Publishes with the picture open, every frame encoded as for a browser, against the same lab without."""
     browserless.install()
     with natslab.Lab.up(servers=SERVERS) as lab:
 
         def closed() -> float:
-            return asyncio.run(_stored(lab.fleet))
+            return rate(lab.fleet, stored)
 
         def shown() -> float:
-            window = browserless.Window(lab.view("raft", "R"))
+            window = browserless.Window(lab.view("raft", "BENCH"))
             try:
-                return asyncio.run(_stored(lab.fleet))
+                return rate(lab.fleet, stored)
             finally:
                 window.close()
 
@@ -254,8 +233,8 @@ def run() -> list[Row]:
     try:
         rates = interleaved(
             REPEATS,
-            told=lambda: asyncio.run(_stored(told.fleet)),
-            untold=lambda: asyncio.run(_stored(untold.fleet)),
+            told=lambda: rate(told.fleet, stored),
+            untold=lambda: rate(untold.fleet, stored),
         )
     finally:
         told.stop()
