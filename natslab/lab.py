@@ -528,7 +528,7 @@ class Lab:
                 self._advisories,
                 max(0.01, end - time.monotonic()),
             )
-            await self.fleet.wiring.carrier.sync()  # what has crossed wires is known then
+            await self.fleet.caught_up()
             self._raft.flush()
 
     def look(self) -> None:

@@ -235,6 +235,10 @@ class Fleet:
         """Call `heard` on the loop at each change of a wire: state, delay, whether it connects."""
         return self.wiring.listen(heard)
 
+    async def caught_up(self) -> None:
+        """Wait until whoever listens to wires has heard all that has crossed them so far."""
+        await self.wiring.carrier.sync()
+
     def listen(self, heard: Callable[[Change], None]) -> Callable[[], None]:
         """Call `heard` on the loop at each change of a server's state; returns what ends that."""
         return self._hearers.add(heard)

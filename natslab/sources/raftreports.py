@@ -96,7 +96,7 @@ class RaftReports:
             names = [name for name, it in self._fleet.servers.items() if it.state in ("up", "lame duck")]
             began = self._tape.now()
             answers = await asyncio.gather(*(self._groups(name) for name in names))
-            await self._fleet.wiring.carrier.sync()  # what led to a report is told before it
+            await self._fleet.caught_up()  # what led to a report is told before it
             said = {name: a for name, a in zip(names, answers, strict=True) if a is not None}
             new = [name for name, groups in said.items() if not groups.keys() <= self._known.keys()]
             if new or any(not known.stream for group, known in self._known.items() if group != META):
