@@ -81,6 +81,23 @@ def test_leaders_come_and_go(go: Group) -> None:
     assert (stream.messages, sorted(stream.servers)) == (12, ["n1", "n2", "n3"])
 
 
+def test_another_leader_tells_what_it_waits_for(go: Group) -> None:
+    """Also when that is the same: it may not know of an ack that the old one was sent."""
+    go.make("c")
+    go.fill_with(3)
+    go("con next {S} c --count 3 --hold")
+    agrees(go.lab, go.stream, "c")
+    led_by = go.step_down("c")
+
+    def told() -> None:
+        snaps = [e for e in events(go.lab) if isinstance(e, Snap) and e.what == "pending"]
+        mine = [e for e in snaps if e.data["stream"] == go.stream]
+        assert mine[-1].place == led_by
+        assert [seq for seq, *_ in mine[-1].data["pending"]] == [1, 2, 3]
+
+    soon(go.lab, told)
+
+
 def test_the_leaders_server_dies(go: Group) -> None:
     go.make("c")
     go.fill_with(5)

@@ -61,6 +61,7 @@ class _Consumer:
         self.moved = -math.inf  # when the leader changed last
         self.file: StateFile | None = None  # the leader's
         self.state: State | None = None
+        self.word = ("", math.inf)  # who told it: a leader, and since when it leads
         self.report: dict[str, Any] = {}  # the server's newest
         self.all = False  # an ack answers all before it
         self.window = 0.0
@@ -464,8 +465,11 @@ class Acks:
                 state = None
         # That it is told singly again is said when it is listened to again.
         turned = one.hot != one.told_hot and (one.hot or self._all is not None or key in self._each)
-        if turned or (state is not None and state != one.state):
+        # The same from another leader is news: an ack that only the old one had is lost, though it was seen.
+        word = (one.place, one.since)
+        if turned or (state is not None and (state, word) != (one.state, one.word)):
             one.told_hot = one.hot if turned else one.told_hot
+            one.word = word if state is not None else one.word
             self._pending(key, one, state)
         if one.hot:
             one.attempts = Attempts()  # nobody knows when these end
