@@ -14,7 +14,7 @@ import pytest
 
 from natslab.lab import Lab
 from natslab.loop import run
-from natslab.tape.event import Deliver, Drop, End, Event, Hop, Leader, Pub, Server, Snap, Store
+from natslab.tape.event import Ack, Deliver, Drop, End, Event, Hop, Leader, Pub, Server, Snap, Store
 from natslab.views.view import load
 from tests.agreeing import agree
 from tests.clusters import Group, agrees, ask, attach, events, led, other, remove, soon, told_once
@@ -79,6 +79,34 @@ def test_leaders_come_and_go(go: Group) -> None:
     assert {e.place for e in told if e.what == "jsz" and e.data["streams"]} == {"n1", "n2", "n3"}
     stream = go.lab.view("routing").state.streams[go.stream]
     assert (stream.messages, sorted(stream.servers)) == (12, ["n1", "n2", "n3"])
+
+
+def test_an_ack_that_is_lost_on_its_way(go: Group) -> None:
+    """It was seen at the client's server, and never came to the leader, which goes on waiting."""
+    lab, stream = go.lab, go.stream
+    go.make("c", replicas=1)
+    go.fill_with(3)
+    leader = led(lab, stream, "c")
+    here = other(lab, leader)
+
+    async def fetch() -> tuple[nats.NATS, list[Any]]:
+        client = await nats.connect(**lab.fleet.login(name=here))
+        return client, await (await client.jetstream().pull_subscribe_bind("c", stream=stream)).fetch(2)
+
+    client, got = run(fetch())
+    agrees(lab, stream, "c")
+    lab.cut(leader, here)
+    run(got[0].ack())
+    run(client.flush())
+    soon(lab, lambda: acked(lab, stream, 1))
+    lab.heal()
+    agrees(lab, stream, "c")
+    assert agree(lab, stream, "c")["num_ack_pending"] == 2
+    run(client.close())
+
+
+def acked(lab: Lab, stream: str, seq: int) -> None:
+    assert [e for e in events(lab) if isinstance(e, Ack) and (e.stream, e.seq) == (stream, seq)]
 
 
 def test_another_leader_tells_what_it_waits_for(go: Group) -> None:

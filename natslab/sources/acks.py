@@ -43,6 +43,7 @@ FORGET = 5.0  # seconds after which a consumer that no server reports is forgott
 GUESSES = 200  # deliveries to others that are told one by one at a time
 LAP = 1.0  # seconds in which two subscriptions may hear the same
 CALM = 1.0  # seconds in which a new leader's file may still lack what the old one's had
+UNDERWAY = 1.0  # seconds in which an answer may still be on its way to the leader
 
 _ALL = f"{LEARNER}.$JS.ACK.>"
 Verb = Literal["nak", "term"]
@@ -70,6 +71,8 @@ class _Consumer:
         self.hot = False  # too fast to be told singly
         self.told_hot = False
         self.rated = (0.0, 0)  # when the server's report was looked at, and its deliveries and acks by then
+        self.answered = -math.inf  # when an answer was seen last, tape seconds ...
+        self.sought = -math.inf  # ... and until when it was looked for those that got lost
         self.unseen: dict[int, float] = {}  # pending, told by no client: seq -> since when
 
     def single(self, now: float) -> bool:
@@ -377,6 +380,7 @@ class Acks:
             elif isinstance(event, Ack):
                 one = self._of(event.stream, event.consumer)
                 one.attempts.answer(event.seq, event.verb, event.t, below=one.all)
+                one.answered = max(one.answered, event.t)
 
     def _reported(self, report: Report) -> None:
         for told in report.there:
@@ -403,6 +407,7 @@ class Acks:
             one.file = self._file(told)
         elif (one.place, one.since) != (told.place, told.since):
             self._moved(one, told)
+        self._lost(key, one)
         if one.file is None and not said.get("num_ack_pending"):
             one.attempts.none(self._tape.now() - FORGET)
         if one.rate(time.monotonic()) < 2 * SINGLES / WINDOW and one.hot and one.told_hot:
@@ -507,6 +512,17 @@ class Acks:
         if one.told_hot:
             data["singly"] = False
         self._tape.append(Snap(t=self._tape.now(), source="acks", place=one.place, what="pending", data=data))
+
+    def _lost(self, key: _Key, one: _Consumer) -> None:
+        """Tell again what the leader waits for when it was answered, and no answer has reached it."""
+        state = one.state
+        if one.sought >= one.answered or self._tape.now() - one.answered < UNDERWAY:
+            return
+        if state is None or one.hot or not _agrees(one, state):
+            return
+        one.sought = one.answered
+        if one.attempts.lost(state.pending):
+            self._pending(key, one, state)
 
     def _compare(self, one: _Consumer, state: State) -> None:
         """What the state file has that nobody told, and the other way round."""

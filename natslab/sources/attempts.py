@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,7 @@ class Attempts:
     def __init__(self) -> None:
         self.open: dict[int, Attempt] = {}
         self._seen: dict[int, None] = {}
+        self._done: dict[int, Attempt] = {}
         self._heap: list[tuple[float, int]] = []
         self._waits: list[float] | None = None
 
@@ -65,13 +67,14 @@ class Attempts:
         if known is not None and known.attempt >= attempt:
             return  # told before, by another source
         one = self.open[seq] = Attempt(seq, cseq, attempt, at, client)
+        self._done.pop(seq, None)
         self._wait(one, at)
 
     def answer(self, seq: int, verb: str, at: float, *, below: bool = False) -> None:
         """It was answered; `below`: and with it all before it."""
         if below and verb == "ack":
             for other in [other for other in self.open if other <= seq]:
-                del self.open[other]
+                self._end(other)
             return
         one = self.open.get(seq)
         if one is None:
@@ -84,7 +87,18 @@ class Attempts:
         elif verb == "expired":
             one.over, one.due = True, math.inf
         else:
-            del self.open[seq]
+            self._end(seq)
+
+    def lost(self, pending: Iterable[int]) -> list[int]:
+        """Open again what was answered and is in `pending` all the same: no answer has reached the server.
+
+        Gives back their sequences.
+        """
+        again = [seq for seq in pending if seq in self._done]
+        for seq in again:
+            one = self.open[seq] = self._done.pop(seq)
+            self._wait(one, one.at)
+        return again
 
     def none(self, before: float) -> None:
         """Nothing that was handed out before then waits any more, by the server's count."""
@@ -106,6 +120,11 @@ class Attempts:
             if one is not None and one.due == at and not one.over:
                 out.append(one)
         return out
+
+    def _end(self, seq: int) -> None:
+        self._done[seq] = self.open.pop(seq)
+        if len(self._done) > SEEN:
+            del self._done[next(iter(self._done))]
 
     def _wait(self, one: Attempt, since: float, least: float = 0.0) -> None:
         waits = self._waits
