@@ -246,3 +246,12 @@ def test_a_lesson_runs_and_shows_its_pictures(notebook: Callable[..., Any]) -> N
     assert problems == []
     expect(page.locator(STAGE).first).to_be_attached()
     assert not [line for line in nb.console if line.startswith("pageerror")]
+
+
+def test_a_still_is_whole_in_a_narrow_notebook(notebook: Callable[..., Any]) -> None:
+    nb = notebook("still.ipynb", [SETUP, "lab.view('routing').picture()"], width=900)
+    nb.run(0)
+    nb.run(1)
+    output = nb.page.locator(".jp-RenderedSVG")
+    expect(output.locator("img")).to_be_visible()
+    assert output.evaluate("it => it.scrollWidth <= it.clientWidth")
