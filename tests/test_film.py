@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from natslab.errors import CommandError
-from natslab.tape.event import Server
+from natslab.tape.event import Server, Snap
 from natslab.tape.tape import Tape
 from natslab.views.film import WIDE, Strip, strip
 from natslab.views.player import Player
@@ -159,6 +160,17 @@ def test_an_election_that_the_story_no_longer_tells_of_has_its_frames() -> None:
     assert made.sentence == "n2 asks for votes in term 2, n3 grants, and n2 leads with 2 of 3."
     assert words(made) == ["healthy", "silence", "votes", "after"]
     assert made.table.rows[0][2] == "n1"
+
+
+def test_a_death_before_the_group_had_a_name_begins_with_the_silence() -> None:
+    rig = Rig().healthy()
+    named = [e for e in rig.events if isinstance(e, Snap) and e.what in ("group", "stream")]
+    rig.events = [e for e in rig.events if e not in named]
+    rig.server("n1", "down", "kill")
+    rig.events += [msgspec.structs.replace(e, t=rig.t) for e in named]
+    rig.wait(6)
+    rig.elect("n2", 2)
+    assert words(held(strip(told(rig)))) == ["silence", "votes", "after"]
 
 
 def test_without_a_name_all_frames_are_of_one_group() -> None:

@@ -52,7 +52,7 @@ class Frame(msgspec.Struct):
     marks: list[Mark]
     height: float  # where the marks end
     words: str
-    row: dict[str, str]  # the facts of its row in the table, by column
+    row: dict[str, str]  # the facts of its row in the table, by column; none = nothing there yet
     flights: list[Flight] = []
 
 
@@ -77,12 +77,14 @@ def strip(player: Player, n: int | None = None) -> Strip:
     if not at:
         raise CommandError(film.sentence, film.note)
     at = [(m, n) for m, n in at if n >= tape.first][-MOST:]
-    if len(at) < LEAST:
-        raise CommandError("What happened last is too long ago: the tape begins after it.", "Do it again.")
     states = [player.at(n) for _, n in at]
     for state in states:
         state.mode, state.selection = "paused", film.selection
-    frames: list[Frame] = [view.frame(state) for state in states]
+    made: list[Frame] = [view.frame(state) for state in states]
+    known = [i for i, frame in enumerate(made) if frame.row]  # what was new had no name yet at first
+    if len(known) < LEAST:
+        raise CommandError("The tape has too little of what happened last to show in frames.", "Do it again.")
+    at, states, frames = [at[i] for i in known], [states[i] for i in known], [made[i] for i in known]
     scene = blank(
         last, player.name, view.TITLE, film.sources or view.SOURCES, film.timed or film.sentence, film.note
     )
