@@ -13,7 +13,7 @@ from natslab.loop import run
 from natslab.servers.fleet import Fleet
 from natslab.servers.topology import single
 
-pytest.register_assert_rewrite("tests.agreeing")
+pytest.register_assert_rewrite("tests.agreeing", "tests.clusters")
 
 
 @pytest.fixture
